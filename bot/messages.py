@@ -1,0 +1,132 @@
+"""What travels through the house: frozen, platform-neutral messages.
+
+Adapters translate a platform's events into `Inbound` and `Outbound` into the platform's calls; nothing behind them
+knows which platform it talks to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where something was said or is to be said: one chat of one of our accounts on one platform.
+
+    `chat` is the platform's own id of the group, or of the person when `private`. `thread` is a topic inside a group.
+    """
+
+    platform: str
+    account: str
+    chat: str
+    private: bool = False
+    thread: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who spoke, by the platform's account id. The name is what the platform shows; no right ever follows from it.
+
+    `personal` is false for anonymous administrators, channels and other identities that several people can share.
+    """
+
+    id: str
+    name: str
+    personal: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A reference to a file on the platform. The bytes are fetched only when a case needs them."""
+
+    id: str
+    kind: str  # "photo" | "file"
+    mime: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The message that this one answers. `mine` is true when the bot itself had said it."""
+
+    message_id: str
+    text: str = ""
+    mine: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place that the sender pinned: degrees WGS 84, and the name the platform gives it."""
+
+    latitude: float
+    longitude: float
+    name: str = ""
+
+
+class Kind(StrEnum):
+    """What happened in the chat."""
+
+    MESSAGE = "message"
+    EDIT = "edit"
+    RECALL = "recall"
+    TAP = "tap"  # a button of ours was pressed; `text` is the button's value, `quote` the message it hung on
+    JOINED = "joined"  # the bot was added to the group
+    LEFT = "left"  # the bot was removed from the group
+    MET = "met"  # a person opened the private chat for the first time
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """One event from a platform. `event_id` is unique within (platform, account) and names it for ever.
+
+    `message_id` is the message that was written, edited, recalled, or tapped on. `copied` is true for anything that is not a
+    person's own fresh words: forwarded, via another bot, out of a chat-history card. Times are UTC.
+    """
+
+    event_id: str
+    address: Address
+    sender: Sender
+    at: datetime
+    kind: Kind = Kind.MESSAGE
+    message_id: str = ""
+    text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    quote: Quote | None = None
+    location: Location | None = None
+    mentions_me: bool = False
+    album: str | None = None
+    copied: bool = False
+    group_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A button under a message. Typing `value` is always an equal way to choose it."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """One message to a chat. `text` is plain; the adapter escapes it. `photo` is a path below the data directory.
+
+    `key` is unique for this notice: a platform that knows client message ids gets it, so that a repeat is recognised.
+    """
+
+    key: str
+    text: str
+    reply_to: str | None = None
+    photo: str | None = None
+    choices: tuple[Choice, ...] = ()
+    mention: str | None = None  # the platform id of a person to be called by name
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The platform's word that a message is in the chat."""
+
+    message_id: str
+    at: datetime

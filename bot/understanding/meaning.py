@@ -1,0 +1,81 @@
+"""What a message means, with the reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Intent(StrEnum):
+    """What somebody wants with a message; the names are those of `qianshao classify`."""
+
+    HAZARD = "hazard"
+    TIP = "tip"
+    QUESTION = "question"
+    DISPUTE = "dispute"
+    MISSING = "missing"
+    LOST_FOUND = "lost_found"
+    SCAM_REPORT = "scam_report"
+    EMERGENCY = "emergency"
+    WISH = "wish"
+    FEEDBACK = "feedback"
+    CHAT = "chat"
+
+
+class Danger(StrEnum):
+    """The kinds of tier T0: life is at stake, or money is leaving, now."""
+
+    FIRE = "fire"
+    GAS = "gas"
+    ELECTRIC = "electric"
+    VIOLENCE = "violence"
+    INTRUDER = "intruder"
+    MEDICAL = "medical"
+    DROWNING = "drowning"
+    COLLAPSE = "collapse"
+    SELF_HARM = "self_harm"
+    MISSING = "missing"
+    MONEY = "money"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place named in the text: characters start (inclusive) to end (exclusive) of the original text."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scam:
+    """Whether the text itself is a scam's bait, how sure (0 to 1), and which of our types (taxonomy `scam.*`)."""
+
+    is_scam: bool = False
+    score: float = 0.0
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What the glance sees in microseconds, before anything is kept. All false: small talk, to be forgotten."""
+
+    danger: Danger | None = None
+    report: bool = False  # like a hazard, dispute, missing, lost, scam or wish
+    tip: bool = False
+    question: bool = False
+    safe: bool = False  # somebody says that the people are safe
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """The whole reading. `reasons` say which words and rules led to it, for an officer and a developer."""
+
+    intent: Intent
+    confidence: float
+    tier: str | None = None  # T0 … T4, TQ, TT
+    category: str | None = None  # a code of content/taxonomy.toml
+    danger: Danger | None = None
+    places: tuple[Place, ...] = ()
+    scam: Scam = Scam()
+    reasons: tuple[str, ...] = ()
