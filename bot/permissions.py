@@ -1,0 +1,164 @@
+"""Rights: role x scope, decided at the action from the roster, every decision audited.
+
+An officer is found by the platform account that was bound with a one-time code, never by a name. A role counts in its scope
+only: a grid (with the grids inside it), a unit, or the district.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import Session, col, select
+
+from bot.errors import NotAllowed
+from bot.messages import Inbound, Kind
+from storage.tables import Audit, Grid, Officer, OfficerAccount, OfficerRole
+
+
+class Role(StrEnum):
+    """What an officer may do, in one of the scopes grid, unit and district."""
+
+    GRID_WORKER = "grid_worker"
+    OFFICER = "officer"
+    DISPATCHER = "dispatcher"
+    SUPERVISOR = "supervisor"
+    EDITOR = "editor"
+    APPROVER = "approver"
+    CUSTODIAN = "custodian"
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+
+
+# who holds the left role may do what the right ones may
+IMPLIES: dict[Role, frozenset[Role]] = {
+    Role.SUPERVISOR: frozenset({Role.DISPATCHER, Role.OFFICER, Role.GRID_WORKER}),
+    Role.OFFICER: frozenset({Role.GRID_WORKER}),
+}
+
+ROLE_NAMES: dict[Role, str] = {
+    Role.GRID_WORKER: "网格员",
+    Role.OFFICER: "民警",
+    Role.DISPATCHER: "调度员",
+    Role.SUPERVISOR: "值班领导",
+    Role.EDITOR: "推送编辑",
+    Role.APPROVER: "推送审批",
+    Role.CUSTODIAN: "线索保管员",
+    Role.AUDITOR: "审计员",
+    Role.ADMIN: "管理员",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One role in one scope."""
+
+    role: Role
+    scope_kind: str
+    scope_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What an action touches: the grid and the units (lead and assisting) whose matter it is."""
+
+    grid_id: int | None = None
+    unit_ids: tuple[int, ...] = ()
+
+
+class Rights:
+    """The rights of whoever sent one message, or of nobody."""
+
+    def __init__(self, session: Session, officer: Officer | None, platform: str, now: datetime) -> None:
+        self.officer = officer
+        self._session = session
+        self._platform = platform
+        self._now = now
+        self._grants: tuple[Grant, ...] | None = None
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        if self._grants is None:
+            self._grants = () if self.officer is None else _grants_of(self._session, self.officer)
+        return self._grants
+
+    def holds(self, *roles: Role) -> bool:
+        """Whether one of the roles is held in any scope at all; good for showing help, never for acting."""
+        return any(_covers(grant.role, role) for grant in self.grants for role in roles)
+
+    def allows(self, *roles: Role, place: Place | None = None) -> bool:
+        """Whether one of the roles is held in a scope that covers `place` (None: the district as a whole)."""
+        return any(
+            _covers(grant.role, role) and self._reaches(grant, place) for grant in self.grants for role in roles
+        )
+
+    def require(self, action: str, *roles: Role, place: Place | None = None, target: str = "") -> Officer:
+        """The officer, if the action is allowed; else NotAllowed. Both are audited (a refusal by whoever catches it)."""
+        if self.officer is None:
+            raise NotAllowed("refusal.not_officer", action=action, target=target)
+        if not self.allows(*roles, place=place):
+            phrase = "refusal.other_area" if self.holds(*roles) else "refusal.role"
+            names = "、".join(ROLE_NAMES[role] for role in roles)
+            raise NotAllowed(phrase, action=action, target=target, roles=names)
+        self.audit(action, target=target, allowed=True)
+        return self.officer
+
+    def audit(self, action: str, *, target: str, allowed: bool, reason: str = "") -> None:
+        """Write the decision down."""
+        officer_id = self.officer.id if self.officer else None
+        self._session.add(
+            Audit(
+                at=self._now,
+                officer_id=officer_id,
+                platform=self._platform,
+                action=action,
+                target=target,
+                allowed=allowed,
+                reason=reason,
+            )
+        )
+
+    def _reaches(self, grant: Grant, place: Place | None) -> bool:
+        if grant.scope_kind == "district":
+            return True
+        if place is None:
+            return False
+        if grant.scope_kind == "unit":
+            return grant.scope_id in place.unit_ids
+        return grant.scope_kind == "grid" and grant.scope_id in grids_above(self._session, place.grid_id)
+
+
+def acting_officer(session: Session, message: Inbound) -> Officer | None:
+    """The officer behind a message, if it is a fresh original message of a bound personal account; else None."""
+    if message.copied or not message.sender.personal or message.kind not in (Kind.MESSAGE, Kind.TAP):
+        return None
+    return officer_of_account(session, message.address.platform, message.sender.id)
+
+
+def officer_of_account(session: Session, platform: str, user_id: str) -> Officer | None:
+    """The active officer who bound this platform account."""
+    return session.exec(
+        select(Officer)
+        .join(OfficerAccount, col(OfficerAccount.officer_id) == col(Officer.id))
+        .where(OfficerAccount.platform == platform, OfficerAccount.user_id == user_id, col(Officer.active))
+    ).first()
+
+
+def grids_above(session: Session, grid_id: int | None) -> tuple[int, ...]:
+    """The grid and those around it, innermost first. Grids nest a few levels deep; a loop in the data ends at eight."""
+    chain: list[int] = []
+    while grid_id is not None and grid_id not in chain and len(chain) < 8:
+        chain.append(grid_id)
+        grid = session.get(Grid, grid_id)
+        grid_id = grid.parent_id if grid else None
+    return tuple(chain)
+
+
+def _grants_of(session: Session, officer: Officer) -> tuple[Grant, ...]:
+    rows = session.exec(select(OfficerRole).where(OfficerRole.officer_id == officer.id)).all()
+    return tuple(Grant(Role(row.role), row.scope_kind, row.scope_id) for row in rows)
+
+
+def _covers(held: Role, needed: Role) -> bool:
+    return held is needed or needed in IMPLIES.get(held, frozenset())
