@@ -14,6 +14,8 @@ Anything else that a platform adapter raises is a bug and is treated as `AnswerL
 
 from __future__ import annotations
 
+from content.refusal import Refusal
+
 
 class QianshaoError(Exception):
     """Root of our own errors."""
@@ -23,13 +25,8 @@ class ConfigError(QianshaoError):
     """The operator has to change something; the text says where and what."""
 
 
-class RefusedInput(QianshaoError):
+class RefusedInput(QianshaoError, Refusal):
     """A person's input cannot be carried out. `phrase` is a key of content/phrases, `values` fill it."""
-
-    def __init__(self, phrase: str, **values: object) -> None:
-        super().__init__(phrase)
-        self.phrase = phrase
-        self.values = values
 
 
 class NotAllowed(RefusedInput):

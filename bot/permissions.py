@@ -50,6 +50,33 @@ ROLE_NAMES: dict[Role, str] = {
 }
 
 
+_HANDLERS = (Role.OFFICER, Role.GRID_WORKER)
+_DESK = (Role.OFFICER, Role.GRID_WORKER, Role.DISPATCHER)
+
+# every action that needs a right, and which roles may do it in the scope concerned; what is not listed here cannot be done
+ACTIONS: dict[str, tuple[Role, ...]] = {
+    "case.queue": _DESK,
+    "case.view": _DESK,
+    "case.accept": (Role.DISPATCHER,),
+    "case.reject": (Role.DISPATCHER,),
+    "case.dispatch": (Role.DISPATCHER,),
+    "case.take": _HANDLERS,
+    "case.contact": _HANDLERS,
+    "case.request": _DESK,
+    "case.resolve": _HANDLERS,
+    "case.answer": _DESK,
+    "alarm.acknowledge": _DESK,
+    "duty.view": _DESK,
+    "stats.view": (Role.OFFICER, Role.GRID_WORKER, Role.DISPATCHER, Role.AUDITOR),
+    "tip.list": (Role.CUSTODIAN,),
+    "tip.read": (Role.CUSTODIAN,),
+    "tip.answer": (Role.CUSTODIAN,),
+    "post.preview": (Role.EDITOR,),
+    "post.send": (Role.EDITOR,),
+    "post.stop": (Role.EDITOR, Role.SUPERVISOR),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """One role in one scope."""
@@ -93,10 +120,15 @@ class Rights:
             _covers(grant.role, role) and self._reaches(grant, place) for grant in self.grants for role in roles
         )
 
-    def require(self, action: str, *roles: Role, place: Place | None = None, target: str = "") -> Officer:
-        """The officer, if the action is allowed; else NotAllowed. Both are audited (a refusal by whoever catches it)."""
+    def require(self, action: str, *, grid_id: int | None = None, unit_ids: tuple[int, ...] = (), target: str = "") -> Officer:
+        """The officer, if `action` (a key of ACTIONS) is allowed on that grid or those units; with neither, in the district.
+
+        Otherwise NotAllowed. Both are audited; a refusal by whoever catches it, because its transaction is rolled back.
+        """
+        roles = ACTIONS[action]
         if self.officer is None:
             raise NotAllowed("refusal.not_officer", action=action, target=target)
+        place = Place(grid_id, unit_ids) if grid_id is not None or unit_ids else None
         if not self.allows(*roles, place=place):
             phrase = "refusal.other_area" if self.holds(*roles) else "refusal.role"
             names = "、".join(ROLE_NAMES[role] for role in roles)

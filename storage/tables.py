@@ -268,9 +268,6 @@ class Case(SQLModel, table=True):
     reopened: int = 0
     created_at: datetime = Field(sa_column=_time(nullable=False))
     state_since: datetime = Field(sa_column=_time(nullable=False))
-    take_due: datetime | None = Field(default=None, sa_column=_time())
-    reply_due: datetime | None = Field(default=None, sa_column=_time())
-    resolve_due: datetime | None = Field(default=None, sa_column=_time())
     closed_at: datetime | None = Field(default=None, sa_column=_time())
 
 

@@ -1,0 +1,83 @@
+"""Who handles what: from category and grid to a unit, and from a case to the officers who should know of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import Session, col, or_, select
+
+from content.taxonomy import Category
+from storage.tables import Case, Duty, Grid, Officer, OfficerRole, Unit
+
+
+def grid_chain(session: Session, grid_id: int | None) -> list[Grid]:
+    """The grid and the grids around it, innermost first."""
+    chain: list[Grid] = []
+    while grid_id is not None and len(chain) < 8:
+        grid = session.get(Grid, grid_id)
+        if grid is None or grid in chain:
+            break
+        chain.append(grid)
+        grid_id = grid.parent_id
+    return chain
+
+
+def unit_for(session: Session, category: Category, grid_id: int | None) -> Unit | None:
+    """The first unit of the category's route that exists; the grid's own unit is preferred among several of one kind."""
+    own = {grid.unit_id for grid in grid_chain(session, grid_id)}
+    for kind in category.route:
+        units = session.exec(select(Unit).where(Unit.kind == kind).order_by(col(Unit.id))).all()
+        if units:
+            return next((unit for unit in units if unit.id in own), units[0])
+    return None
+
+
+def find_unit(session: Session, words: str) -> Unit | None:
+    """The unit an officer means: exact code or name, else the only one whose name contains the words."""
+    words = words.strip()
+    exact = session.exec(select(Unit).where(or_(Unit.code == words, Unit.name == words))).first()
+    if exact or not words:
+        return exact
+    similar = [unit for unit in session.exec(select(Unit)).all() if words in unit.name]
+    return similar[0] if len(similar) == 1 else None
+
+
+def on_duty(session: Session, grid_id: int | None, now: datetime) -> list[Officer]:
+    """Who is on duty now for the grid, else for the grids around it, else for the district; active officers only."""
+    running = select(Duty).where(Duty.starts_at <= now, or_(col(Duty.ends_at).is_(None), col(Duty.ends_at) > now))
+    duties = session.exec(running).all()
+    for wanted in [*(grid.id for grid in grid_chain(session, grid_id)), None]:
+        found = [session.get(Officer, duty.officer_id) for duty in duties if duty.grid_id == wanted]
+        active = [officer for officer in found if officer is not None and officer.active]
+        if active:
+            return active
+    return []
+
+
+def officers_with(session: Session, roles: tuple[str, ...], scope_kind: str, scope_ids: tuple[int | None, ...]) -> list[Officer]:
+    """Active officers who hold one of the roles in one of the scopes."""
+    wanted = select(Officer).join(OfficerRole, col(OfficerRole.officer_id) == col(Officer.id))
+    wanted = wanted.where(col(Officer.active), col(OfficerRole.role).in_(roles), OfficerRole.scope_kind == scope_kind)
+    if scope_kind != "district":
+        wanted = wanted.where(col(OfficerRole.scope_id).in_(scope_ids))
+    return list(session.exec(wanted.distinct().order_by(col(Officer.id))).all())
+
+
+def dispatchers(session: Session, grid_id: int | None) -> list[Officer]:
+    """Who decides about a case that nobody has yet: dispatchers of the grid, else of the district, else supervisors."""
+    around = tuple(grid.id for grid in grid_chain(session, grid_id))
+    return (
+        officers_with(session, ("dispatcher",), "grid", around)
+        or officers_with(session, ("dispatcher",), "district", ())
+        or officers_with(session, ("supervisor",), "district", ())
+    )
+
+
+def handlers_of(session: Session, case: Case) -> list[Officer]:
+    """Who is told that a case waits to be taken: the lead unit's officers, else the grid's, else the dispatchers."""
+    if case.unit_id is not None:
+        unit = officers_with(session, ("officer", "grid_worker"), "unit", (case.unit_id,))
+        if unit:
+            return unit
+    around = tuple(grid.id for grid in grid_chain(session, case.grid_id))
+    return officers_with(session, ("officer", "grid_worker"), "grid", around) or dispatchers(session, case.grid_id)
