@@ -1,0 +1,195 @@
+"""The post library: `content/posts/<category>/<slug>.md`, the format of docs/content.md.
+
+A post is sent only when it is ready, checked and not expired. Every group gets one of its opening lines, chosen by a stable hash
+of group and post, so that a thousand groups do not receive one identical text and the same group always sees the same one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from jinja2 import Template, TemplateSyntaxError, meta
+from pydantic import Field
+
+from content.files import BrokenFile, Page, Strict, read_folder
+from content.labels import label_problem
+from content.phrases import make_environment, plain
+
+CATEGORIES: Mapping[str, str] = MappingProxyType(
+    {
+        "news": "新闻播报",
+        "prevention": "防范提示",
+        "antifraud": "反诈妙招",
+        "police_notice": "警方通报",
+        "local_spirit": "本地新风",
+        "qa": "答疑解惑",
+        "law": "普法宣传",
+        "health": "健康贴士",
+        "lost_and_missing": "寻人寻物",
+    }
+)
+FACTS = frozenset({"group", "grid", "officer", "station"})
+Texts = Annotated[tuple[str, ...], Field(strict=False)]
+
+_ENVIRONMENT = make_environment(plain)
+
+
+class PostHead(Strict):
+    """The head of a post file, as docs/content.md describes it."""
+
+    title: str = Field(min_length=1)
+    category: str
+    labels: Texts = ()
+    source: str = Field(min_length=1)
+    checked_on: date
+    expires_on: date
+    status: Literal["ready", "draft"]
+    variants: Texts = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """What a post may say about the group it goes to. `key` is the group's own, unchanging name for the choice of a variant."""
+
+    key: str
+    group: str
+    grid: str
+    officer: str
+    station: str
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One post. `slug` is "category/file", its name everywhere."""
+
+    slug: str
+    title: str
+    category: str
+    labels: tuple[str, ...]
+    source: str
+    checked_on: date
+    expires_on: date
+    draft: bool
+    variants: tuple[str, ...]
+    body: str
+    path: Path
+
+    def why_not(self, today: date) -> str | None:
+        """Why it is not sent on this day ("draft", "expired", "not checked yet"), or None when it may be."""
+        if self.draft:
+            return "draft"
+        if today >= self.expires_on:
+            return "expired"
+        return "not checked yet" if today < self.checked_on else None
+
+    def opening(self, key: str) -> str:
+        """The opening line for the group with this key."""
+        if not self.variants:
+            return ""
+        digest = hashlib.sha256(f"{self.slug}\n{key}".encode()).digest()
+        return self.variants[int.from_bytes(digest[:8]) % len(self.variants)]
+
+    def render(self, audience: Audience) -> str:
+        """The text for one group: opening line and body with the group's names filled in."""
+        template = "\n".join(part for part in (self.opening(audience.key), self.body) if part)
+        return _compile(template).render(
+            group=audience.group, grid=audience.grid, officer=audience.officer, station=audience.station
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PostLibrary:
+    """Every post by its slug, and the files that could not be used."""
+
+    posts: Mapping[str, Post]
+    broken: tuple[BrokenFile, ...]
+
+    @staticmethod
+    def load(folder: Path) -> PostLibrary:
+        """Read `folder/<category>/*.md`."""
+        posts: dict[str, Post] = {}
+        broken: list[BrokenFile] = []
+        for page in read_folder(folder, PostHead):
+            made = page if isinstance(page, BrokenFile) else _post_of(page)
+            if isinstance(made, BrokenFile):
+                broken.append(made)
+            else:
+                posts[made.slug] = made
+        return PostLibrary(MappingProxyType(posts), tuple(broken))
+
+    def find(self, name: str) -> Post | None:
+        """The post with this slug, or with this file name or title when only one has it."""
+        if name in self.posts:
+            return self.posts[name]
+        found = [post for post in self.posts.values() if name in (post.slug.partition("/")[2], post.title)]
+        return found[0] if len(found) == 1 else None
+
+    def in_category(self, category: str, today: date) -> Iterator[Post]:
+        """The posts of a category that may be sent on this day, in order of their slugs."""
+        return (post for post in self.posts.values() if post.category == category and post.why_not(today) is None)
+
+
+def category_of(name: str) -> str | None:
+    """The folder of a category that somebody named in Chinese or by its folder ("反诈妙招", "反诈", "antifraud")."""
+    if name in CATEGORIES:
+        return name
+    found = [folder for folder, chinese in CATEGORIES.items() if len(name) >= 2 and name in chinese]
+    return found[0] if len(found) == 1 else None
+
+
+@lru_cache(maxsize=1024)
+def _compile(template: str) -> Template:
+    """Compiling costs a thousand times what rendering does, and a campaign renders one post for thousands of groups."""
+    return _ENVIRONMENT.from_string(template)
+
+
+def _post_of(page: Page[PostHead]) -> Post | BrokenFile:
+    head, folder = page.head, page.path.parent.name
+    if head.category not in CATEGORIES:
+        return page.broken(f"category {head.category!r} is not one of {', '.join(CATEGORIES)}", "category")
+    if head.category != folder:
+        return page.broken(f"category is {head.category!r} but the file lies in {folder}/", "category")
+    if head.expires_on <= head.checked_on:
+        return page.broken("expires_on must be later than checked_on", "expires_on")
+    for label in head.labels:
+        if problem := label_problem(label):
+            return page.broken(problem, "labels")
+    draft = head.status == "draft"
+    if not draft and len(head.variants) < 2:
+        return page.broken("a ready post needs at least two opening lines in variants", "variants")
+    if not page.body:
+        return page.broken("the body is empty")
+    if problem := _template_problem("\n".join(head.variants)):
+        return page.broken(problem, "variants")
+    if problem := _template_problem(page.body):
+        return page.broken(problem)
+    return Post(
+        f"{folder}/{page.path.stem}",
+        head.title,
+        head.category,
+        head.labels,
+        head.source,
+        head.checked_on,
+        head.expires_on,
+        draft,
+        head.variants,
+        page.body,
+        page.path,
+    )
+
+
+def _template_problem(text: str) -> str | None:
+    try:
+        unknown = meta.find_undeclared_variables(_ENVIRONMENT.parse(text)) - FACTS
+    except TemplateSyntaxError as error:
+        return f"template: {error.message}"
+    if not unknown:
+        return None
+    return f"unknown value {{{{ {', '.join(sorted(unknown))} }}}}; known: {', '.join(sorted(FACTS))}"
