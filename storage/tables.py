@@ -150,7 +150,7 @@ class InboxEvent(SQLModel, table=True):
     event_id: str
     state: str
     urgent: bool = False
-    body: str | None = Field(default=None, sa_column=_text(nullable=True))
+    body: bytes | None = Field(default=None, sa_column=Column(LargeBinary(), nullable=True))  # sealed
     received_at: datetime = Field(sa_column=_time(nullable=False, index=True))
     due_at: datetime | None = Field(default=None, sa_column=_time())
     tries: int = 0
@@ -165,8 +165,10 @@ class Notice(SQLModel, table=True):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        Index("outbox_open", "state", "lane", "id"),
-        Index("outbox_chat", "platform", "account", "chat", "state", "id"),
+        Index("outbox_open", "state", "platform", "account", "lane", "id"),
+        Index("outbox_chat", "platform", "account", "chat", "state", "lane", "id"),
+        Index("outbox_due", "state", "due_at"),
+        Index("outbox_sent", "sent_at"),
     )
 
     id: int | None = Field(default=None, sa_column=_key())
@@ -186,8 +188,9 @@ class Notice(SQLModel, table=True):
     choices: str = ""  # JSON list of [label, value]
     mention: str | None = None
     state: str = "pending"
-    attempt: int = 0
-    owner: str = ""  # who claimed it
+    attempt: int = 0  # how often it was claimed for sending
+    lost: int = 0  # how many of these attempts ended without a definite answer
+    owner: str = ""  # who claimed it: "node/incarnation"
     lease_until: datetime | None = Field(default=None, sa_column=_time())
     due_at: datetime | None = Field(default=None, sa_column=_time())
     created_at: datetime = Field(sa_column=_time(nullable=False))

@@ -1,0 +1,181 @@
+"""How fast we may speak: budgets per account, per chat and overall, on an absolute schedule.
+
+The rules are configuration. What was used of a budget is read back from the outbox rows (`sent_at`) when the bot starts, so a
+restart does not hand out a fresh budget; pauses told by a platform are rows of their own (`storage.tables.Pause`).
+
+Alarms skip the chat budgets, which are our own caution, and obey the account's schedule, which delays them by one slot at most.
+Replies may use the whole of a chat's minute; the other lanes leave `chat_reserve` of it alone, so that a resident who answers a
+post is answered at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.notices import Lane
+
+AccountKey = tuple[str, str]  # platform, account
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class PacingRule:
+    """What one platform bears. Rates of zero or below are refused; `math.inf` means no limit.
+
+    The defaults are Telegram's published limits with the margin that was measured to cause no refusals (29/s instead of 30/s).
+    """
+
+    per_account_per_second: float = 29.0
+    per_chat_interval: float = 1.0  # seconds between two messages in one chat
+    per_chat_per_minute: int = 20
+    chat_reserve: int = 5  # of the chat's minute, kept for replies
+
+    def __post_init__(self) -> None:
+        if not self.per_account_per_second > 0:
+            raise ValueError("per_account_per_second must be above 0")
+        if not 0 <= self.per_chat_interval < 60:
+            raise ValueError("per_chat_interval must be 0 to 60 seconds")
+        if not 0 <= self.chat_reserve < self.per_chat_per_minute:
+            raise ValueError("chat_reserve must be below per_chat_per_minute")
+
+    @classmethod
+    def unlimited(cls) -> PacingRule:
+        """No limit at all, for platforms of our own and for tests."""
+        return cls(per_account_per_second=math.inf, per_chat_interval=0.0, per_chat_per_minute=1_000_000_000, chat_reserve=0)
+
+    @property
+    def limits_chats(self) -> bool:
+        return self.per_chat_interval > 0 or self.per_chat_per_minute < 1_000_000_000
+
+
+@dataclass(slots=True)
+class _Schedule:
+    """Slots at fixed distances in absolute time: a late start does not shift the following ones by more than one slot."""
+
+    interval: timedelta
+    next_at: datetime | None = None
+
+    def ready_at(self, now: datetime) -> datetime:
+        if self.next_at is None or not self.interval:
+            return now
+        # more than one slot ahead can only mean that the clock was set back
+        return self.next_at if now < self.next_at <= now + self.interval else now
+
+    def take(self, now: datetime) -> None:
+        if not self.interval:
+            return
+        previous = self.next_at
+        if previous is None or previous > now + self.interval:
+            previous = now
+        self.next_at = max(previous, now - self.interval) + self.interval
+
+    def restore(self, at: datetime) -> None:
+        self.next_at = max(self.next_at or at, at + self.interval)
+
+
+@dataclass(slots=True)
+class _Account:
+    rule: PacingRule
+    schedule: _Schedule
+    chats: dict[str, deque[datetime]] = field(default_factory=dict)
+    swept_at: datetime | None = None
+
+
+class Pacing:
+    """Says when the next message of a lane may go to a chat, and remembers what went.
+
+    `rules` are by platform; `default` is for platforms without one. `overall_per_second` bounds all accounts together.
+    Not safe for use from several threads at once.
+    """
+
+    def __init__(
+        self,
+        rules: Mapping[str, PacingRule] | None = None,
+        *,
+        default: PacingRule | None = None,
+        overall_per_second: float = math.inf,
+    ) -> None:
+        if not overall_per_second > 0:
+            raise ValueError("overall_per_second must be above 0")
+        self._rules = dict(rules or {})
+        self._default = default or PacingRule()
+        self._overall = _Schedule(_interval(overall_per_second))
+        self._accounts: dict[AccountKey, _Account] = {}
+
+    @classmethod
+    def unlimited(cls) -> Pacing:
+        """No limits, for tests about something else."""
+        return cls(default=PacingRule.unlimited())
+
+    def rule(self, platform: str) -> PacingRule:
+        return self._rules.get(platform, self._default)
+
+    def account_ready_at(self, account: AccountKey, now: datetime) -> datetime:
+        """When the account's next slot begins; `now` when it may speak at once."""
+        return max(self._account(account).schedule.ready_at(now), self._overall.ready_at(now))
+
+    def chat_ready_at(self, account: AccountKey, chat: str, lane: Lane, now: datetime) -> datetime:
+        """When this lane may next speak in this chat, the account's own slot aside."""
+        state = self._account(account)
+        if lane is Lane.ALARM or not state.rule.limits_chats:
+            return now
+        spoken = state.chats.get(chat)
+        if not spoken:
+            return now
+        rule = state.rule
+        while spoken and not now - MINUTE < spoken[0] <= now + MINUTE:  # too old, or the clock was set back
+            spoken.popleft()
+        if not spoken:
+            return now
+        ready = spoken[-1] + timedelta(seconds=rule.per_chat_interval)
+        budget = rule.per_chat_per_minute - (rule.chat_reserve if lane > Lane.REPLY else 0)
+        if len(spoken) >= budget:
+            ready = max(ready, spoken[-budget] + MINUTE)
+        return max(ready, now)
+
+    def take(self, account: AccountKey, chat: str, now: datetime) -> None:
+        """Note that a message goes to `chat` now."""
+        state = self._account(account)
+        state.schedule.take(now)
+        self._overall.take(now)
+        if state.rule.limits_chats:
+            state.chats.setdefault(chat, deque()).append(now)
+            self._sweep(state, now)
+
+    def restore(self, sent: Iterable[tuple[str, str, str, datetime]]) -> None:
+        """Take over what was sent before the start: (platform, account, chat, sent_at) of the last minute, in order of time."""
+        for platform, account, chat, at in sent:
+            state = self._account((platform, account))
+            state.schedule.restore(at)
+            self._overall.restore(at)
+            if state.rule.limits_chats:
+                state.chats.setdefault(chat, deque()).append(at)
+
+    def slots_within(self, account: AccountKey, seconds: float) -> float:
+        """How many messages the account may send in so many seconds."""
+        return self._account(account).rule.per_account_per_second * seconds
+
+    def _account(self, account: AccountKey) -> _Account:
+        state = self._accounts.get(account)
+        if state is None:
+            rule = self.rule(account[0])
+            state = self._accounts[account] = _Account(rule, _Schedule(_interval(rule.per_account_per_second)))
+        return state
+
+    @staticmethod
+    def _sweep(state: _Account, now: datetime) -> None:
+        """Once a minute forget the chats that have been silent for a minute."""
+        if state.swept_at is not None and abs(now - state.swept_at) < MINUTE:
+            return
+        state.swept_at = now
+        for chat in [chat for chat, spoken in state.chats.items() if not spoken or now - spoken[-1] > MINUTE]:
+            del state.chats[chat]
+
+
+def _interval(per_second: float) -> timedelta:
+    return timedelta(0) if math.isinf(per_second) else timedelta(seconds=1 / per_second)

@@ -1,0 +1,116 @@
+"""Giving the bot what it is owed: each event once at a time, settled only after the bot has taken note."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from bot.messages import Address, Inbound, Kind, Sender
+from bot.platforms.base import Feed
+from bot.platforms.web.people import People, Room
+from bot.platforms.web.rooms import Book
+from bot.platforms.web.said import Event
+from bot.platforms.web.settings import ACCOUNT, BOT_ID
+
+log = structlog.get_logger(__name__)
+
+
+def address_of(room: Room) -> Address:
+    """How the bot calls a room."""
+    if room.kind == "private" and room.owner is not None:
+        return Address("web", ACCOUNT, room.owner, private=True)
+    return Address("web", ACCOUNT, room.id)
+
+
+class Handover:
+    """Between the book and the bot's feed."""
+
+    def __init__(self, people: People, book: Book, clock: Callable[[], datetime]) -> None:
+        self.feed: Feed | None = None
+        self.last_inbound: datetime | None = None
+        self.last_error = ""
+        self._people = people
+        self._book = book
+        self._clock = clock
+        self._busy: dict[str, asyncio.Task[Event | None]] = {}
+
+    async def give(self, event: str) -> bool:
+        """Give this event to the bot; true once it is settled. Two callers of one event share one attempt. Cancelling the
+        caller does not cancel the attempt: it would leave open whether the bot has it."""
+        task = self._busy.get(event)
+        if task is None:
+            task = asyncio.create_task(self._give(event))
+            self._busy[event] = task
+            task.add_done_callback(lambda done: self._finished(event, done))
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            raise
+        except Exception as problem:
+            # told apart by kind only: the text of an error may quote the message
+            self.last_error = type(problem).__name__
+            log.warning("web.not_taken", event_id=event, problem=type(problem).__name__)
+            return False
+        return True
+
+    async def give_all(self, told: Callable[[Event], None]) -> int:
+        """Give everything owed, in order; `told` hears of each that got settled. How many are still owed."""
+        left = 0
+        for event in await self._book.events():
+            if event in self._busy:
+                continue
+            owed = await self._book.event(event)
+            if await self.give(event):
+                if owed is not None:
+                    told(owed)
+            else:
+                left += 1
+        return left
+
+    async def rest(self) -> None:
+        """Wait for the attempts that are under way."""
+        await asyncio.gather(*self._busy.values(), return_exceptions=True)
+
+    def _finished(self, event: str, task: asyncio.Task[Event | None]) -> None:
+        self._busy.pop(event, None)
+        if not task.cancelled():
+            task.exception()  # looked at, so that nothing complains when the asker has gone
+
+    async def _give(self, event: str) -> Event | None:
+        owed = await self._book.event(event)
+        if owed is None:
+            # settled before, or recalled before the bot heard of it
+            return None
+        if self.feed is None:
+            raise ConnectionError("nobody listens")
+        heard = self._inbound(owed)
+        if heard is not None:
+            await self.feed.take(heard)
+            self.last_inbound = self._clock()
+        await self._book.settle(event)
+        return owed
+
+    def _inbound(self, owed: Event) -> Inbound | None:
+        room, person = self._people.room(owed.room), self._people.person(owed.person)
+        if room is None or person is None:
+            return None
+        names = (f"@{self._people.bot.name}", f"＠{self._people.bot.name}")
+        heard = Inbound(
+            event_id=owed.id,
+            address=address_of(room),
+            sender=Sender(person.id, person.name),
+            at=owed.at,
+            kind=owed.kind,
+            message_id=owed.message,
+            text=owed.text,
+            quote=owed.quote,
+            group_name=room.name if room.kind == "group" else "",
+        )
+        if owed.kind is not Kind.MESSAGE:
+            return heard
+        called = BOT_ID in owed.mentions or any(name in owed.text for name in names)
+        return replace(heard, attachments=owed.attachments, mentions_me=called)

@@ -1,0 +1,27 @@
+/** What can be typed after a slash, with one line of help. The server decides who may do what; this list only helps to type. */
+
+/** @type {{name: string, hint: string, officer: boolean}[]} */
+export const COMMANDS = [
+  { name: "/帮助", hint: "看看我能做什么", officer: false },
+  { name: "/问", hint: "问一个问题，如 /问 居住证怎么办", officer: false },
+  { name: "/查", hint: "查一件事办到哪了，如 /查 2611-0042", officer: false },
+  { name: "/补充", hint: "给一件事补充情况", officer: false },
+  { name: "/撤回", hint: "撤回自己反映的事", officer: false },
+  { name: "/核验", hint: "核对一位工作人员的身份", officer: false },
+  { name: "/举报", hint: "保密举报，只在私聊里用", officer: false },
+  { name: "/我的数据", hint: "看看系统里有我的什么", officer: false },
+  { name: "/忘记我", hint: "删除我的数据", officer: false },
+  { name: "/绑定", hint: "用一次性绑定码认领工作身份", officer: true },
+  { name: "/待办", hint: "列出等我处理的事", officer: true },
+  { name: "/受理", hint: "受理一件事", officer: true },
+  { name: "/不受理", hint: "不受理，写明原因和去处", officer: true },
+  { name: "/派单", hint: "派给一个单位，如 /派单 号 物业", officer: true },
+  { name: "/接单", hint: "我来办这件事", officer: true },
+  { name: "/联系", hint: "记下已经联系反映人", officer: true },
+  { name: "/追问", hint: "请反映人补充情况", officer: true },
+  { name: "/办结", hint: "写下结果并办结，如 /办结 号 已清走", officer: true },
+  { name: "/回复", hint: "回答一个问题，如 /回复 号 内容", officer: true },
+  { name: "/推送", hint: "发一条宣传", officer: true },
+  { name: "/值班", hint: "确认警情、查看值班", officer: true },
+  { name: "/统计", hint: "看数字", officer: true },
+];

@@ -1,0 +1,171 @@
+/** One message as people see it: picture, name, bubble, photos, buttons. Draws only; what happens on a click is `actions`. */
+
+import { el, icon } from "./dom.js";
+import { badge, gist, initial, longTime, tint } from "./format.js";
+import { thumbnail } from "./photos.js";
+import { state } from "./state.js";
+
+/** @param {{id: string, name: string, role: string}} user */
+export function avatar(user) {
+  if (user.role === "bot") return el("span", { class: "avatar avatar-bot", "aria-hidden": "true" }, icon("bot"));
+  return el("span", { class: `avatar tint-${tint(user.id)}`, "aria-hidden": "true", text: initial(user.name) });
+}
+
+/** @param {{role: string, title: string}} user */
+export function badgeOf(user) {
+  const told = badge(user);
+  return told && el("span", { class: `badge badge-${told.kind}`, text: told.text });
+}
+
+/**
+ * The text with the mentions of real members set apart.
+ * @param {string} text
+ * @param {string[]} mentions
+ * @param {import("./state.js").User[]} members
+ */
+function textWithMentions(text, mentions, members) {
+  const body = el("div", { class: "text" });
+  const names = members.filter((user) => mentions.includes(user.id)).sort((a, b) => b.name.length - a.name.length);
+  let rest = text;
+  while (names.length && rest) {
+    let best = -1;
+    let who = names[0];
+    for (const user of names) {
+      const at = rest.indexOf(`@${user.name}`);
+      if (at >= 0 && (best < 0 || at < best)) {
+        best = at;
+        who = user;
+      }
+    }
+    if (best < 0) break;
+    const word = `@${who.name}`;
+    body.append(rest.slice(0, best), el("span", { class: who.id === state.me?.id ? "mention me" : "mention", text: word }));
+    rest = rest.slice(best + word.length);
+  }
+  body.append(rest);
+  return body;
+}
+
+/** @param {any} message @param {any} actions */
+function photoGrid(message, actions) {
+  const { photos } = message;
+  const grid = el("div", { class: photos.length === 1 ? "photos one" : "photos" });
+  photos.forEach((photo, index) => {
+    const label = photos.length > 1 ? `打开第 ${index + 1} 张照片，共 ${photos.length} 张` : "打开照片";
+    grid.append(
+      el("button", { type: "button", class: "photo", "aria-label": label, onclick: () => actions.view(photo.id) }, thumbnail(photo)),
+    );
+  });
+  return grid;
+}
+
+/** @param {any} message @param {any} actions */
+function choiceButtons(message, actions) {
+  const group = el("div", { class: "choices", role: "group", "aria-label": "请选择" });
+  for (const { label, value } of message.choices) {
+    group.append(el("button", { type: "button", class: "choice", text: label, onclick: () => actions.choose(message, value) }));
+  }
+  return group;
+}
+
+/** @param {any} message @param {any} actions */
+function recalledLine(message, actions) {
+  const by = message.by ?? message.from;
+  const mine = by.id === state.me?.id;
+  const draft = mine && state.recalledTexts.get(message.id);
+  return el(
+    "div",
+    { class: "note" },
+    `${mine ? "你" : by.name} 撤回了一条消息`,
+    draft && el("button", { type: "button", class: "link", text: "重新编辑", onclick: () => actions.edit(draft) }),
+  );
+}
+
+/**
+ * Where a message stands on its way to the server.
+ * @param {any} entry a message of the outbox
+ * @param {any} actions
+ */
+function sendingState(entry, actions) {
+  if (!entry.failed) return el("span", { class: "sending" }, icon("clock"), el("span", { class: "vh", text: "正在发送" }));
+  return el(
+    "button",
+    { type: "button", class: "retry", "aria-label": `没有发出：${entry.failed} 点这里重试或删除`, onclick: () => actions.failed(entry) },
+    icon("warn"),
+  );
+}
+
+/**
+ * The content of a row. `pending` is the outbox entry while the server has not confirmed the message.
+ * @param {any} message
+ * @param {{room: any, pending: any, choosable: boolean, actions: any}} context
+ * @returns {HTMLElement}
+ */
+export function drawMessage(message, { room, pending, choosable, actions }) {
+  if (message.recalled) return recalledLine(message, actions);
+  const { from } = message;
+  const mine = from.id === state.me?.id;
+  const side = mine ? "mine" : from.role === "bot" ? "theirs bot" : "theirs";
+
+  const bubble = el("div", { class: message.text ? "bubble" : "bubble bare" });
+  if (message.reply) {
+    const { id, name, text } = message.reply;
+    const jump = () => actions.jump(id);
+    const label = `引用 ${name}：${text || "[图片]"}`;
+    bubble.append(
+      el("button", { type: "button", class: "quote", "aria-label": label, onclick: jump }, el("b", { text: name }), `：${text || "[图片]"}`),
+    );
+    bubble.classList.remove("bare");
+  }
+  if (message.text) bubble.append(textWithMentions(message.text, message.mentions, room.members));
+  if (message.photos.length) bubble.append(photoGrid(message, actions));
+
+  const more = el(
+    "button",
+    { type: "button", class: "more", "aria-label": "更多操作", "aria-haspopup": "menu", "aria-expanded": "false" },
+    icon("more"),
+  );
+  more.addEventListener("click", () => actions.menu(message, more, more.getBoundingClientRect()));
+
+  return el(
+    "div",
+    { class: `line ${side}` },
+    avatar(from),
+    el(
+      "div",
+      { class: "body" },
+      el("div", { class: "who" }, el("span", { class: "name", text: mine ? "我" : from.name }), badgeOf(from)),
+      el(
+        "div",
+        { class: "beside" },
+        bubble,
+        pending ? sendingState(pending, actions) : more,
+        el("time", { class: "at", datetime: message.at, title: longTime(message.at), text: clockOnly(message.at) }),
+      ),
+      pending?.failed && el("p", { class: "why", text: pending.failed }),
+      choosable && message.choices.length > 0 && choiceButtons(message, actions),
+    ),
+  );
+}
+
+/** @param {string} iso */
+function clockOnly(iso) {
+  return longTime(iso).split(" ")[1];
+}
+
+/** What a screen reader says when it comes to the message. @param {any} message */
+export function spoken(message) {
+  const who = message.from.id === state.me?.id ? "我" : message.from.name;
+  const title = badge(message.from);
+  return `${who}${title ? `，${title.text}` : ""}，${longTime(message.at)}：${gist(message)}`;
+}
+
+/** A line of the list of groups. @param {any} room */
+export function preview(room) {
+  const { last } = room;
+  if (!last) return "还没有消息";
+  const mine = last.from.id === state.me?.id;
+  if (last.recalled) return `${mine ? "你" : last.from.name} 撤回了一条消息`;
+  return room.kind === "private" || mine ? gist(last) : `${last.from.name}：${gist(last)}`;
+}
+

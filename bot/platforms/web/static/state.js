@@ -1,0 +1,222 @@
+/**
+ * What this tab knows, and the one place where frames of the server change it. Views listen to `bus` and read `state`.
+ *
+ * Messages are never changed in place: a changed message is a new object, so a view sees by identity what to draw again.
+ *
+ * @typedef {{id: string, name: string, role: "resident"|"officer"|"bot", title: string}} User
+ * @typedef {{id: string, seq: number, room: string, from: User, at: string, text: string,
+ *   photos: {id: string, width: number, height: number}[], reply: {id: string, name: string, text: string}|null,
+ *   choices: {label: string, value: string}[], mentions: string[], recalled: boolean, cid: string|null}} Message
+ * @typedef {{id: string, name: string, kind: "group"|"private", labels: string[], members: User[], last: Message|null,
+ *   seq: number, read: number, unread: number, can_post: boolean, messages: Message[], byId: Map<string, Message>,
+ *   heard: number, more: boolean, loaded: boolean, loading: boolean}} Room
+ */
+
+export const bus = new EventTarget();
+
+/** @param {string} name @param {any} [detail] */
+export function emit(name, detail) {
+  bus.dispatchEvent(new CustomEvent(name, { detail }));
+}
+
+/** @param {string} name @param {(detail: any) => void} handler */
+export function on(name, handler) {
+  bus.addEventListener(name, (event) => handler(/** @type {CustomEvent} */ (event).detail));
+}
+
+export const state = {
+  /** @type {any} answer of /api/session */
+  session: null,
+  /** @type {User|null} */
+  me: null,
+  /** @type {Map<string, Room>} */
+  rooms: new Map(),
+  /** @type {string|null} the room on the screen */
+  open: null,
+  /** server clock minus ours in ms, so that "within two minutes" holds on a phone whose clock is wrong */
+  clockOffset: 0,
+  /** own texts taken back in this tab, to offer them for editing: message id to text */
+  recalledTexts: new Map(),
+};
+
+export const serverNow = () => Date.now() + state.clockOffset;
+
+/** The last `seq` heard in each room whose history we hold. An `ack` does not count: it may overtake a neighbour's message. */
+export function since() {
+  const marks = {};
+  for (const room of state.rooms.values()) if (room.loaded) marks[room.id] = room.heard;
+  return marks;
+}
+
+/** @param {Room} room */
+const touched = (room) => emit("thread", room.id);
+
+/** @param {any} wire a room as the server sends it */
+function putRoom(wire) {
+  const known = state.rooms.get(wire.id);
+  const room = known ?? { messages: [], byId: new Map(), heard: 0, more: true, loaded: false, loading: false };
+  Object.assign(room, wire);
+  state.rooms.set(wire.id, room);
+  return room;
+}
+
+/** @param {Room} room @param {Message} message */
+function put(room, message) {
+  const { messages, byId } = room;
+  const known = byId.get(message.id);
+  byId.set(message.id, message);
+  if (known) {
+    messages[messages.indexOf(known)] = message;
+    return;
+  }
+  let at = messages.length;
+  while (at > 0 && messages[at - 1].seq > message.seq) at -= 1;
+  messages.splice(at, 0, message);
+}
+
+/** @param {Room} room @param {string} id @param {Partial<Message>} change */
+function change(room, id, change) {
+  const known = room.byId.get(id);
+  if (known) put(room, { ...known, ...change });
+  if (room.last?.id === id) room.last = { ...room.last, ...change };
+}
+
+/** @param {Room} room @param {Message} message */
+function noteLast(room, message) {
+  room.seq = Math.max(room.seq, message.seq);
+  if (!room.last || message.seq >= room.last.seq) room.last = message;
+}
+
+/** @param {Room} room */
+function countUnread(room) {
+  if (room.read >= room.seq) room.unread = 0;
+  else if (room.loaded) room.unread = room.messages.filter((m) => m.seq > room.read && m.from.id !== state.me?.id).length;
+}
+
+const frames = {
+  welcome(frame) {
+    state.me = frame.me;
+    const present = new Set(frame.rooms.map((room) => room.id));
+    for (const id of [...state.rooms.keys()]) if (!present.has(id)) state.rooms.delete(id);
+    for (const wire of frame.rooms) putRoom(wire).loading = false;
+    emit("welcome");
+    emit("rooms");
+  },
+
+  room(frame) {
+    touched(putRoom(frame.room));
+    emit("rooms");
+  },
+
+  message(frame) {
+    const room = state.rooms.get(frame.room);
+    if (!room) return;
+    const { message } = frame;
+    // what was missed while away is already in the count that came with `welcome`
+    const fresh = message.seq > room.seq;
+    noteLast(room, message);
+    if (room.loaded || room.loading) {
+      put(room, message);
+      room.heard = Math.max(room.heard, message.seq);
+    }
+    const mine = message.from.id === state.me?.id;
+    if (fresh && !mine) room.unread += 1;
+    if (mine && message.cid) emit("stored", message.cid);
+    emit("arrived", { room: room.id, message });
+    touched(room);
+    emit("rooms");
+  },
+
+  messages(frame) {
+    const room = state.rooms.get(frame.room);
+    if (!room) return;
+    const page = frame.messages;
+    const oldest = page[0]?.seq ?? 0;
+    const newest = page.at(-1)?.seq ?? 0;
+    // a page that starts after a hole is the new beginning: what lies before it is asked for again on scrolling up
+    if (room.loaded && frame.more && oldest > room.heard + 1) {
+      room.messages = [];
+      room.byId = new Map();
+    }
+    const first = room.messages[0]?.seq ?? Infinity;
+    for (const message of page) {
+      put(room, message);
+      noteLast(room, message);
+      if (message.cid) emit("stored", message.cid);
+    }
+    if (!room.loaded || oldest <= first) room.more = frame.more;
+    room.heard = Math.max(room.heard, newest);
+    room.loaded = true;
+    room.loading = false;
+    touched(room);
+    emit("rooms");
+  },
+
+  recalled(frame) {
+    const room = state.rooms.get(frame.room);
+    if (!room) return;
+    const known = room.byId.get(frame.message);
+    if (known && known.from.id === state.me?.id && known.text) state.recalledTexts.set(known.id, known.text);
+    change(room, frame.message, { recalled: true, text: "", photos: [], choices: [], reply: null, by: frame.by });
+    emit("recalled", frame.message);
+    touched(room);
+    emit("rooms");
+  },
+
+  read(frame) {
+    const room = state.rooms.get(frame.room);
+    if (!room) return;
+    room.read = Math.max(room.read, frame.seq);
+    countUnread(room);
+    emit("rooms");
+  },
+
+  taken(frame) {
+    const room = state.rooms.get(frame.room);
+    if (!room) return;
+    change(room, frame.message, { choices: [] });
+    emit("taken", frame);
+    touched(room);
+  },
+
+  ack(frame) {
+    state.clockOffset = new Date(frame.at).getTime() - Date.now();
+    emit("ack", frame);
+  },
+
+  refused(frame) {
+    emit("refused", frame);
+  },
+};
+
+/** @param {any} frame one frame of the server; kinds we do not know are left for newer pages */
+export function apply(frame) {
+  if (Object.hasOwn(frames, frame.t)) frames[frame.t](frame);
+}
+
+/** Our own message, stored by the server before its copy came back. @param {Message} message */
+export function putOwn(message) {
+  const room = state.rooms.get(message.room);
+  if (!room) return;
+  if (room.loaded && !room.byId.has(message.id)) put(room, message);
+  noteLast(room, message);
+  touched(room);
+  emit("rooms");
+}
+
+/** Everything in the open room up to now was on the screen. @param {Room} room @returns {boolean} whether that was news */
+export function markRead(room) {
+  if (room.read >= room.seq && room.unread === 0) return false;
+  room.read = room.seq;
+  room.unread = 0;
+  emit("rooms");
+  return true;
+}
+
+/** @param {Room} room the bot first, then officers, then neighbours; never oneself */
+export function mentionable(room) {
+  const rank = { bot: 0, officer: 1, resident: 2 };
+  return room.members
+    .filter((user) => user.id !== state.me?.id)
+    .sort((a, b) => rank[a.role] - rank[b.role] || a.name.localeCompare(b.name, "zh"));
+}

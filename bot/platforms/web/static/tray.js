@@ -1,0 +1,133 @@
+/** The photos waiting in the composer: preview, upload with progress, retry, removal. */
+
+import { uploadPhoto } from "./api.js";
+import { el, icon } from "./dom.js";
+import { clientId } from "./outbox.js";
+import { rememberOwn } from "./photos.js";
+import { emit } from "./state.js";
+
+export const MOST_PHOTOS = 9;
+const MOST_BYTES = 15 * 1024 * 1024;
+
+/**
+ * @typedef {{cid: string, file: File, url: string, share: number, failed: string|null, abort: AbortController,
+ *   done: {id: string, width: number, height: number}|null}} Item
+ */
+
+export class Tray {
+  /** @param {HTMLElement} list @param {() => void} changed */
+  constructor(list, changed) {
+    this.list = list;
+    this.changed = changed;
+    /** @type {Item[]} */
+    this.items = [];
+  }
+
+  get uploading() {
+    return this.items.some((item) => !item.done && !item.failed);
+  }
+
+  get failed() {
+    return this.items.some((item) => item.failed);
+  }
+
+  /** Another room has other photos. @param {Item[]} items */
+  swap(items) {
+    this.items = items;
+    this.draw();
+  }
+
+  /** @param {Iterable<File>} files */
+  add(files) {
+    for (const file of files) {
+      if (this.items.length >= MOST_PHOTOS) {
+        emit("notice", `一次最多发 ${MOST_PHOTOS} 张照片，多出来的没有加上。`);
+        break;
+      }
+      if (file.type && !file.type.startsWith("image/")) {
+        emit("notice", `“${file.name}”不是照片，没有加上。`);
+        continue;
+      }
+      if (file.size > MOST_BYTES) {
+        emit("notice", `“${file.name}”超过 15 MB，请换一张小一些的照片。`);
+        continue;
+      }
+      const item = { cid: clientId(), file, url: URL.createObjectURL(file), share: 0, failed: null, done: null, abort: new AbortController() };
+      this.items.push(item);
+      this.upload(item);
+    }
+    this.draw();
+  }
+
+  /** @param {Item} item */
+  async upload(item) {
+    item.failed = null;
+    item.share = 0;
+    const progress = (share) => {
+      item.share = share;
+      this.showProgress(item);
+    };
+    try {
+      const { photo, width, height } = await uploadPhoto(item.file, item.cid, progress, item.abort.signal);
+      item.done = { id: photo, width, height };
+      rememberOwn(photo, item.file);
+    } catch (error) {
+      item.failed = /** @type {Error} */ (error).message;
+      emit("notice", item.failed);
+    }
+    this.draw();
+  }
+
+  /** @param {Item} item */
+  remove(item) {
+    item.abort.abort();
+    URL.revokeObjectURL(item.url);
+    this.items.splice(this.items.indexOf(item), 1);
+    this.draw();
+  }
+
+  /** The finished photos; the tray is empty afterwards. */
+  takeAll() {
+    const photos = this.items.map((item) => item.done).filter(Boolean);
+    for (const item of this.items) URL.revokeObjectURL(item.url);
+    this.items.length = 0;
+    this.draw();
+    return photos;
+  }
+
+  draw() {
+    const focused = [...this.list.children].findIndex((row) => row.contains(document.activeElement));
+    this.list.replaceChildren(...this.items.map((item, index) => this.row(item, index)));
+    this.list.hidden = this.items.length === 0;
+    if (focused >= 0) /** @type {any} */ (this.list.children[Math.min(focused, this.items.length - 1)]?.querySelector("button"))?.focus();
+    this.changed();
+  }
+
+  /** @param {Item} item @param {number} index */
+  row(item, index) {
+    const image = el("img", { src: item.url, alt: `第 ${index + 1} 张照片` });
+    // a browser that cannot show the format (HEIC, say) may still send it
+    image.addEventListener("error", () => row.classList.add("no-preview"));
+    const row = el(
+      "li",
+      { class: item.failed ? "tray-item failed" : item.done ? "tray-item done" : "tray-item" },
+      image,
+      !item.done && !item.failed && el("progress", { max: "1", value: String(item.share), "aria-label": `第 ${index + 1} 张照片正在上传` }),
+      item.failed &&
+        el(
+          "button",
+          { type: "button", class: "tray-retry", "aria-label": `第 ${index + 1} 张照片没有传上去：${item.failed} 重试`, onclick: () => { this.upload(item); this.draw(); } },
+          icon("retry"),
+        ),
+      el("button", { type: "button", class: "tray-remove", "aria-label": `删除第 ${index + 1} 张照片`, onclick: () => this.remove(item) }, icon("close")),
+    );
+    return row;
+  }
+
+  /** @param {Item} item */
+  showProgress(item) {
+    const row = this.list.children[this.items.indexOf(item)];
+    const bar = /** @type {HTMLProgressElement|null} */ (row?.querySelector("progress") ?? null);
+    if (bar) bar.value = item.share;
+  }
+}

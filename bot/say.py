@@ -1,0 +1,136 @@
+"""What a handler says. Every sentence is a phrase of the content and becomes a row of the outbox in the handler's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from bot.messages import Address, Choice, Inbound
+from bot.outbox import Lane, NewNotice, enqueue
+from content.phrases import PhraseBook
+from storage.tables import Alarm, Case, Group, Officer, OfficerAccount
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What every turn speaks with: the phrases and, per platform, the account that reaches people privately."""
+
+    phrases: PhraseBook
+    accounts: Mapping[str, str]
+
+
+class Say:
+    """Puts notices into the outbox. One `Say` belongs to one transaction; `unique` makes its keys its own."""
+
+    def __init__(self, session: Session, voice: Voice, now: datetime, unique: str, origin: Inbound | None) -> None:
+        self._session = session
+        self._voice = voice
+        self._now = now
+        self._unique = unique
+        self._origin = origin
+        self._count = 0
+        self.lane = Lane.REPLY
+
+    def reply(self, phrase: str, *, case: Case | None = None, choices: Iterable[Choice] = (), quote: bool = True, **values: Any) -> None:
+        """Answer the message where it was written, quoting it."""
+        if self._origin is None:
+            raise ValueError("there is no message to reply to")
+        self.at(
+            self._origin.address,
+            phrase,
+            case=case,
+            choices=choices,
+            reply_to=(self._origin.message_id or None) if quote else None,
+            **values,
+        )
+
+    def privately(self, phrase: str, *, case: Case | None = None, choices: Iterable[Choice] = (), **values: Any) -> None:
+        """Say it to the sender alone, in the private chat."""
+        if self._origin is None:
+            raise ValueError("there is nobody to talk to")
+        if self._origin.address.private:
+            self.reply(phrase, case=case, choices=choices, **values)
+            return
+        address = self._origin.address
+        self.at(
+            Address(address.platform, address.account, self._origin.sender.id, private=True), phrase, case=case, choices=choices, **values
+        )
+
+    def to_reporter(self, case: Case, phrase: str, *, choices: Iterable[Choice] = (), **values: Any) -> None:
+        """Say it where the case was brought, quoting the report."""
+        self.at(case_address(case), phrase, case=case, choices=choices, reply_to=case.message_id or None, mention=case.reporter, **values)
+
+    def to_reporter_alone(self, case: Case, phrase: str, *, choices: Iterable[Choice] = (), **values: Any) -> None:
+        """Say it to the reporter in the private chat."""
+        if case.reporter is not None:
+            self.at(Address(case.platform, case.account, case.reporter, private=True), phrase, case=case, choices=choices, **values)
+
+    def to_officers(
+        self, officers: Sequence[Officer], phrase: str, *, case: Case | None = None, photo: str | None = None, lane: Lane = Lane.OFFICER, **values: Any
+    ) -> int:
+        """Say it to officers in their private chats; returns how many of them have a bound account that we can reach."""
+        reached = 0
+        for officer in officers:
+            account = self._session.exec(
+                select(OfficerAccount)
+                .where(OfficerAccount.officer_id == officer.id, col(OfficerAccount.platform).in_(list(self._voice.accounts)))
+                .order_by(col(OfficerAccount.bound_at).desc())
+            ).first()
+            if account is None:
+                continue
+            reached += 1
+            to = Address(account.platform, self._voice.accounts[account.platform], account.user_id, private=True)
+            self.at(to, phrase, case=case, photo=photo, lane=lane, **values)
+        return reached
+
+    def to_group(self, group: Group, phrase: str, *, case: Case | None = None, lane: Lane | None = None, **values: Any) -> None:
+        """Say it in a group, to everybody."""
+        self.at(Address(group.platform, group.account, group.chat), phrase, case=case, lane=lane, **values)
+
+    def to_alarm_place(self, alarm: Alarm, phrase: str, **values: Any) -> None:
+        """Say it where the emergency was reported."""
+        self.at(Address(alarm.platform, alarm.account, alarm.chat, alarm.private, alarm.thread), phrase, lane=Lane.ALARM, **values)
+
+    def at(
+        self,
+        to: Address,
+        phrase: str,
+        *,
+        case: Case | None = None,
+        choices: Iterable[Choice] = (),
+        reply_to: str | None = None,
+        photo: str | None = None,
+        mention: str | None = None,
+        lane: Lane | None = None,
+        key: str | None = None,
+        **values: Any,
+    ) -> None:
+        """Say a phrase at an address. `key` makes the notice unique beyond this turn."""
+        self._count += 1
+        group = None
+        if not to.private:
+            group = self._session.exec(
+                select(Group.id).where(Group.platform == to.platform, Group.account == to.account, Group.chat == to.chat)
+            ).first()
+        notice = NewNotice(
+            key=key or f"{self._unique}:{self._count}",
+            lane=self.lane if lane is None else lane,
+            to=to,
+            text=self._voice.phrases.say(phrase, **values),
+            group_id=group,
+            case_id=case.id if case else None,
+            reply_to=reply_to,
+            photo=photo,
+            choices=tuple(choices),
+            mention=mention if not to.private else None,
+        )
+        enqueue(self._session, notice, self._now)
+
+
+def case_address(case: Case) -> Address:
+    """Where a case was brought."""
+    return Address(case.platform, case.account, case.chat, case.private, case.thread)

@@ -1,0 +1,125 @@
+"""Things to do later, as rows: found when due, done once, each in a transaction of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlmodel import Session, col, select
+
+from bot.clock import Clock
+from storage.tables import Timer
+from storage.writer import StorageUnavailable, Writer
+
+log = structlog.get_logger(__name__)
+
+MOST_TRIES = 3
+TRY_AGAIN_AFTER = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A timer whose time has come."""
+
+    kind: str
+    key: str
+    data: dict[str, str]
+
+
+class Timers:
+    """The timers as one turn sets them. A second timer of the same kind and key moves the first."""
+
+    def __init__(self, session: Session, now: datetime) -> None:
+        self._session = session
+        self._now = now
+        self.changed = False
+
+    def after(self, wait: timedelta, kind: str, key: str, **data: str) -> None:
+        """In `wait` from now, call the handler of `kind` with `key` and `data`."""
+        row = self._row(kind, key) or Timer(kind=kind, key=key, due_at=self._now)
+        row.due_at, row.data, row.tries = self._now + wait, json.dumps(data, ensure_ascii=False), 0
+        self._session.add(row)
+        self._session.flush()
+        self.changed = True
+
+    def cancel(self, kind: str, key: str) -> None:
+        """Forget it; nothing happens when there is none."""
+        row = self._row(kind, key)
+        if row is not None:
+            self._session.delete(row)
+            self._session.flush()
+
+    def _row(self, kind: str, key: str) -> Timer | None:
+        return self._session.exec(select(Timer).where(Timer.kind == kind, Timer.key == key)).first()
+
+
+class TimerLoop:
+    """Wakes when the earliest timer is due and runs it on the writer."""
+
+    def __init__(self, writer: Writer, clock: Clock, run: Callable[[Session, Due], Callable[[], None]]) -> None:
+        """`run` does the work inside the transaction and gives back what is to be done after the commit."""
+        self._writer = writer
+        self._clock = clock
+        self._run = run
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look again: a timer was set or moved."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Serve timers until cancelled."""
+        while True:
+            self._wake.clear()
+            try:
+                next_due = await self.run_due()
+            except StorageUnavailable:
+                next_due = self._clock() + timedelta(seconds=1)
+            await self._clock.wait(next_due, self._wake)
+
+    async def run_due(self) -> datetime | None:
+        """Run everything that is due; return when the next one is."""
+        while True:
+            now = self._clock()
+            row = await self._writer.read(lambda session: session.exec(select(Timer).order_by(col(Timer.due_at)).limit(1)).first())
+            if row is None or row.due_at > now:
+                return row.due_at if row else None
+            await self._run_one(row.id or 0, now)
+
+    async def _run_one(self, timer_id: int, now: datetime) -> None:
+        def work(session: Session) -> Callable[[], None] | None:
+            row = session.get(Timer, timer_id)
+            if row is None or row.due_at > now:
+                return None
+            due = Due(row.kind, row.key, json.loads(row.data))
+            session.delete(row)
+            session.flush()
+            return self._run(session, due)
+
+        try:
+            afterwards = await self._writer.run(work)
+        except StorageUnavailable:
+            raise
+        except Exception as problem:
+            log.error("timer_failed", problem=type(problem).__name__, exc_info=problem)
+            await self._writer.run(lambda session: _put_off(session, timer_id, now))
+            return
+        if afterwards is not None:
+            afterwards()
+
+
+def _put_off(session: Session, timer_id: int, now: datetime) -> None:
+    """After three failures a timer is given up, so that it cannot block the ones behind it."""
+    row = session.get(Timer, timer_id)
+    if row is None:
+        return
+    row.tries += 1
+    if row.tries >= MOST_TRIES:
+        session.delete(row)
+    else:
+        row.due_at = now + TRY_AGAIN_AFTER
+        session.add(row)

@@ -1,0 +1,97 @@
+"""Emergencies that were answered: who has to be called until somebody says that he has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from cases.dispatch import dispatchers, officers_with, on_duty
+from storage.tables import Alarm, Group, Officer
+
+SAME_EMERGENCY = timedelta(minutes=30)  # a second call within this time in one chat is the same emergency
+ANSWER_AGAIN_AFTER = timedelta(seconds=60)  # and is answered again only after this time
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An emergency as it stands after a call for help: is it new, and does the group need the advice (again)?"""
+
+    alarm: Alarm
+    new: bool
+    advise: bool
+
+
+def open_alarm(session: Session, platform: str, chat: str) -> Alarm | None:
+    """The newest emergency of a chat of which nobody has said yet that the people are safe."""
+    return session.exec(
+        select(Alarm)
+        .where(Alarm.platform == platform, Alarm.chat == chat, col(Alarm.safe_at).is_(None))
+        .order_by(col(Alarm.id).desc())
+    ).first()
+
+
+class Alarms:
+    """Raises, repeats and acknowledges alarms inside the caller's transaction."""
+
+    def __init__(self, session: Session, now: datetime) -> None:
+        self._session = session
+        self._now = now
+
+    def raise_(self, new: Alarm) -> Raised:
+        """Register a call for help; the same danger in the same chat within half an hour is one alarm."""
+        known = self._session.exec(
+            select(Alarm).where(
+                Alarm.platform == new.platform,
+                Alarm.chat == new.chat,
+                Alarm.danger == new.danger,
+                col(Alarm.safe_at).is_(None),
+                Alarm.started_at > self._now - SAME_EMERGENCY,
+            )
+        ).first()
+        if known is not None:
+            advise = known.sender != new.sender or self._now - known.started_at >= ANSWER_AGAIN_AFTER
+            return Raised(known, new=False, advise=advise)
+        self._session.add(new)
+        self._session.flush()
+        return Raised(new, new=True, advise=True)
+
+    def get(self, alarm_id: int) -> Alarm | None:
+        return self._session.get(Alarm, alarm_id)
+
+    def open_in(self, platform: str, chat: str) -> Alarm | None:
+        return open_alarm(self._session, platform, chat)
+
+    def waiting(self) -> list[Alarm]:
+        """Alarms that nobody has acknowledged, oldest first."""
+        return list(self._session.exec(select(Alarm).where(col(Alarm.acknowledged_at).is_(None)).order_by(col(Alarm.id))).all())
+
+    def called(self, alarm: Alarm) -> list[Officer]:
+        """Whom to call: the duty officer of the grid; from the third round on, the supervisors too; never nobody."""
+        grid_id = self.grid_id(alarm)
+        officers = on_duty(self._session, grid_id, self._now) or dispatchers(self._session, grid_id)
+        if alarm.rounds >= 2 or not officers:
+            officers = [*officers, *(o for o in officers_with(self._session, ("supervisor",), "district", ()) if o not in officers)]
+        return officers
+
+    def grid_id(self, alarm: Alarm) -> int | None:
+        group = self._session.get(Group, alarm.group_id) if alarm.group_id else None
+        return group.grid_id if group else None
+
+    def group_name(self, alarm: Alarm) -> str:
+        group = self._session.get(Group, alarm.group_id) if alarm.group_id else None
+        return group.name if group else "私聊"
+
+    def acknowledge(self, alarm: Alarm, officer: Officer) -> None:
+        alarm.acknowledged_at, alarm.officer_id = self._now, officer.id
+        self._session.add(alarm)
+
+    def safe(self, alarm: Alarm, case_id: int | None) -> None:
+        """Somebody said that the people are safe; from now on it may be a case."""
+        alarm.safe_at, alarm.case_id = self._now, case_id
+        self._session.add(alarm)
+
+    def next_round(self, alarm: Alarm) -> None:
+        alarm.rounds += 1
+        self._session.add(alarm)
