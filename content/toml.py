@@ -62,9 +62,6 @@ def explain(error: ValidationError, model: type[BaseModel], text: str) -> tuple[
     mistakes: dict[KeyPath, Mistake] = {}
     for detail in error.errors(include_url=False):
         path = tuple(detail["loc"])
-        # a union reports once for every member, below a part of the path that is no key; one sentence for the key is enough
-        while path and detail["type"] not in ("missing", "extra_forbidden") and path not in places and path[:-1] in places:
-            path = path[:-1]
         sentence = _sentence(detail["type"], detail["msg"], detail.get("input"), path, model)
         mistakes.setdefault(path, Mistake(path, line_in(places, path), sentence))
     return tuple(sorted(mistakes.values(), key=lambda mistake: mistake.line))
