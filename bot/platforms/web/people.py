@@ -157,7 +157,7 @@ class People:
             for seed in seeded:
                 _put_room(session, Room(seed.id, clean_name(seed.name), "group", seed.labels, seed.officers_only))
             for user in users:
-                person = Person(user.id, clean_name(user.name), user.role, clean_name(user.title), persona=personas)
+                person = Person(user.id, clean_name(user.name), user.role, clean_name(user.title), user.badge, personas)
                 self._put_person(session, person)
             for seed in seeded:
                 for who in seed.members:
@@ -255,7 +255,7 @@ class People:
             session,
             "INSERT INTO person (id, name, role, title, badge, persona) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role, title = excluded.title,"
-            " badge = excluded.badge, persona = excluded.persona",
+            " badge = coalesce(excluded.badge, badge), persona = excluded.persona",
             *(person.id, person.name, person.role, person.title, person.badge, int(person.persona)),
         )
         room = self._private(person)

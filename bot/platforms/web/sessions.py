@@ -86,13 +86,15 @@ class Sessions:
             self._known[digest] = known
         who, until = known
         person = self._people.person(who)
-        if person is None or until <= millis(self._clock()) or not await self.still_there(person):
+        if person is None or person.persona is not self._settings.demo or until <= millis(self._clock()):
+            return None
+        if not await self.still_there(person):
             return None
         return person
 
     async def still_there(self, person: Person) -> bool:
         """Whether this person may go on. An officer who has left the roster may not, and all their tokens end."""
-        if person.badge is None:
+        if person.badge is None or person.persona:
             return True
         now = self._clock()
         asked = self._on_roster.get(person.badge)
@@ -163,10 +165,11 @@ class Throttle:
         for key in keys:
             self._fresh(key, now).append(now)
 
-    def clear(self, *keys: str) -> None:
-        """It succeeded."""
+    def succeeded(self, *keys: str) -> None:
+        """The try under way was none of a guesser's: do not count it. Many officers may share an address."""
         for key in keys:
-            self._tries.pop(key, None)
+            if self._tries.get(key):
+                self._tries[key].pop()
 
     def _fresh(self, key: str, now: datetime) -> deque[datetime]:
         tries = self._tries.setdefault(key, deque())
@@ -232,7 +235,7 @@ class SignIn:
         return keys
 
     def _welcome(self, badge: str, address: str, keys: tuple[str, ...]) -> None:
-        self._throttle.clear(*keys)
+        self._throttle.succeeded(*keys)
         if len(self._known_places) > MOST_WATCHED:
             self._known_places.clear()
         self._known_places.add(f"{badge} {address}")

@@ -110,17 +110,20 @@ def officer_id(badge: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class UserSeed:
-    """A person who is there from the start. In the demonstration everybody seeded can be played."""
+    """A person who is there from the start. In the demonstration everybody seeded can be played; outside it only officers are
+    seeded (`id` from officer_id, with their badge), so that they are in their rooms when they sign in."""
 
     id: str
     name: str
     role: Role = "resident"
     title: str = ""
+    badge: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RoomSeed:
-    """A group room. `members` are user ids; the bot is in every room. In an officers' room residents only read."""
+    """A group room; its id is 1 to 64 of A-Z a-z 0-9 _ . : -. `members` are user ids; the bot is in every room. In an officers'
+    room residents only read."""
 
     id: str
     name: str

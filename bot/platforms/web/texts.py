@@ -34,6 +34,7 @@ KEYS: frozenset[str] = frozenset(
         "request.origin",
         "request.session",
         "request.slow_down",
+        "request.too_big",
         "say.empty",
         "say.no_room",
         "say.not_taken",
