@@ -3,15 +3,14 @@
 import { Refusal, session, setTabToken, signOut } from "./api.js";
 import { Composer } from "./composer.js";
 import { choosePersona, drawTry, personaFromAddress, startDemo, takeIntent } from "./demo.js";
-import { byId, el, icon } from "./dom.js";
-import { gist } from "./format.js";
+import { byId, el } from "./dom.js";
 import { openMenu } from "./menu.js";
 import { avatar, badgeOf } from "./message.js";
 import { discard, pendingIn, retry, startOutbox, tap } from "./outbox.js";
-import { drawHeading, startRooms } from "./rooms.js";
+import { drawHeading, ordered, startRooms } from "./rooms.js";
 import { isLarge, setLarge, startSettings } from "./settings.js";
 import { send, start, stop } from "./socket.js";
-import { on, serverNow, state } from "./state.js";
+import { emit, on, serverNow, state } from "./state.js";
 import { Thread } from "./thread.js";
 import { viewPhoto } from "./viewer.js";
 
@@ -94,6 +93,7 @@ async function copy(text) {
   }
 }
 
+/** Earlier messages, or the newest ones of a room we know nothing of. @param {any} room */
 function askForHistory(room) {
   room.loading = true;
   send({ t: "older", room: room.id, before: (room.loaded && room.messages[0]?.seq) || room.seq + 1 });
@@ -118,43 +118,182 @@ function showMembers() {
   byId("members-dialog").showModal();
 }
 
+/** @param {string} id */
+const addressOf = (id) => `#/room/${encodeURIComponent(id)}`;
+
 /** Shows the room in the address, or on a wide screen the first one. */
 function route() {
   const wanted = decodeURIComponent(location.hash.replace(/^#\/room\//, ""));
-  const room = state.rooms.get(wanted);
-  const wide = matchMedia("(min-width: 768px)").matches;
-  if (!room && wide && state.rooms.size) {
-    const first = /** @type {HTMLElement|null} */ (byId("rooms").querySelector(".room"))?.dataset.room ?? [...state.rooms.keys()][0];
-    history.replaceState(null, "", `#/room/${encodeURIComponent(first)}`);
-    showRoom(first);
+  const first = ordered()[0];
+  if (!state.rooms.has(wanted) && first && matchMedia("(min-width: 768px)").matches) {
+    history.replaceState(null, "", addressOf(first.id));
+    showRoom(first.id);
   } else {
-    showRoom(room?.id ?? null);
+    showRoom(wanted);
   }
 }
 
-/** @param {string|null} id */
+/** @param {string} id a room, or anything else for the list alone */
 function showRoom(id) {
-  const room = state.rooms.get(id ?? "");
+  const room = state.rooms.get(id);
+  const changed = state.open !== (room?.id ?? null);
+  state.open = room?.id ?? null;
   document.body.dataset.screen = room ? "chat" : "list";
   byId("nothing-open").hidden = Boolean(room);
   byId("chat-open").hidden = !room;
-  const changed = state.open !== (room?.id ?? null);
-  state.open = room?.id ?? null;
-  if (!room) {
-    drawRooms();
-    return;
+  if (room) {
+    drawRoom(room);
+    if (changed) {
+      thread.open();
+      composer.focusIfDesk();
+    }
+    if (!room.loaded && !room.loading) askForHistory(room);
   }
+  emit("rooms");
+}
+
+/** @param {any} room */
+function drawRoom(room) {
   drawHeading(room, showMembers);
   byId("log").setAttribute("aria-label", `${room.name}的消息`);
   composer.enter(room);
-  if (changed) {
-    thread.open();
-    composer.focusIfDesk();
-  }
-  if (!room.loaded && !room.loading) askForHistory(room);
-  drawRooms();
 }
 
-function drawRooms() {
-  state.rooms.size && dispatchRooms();
+let cameFromList = false;
+
+/** @param {string} id */
+function openRoom(id) {
+  cameFromList = document.body.dataset.screen === "list";
+  if (location.hash === addressOf(id)) showRoom(id);
+  else location.hash = addressOf(id);
 }
+
+function backToList() {
+  // the way back of the phone and ours are the same, so that neither leads in circles
+  if (cameFromList) history.back();
+  else location.hash = "#/";
+  cameFromList = false;
+}
+
+/** Puts a text into the composer of a room; sending it is for the person to decide. @param {string} room @param {string} text */
+function fill(room, text) {
+  if (!state.rooms.has(room)) {
+    notice("现在的身份不在那个群里，换个身份再试。");
+    return;
+  }
+  openRoom(room);
+  showRoom(room);
+  composer.fill(text);
+}
+
+function drawMe() {
+  const { me } = state;
+  byId("me").replaceChildren(avatar(me), el("span", { class: "me-name" }, el("span", { text: me.name }), badgeOf(me)));
+  byId("me").setAttribute("aria-label", `我是${me.name}，打开我的菜单`);
+}
+
+async function leave() {
+  stop();
+  try {
+    await signOut();
+  } catch (error) {
+    notice(/** @type {Error} */ (error).message);
+    return;
+  }
+  location.replace("/signin");
+}
+
+function openMyMenu() {
+  const back = byId("me");
+  const demo = state.session.mode === "demo";
+  openMenu({
+    label: "我的菜单",
+    back,
+    at: back.getBoundingClientRect(),
+    items: [
+      { label: "大字", checked: isLarge(), run: () => setLarge(!isLarge()) },
+      { label: "隐私说明", run: () => open("/static/privacy.html", "_blank", "noopener") },
+      demo ? { label: "换个身份", run: choosePersona } : { label: "退出登录", run: leave },
+    ],
+  });
+}
+
+/** A phone's keyboard must not cover the composer in browsers that do not shrink the page for it. */
+function followKeyboard() {
+  const view = window.visualViewport;
+  view?.addEventListener("resize", () => {
+    const covered = innerHeight - view.height > 80 && view.scale === 1;
+    document.documentElement.style.setProperty("--screen", covered ? `${view.height}px` : "100dvh");
+  });
+}
+
+function listen() {
+  on("notice", notice);
+  on("connection", (name) => {
+    byId("connection").textContent = CONNECTION[name];
+    byId("connection").hidden = !CONNECTION[name];
+  });
+  on("welcome", () => {
+    drawMe();
+    const open = state.rooms.get(state.open ?? "");
+    if (open?.loaded) refresh(open);
+    route();
+    if (state.session.mode !== "demo") return;
+    drawTry(fill);
+    const intent = takeIntent();
+    if (intent) fill(intent.room, intent.text);
+  });
+  on("room", (id) => id === state.open && drawRoom(state.rooms.get(id)));
+  on("arrived", ({ room, message }) => room === state.open && thread.arrived(message));
+  on("signed-out", () => {
+    setTabToken(null);
+    location.replace(state.session.mode === "demo" ? "/" : "/signin");
+  });
+  addEventListener("hashchange", route);
+  byId("back").addEventListener("click", backToList);
+  byId("me").addEventListener("click", openMyMenu);
+  for (const button of document.querySelectorAll("[data-closes]")) {
+    button.addEventListener("click", () => button.closest("dialog")?.close());
+  }
+}
+
+/** The session, as the person whom the address asks for. */
+async function enter() {
+  let answer = await session();
+  if (answer.mode === "demo" && (await personaFromAddress())) answer = await session();
+  return answer;
+}
+
+async function main() {
+  startSettings();
+  followKeyboard();
+  listen();
+  try {
+    state.session = await enter();
+  } catch (error) {
+    byId("connection").hidden = true;
+    byId("nothing-text").textContent = error instanceof Refusal ? error.message : "页面没有打开，请重试。";
+    byId("reload").hidden = false;
+    byId("reload").addEventListener("click", () => location.reload());
+    return;
+  }
+  state.me = state.session.me;
+  const demo = state.session.mode === "demo";
+  if (demo) startDemo(fill);
+  if (!state.me) {
+    byId("connection").hidden = true;
+    if (demo) choosePersona();
+    else location.replace("/signin");
+    return;
+  }
+  composer = new Composer(() => thread.toEnd());
+  thread = new Thread(byId("log"), byId("jump"), actions, {
+    older: askForHistory,
+    read: (room) => send({ t: "read", room: room.id, seq: room.seq }),
+  });
+  startRooms(openRoom);
+  startOutbox(send);
+  start();
+}
+
+main();

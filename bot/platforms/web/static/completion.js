@@ -1,6 +1,6 @@
 /**
  * The list that opens over the composer after `@` (people of the room, the bot first) or after a slash at the very start
- * (commands). A combobox for screen readers: focus stays in the text, the list is followed through aria-activedescendant.
+ * (commands). Focus stays in the text, the list is followed through aria-activedescendant.
  */
 
 import { COMMANDS } from "./commands.js";
@@ -69,7 +69,6 @@ export class Completion {
     this.list.setAttribute("aria-label", word.kind === "person" ? "提到谁" : "命令");
     this.list.replaceChildren(...found.map((option, index) => this.draw(option, index)));
     this.list.hidden = false;
-    this.field.setAttribute("aria-expanded", "true");
     this.mark();
   }
 
@@ -142,7 +141,6 @@ export class Completion {
 
   close() {
     this.list.hidden = true;
-    this.field.setAttribute("aria-expanded", "false");
     this.field.removeAttribute("aria-activedescendant");
   }
 }

@@ -52,3 +52,22 @@ export function arrowKeys(event, items) {
   items[Math.max(0, Math.min(items.length - 1, target))].focus();
   return true;
 }
+
+/**
+ * Makes a function that draws once for many changes, with the next frame.
+ * @param {() => void} draw
+ */
+export function soon(draw) {
+  let scheduled = false;
+  const run = () => {
+    scheduled = false;
+    draw();
+  };
+  return () => {
+    if (scheduled) return;
+    scheduled = true;
+    // a hidden tab gets no animation frames
+    if (document.hidden) setTimeout(run, 50);
+    else requestAnimationFrame(run);
+  };
+}

@@ -1,12 +1,12 @@
 /** The list of groups at the left: filter, unread counts, last message. */
 
-import { arrowKeys, byId, el } from "./dom.js";
+import { arrowKeys, byId, el, soon } from "./dom.js";
 import { shortTime } from "./format.js";
 import { avatar, preview } from "./message.js";
 import { on, state } from "./state.js";
 
 /** The private chat with the bot stays on top; groups follow by their last message. */
-function ordered() {
+export function ordered() {
   const when = (room) => (room.last ? Date.parse(room.last.at) : 0);
   return [...state.rooms.values()].sort(
     (a, b) => Number(b.kind === "private") - Number(a.kind === "private") || when(b) - when(a) || a.name.localeCompare(b.name, "zh"),
@@ -33,41 +33,34 @@ export function chips(labels) {
 /** @param {number} count */
 const unreadText = (count) => (count > 99 ? "99+" : String(count));
 
-/** @param {any} room @param {(id: string) => void} open */
-function item(room, open) {
-  const current = room.id === state.open;
-  return el(
-    "li",
-    {},
+/** What stands inside a room's button. @param {any} room */
+function content(room) {
+  return [
+    roomPicture(room),
     el(
-      "button",
-      { type: "button", class: "room", dataset: { room: room.id }, "aria-current": current ? "true" : null, tabindex: "-1", onclick: () => open(room.id) },
-      roomPicture(room),
+      "span",
+      { class: "room-main" },
       el(
         "span",
-        { class: "room-main" },
-        el(
-          "span",
-          { class: "room-top" },
-          el("span", { class: "room-name", text: room.name }),
-          room.last && el("span", { class: "room-time", text: shortTime(room.last.at) }),
-        ),
-        chips(room.labels),
-        el(
-          "span",
-          { class: "room-bottom" },
-          el("span", { class: "room-last", text: preview(room) }),
-          room.unread > 0 &&
-            el(
-              "span",
-              { class: "unread" },
-              el("span", { "aria-hidden": "true", text: unreadText(room.unread) }),
-              el("span", { class: "vh", text: `，${room.unread} 条未读` }),
-            ),
-        ),
+        { class: "room-top" },
+        el("span", { class: "room-name", text: room.name }),
+        room.last && el("span", { class: "room-time", text: shortTime(room.last.at) }),
       ),
+      el(
+        "span",
+        { class: "room-bottom" },
+        el("span", { class: "room-last", text: preview(room) }),
+        room.unread > 0 &&
+          el(
+            "span",
+            { class: "unread" },
+            el("span", { "aria-hidden": "true", text: unreadText(room.unread) }),
+            el("span", { class: "vh", text: `，${room.unread} 条未读` }),
+          ),
+      ),
+      chips(room.labels),
     ),
-  );
+  ];
 }
 
 /** @param {(id: string) => void} open */
@@ -75,41 +68,53 @@ export function startRooms(open) {
   const list = byId("rooms");
   const search = byId("search");
   const none = byId("no-rooms");
-  let scheduled = false;
+  /** Buttons are kept and only filled anew, so that a click is not lost when a message comes. @type {Map<string, HTMLElement>} */
+  const buttons = new Map();
 
-  const buttons = () => /** @type {HTMLElement[]} */ ([...list.querySelectorAll(".room")]);
+  /** @param {string} id */
+  function buttonOf(id) {
+    let button = buttons.get(id);
+    if (!button) {
+      button = el("button", { type: "button", class: "room", dataset: { room: id }, onclick: () => open(id) });
+      buttons.set(id, button);
+      el("li", {}, button);
+    }
+    return button;
+  }
+
+  const shown = () => /** @type {HTMLElement[]} */ ([...list.querySelectorAll(".room")]);
 
   function draw() {
-    scheduled = false;
-    const focused = list.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.room : null;
+    const focused = list.contains(document.activeElement) ? document.activeElement : null;
     const wanted = search.value.trim().toLowerCase();
     const rooms = ordered().filter((room) => !wanted || [room.name, ...room.labels].some((word) => word.toLowerCase().includes(wanted)));
-    list.replaceChildren(...rooms.map((room) => item(room, open)));
+    rooms.forEach((room, index) => {
+      const button = buttonOf(room.id);
+      button.replaceChildren(...content(room));
+      if (room.id === state.open) button.setAttribute("aria-current", "true");
+      else button.removeAttribute("aria-current");
+      const item = /** @type {HTMLElement} */ (button.parentElement);
+      if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
+    });
+    while (list.children.length > rooms.length) list.lastElementChild?.remove();
     none.hidden = rooms.length > 0;
     none.textContent = wanted ? "没有找到这个群。" : "你还没有加入任何群。";
-    const all = buttons();
-    const stop = all.find((b) => b.dataset.room === focused) ?? all.find((b) => b.dataset.room === state.open) ?? all[0];
-    if (stop) stop.tabIndex = 0;
-    if (focused) stop?.focus({ preventScroll: true });
+    if (focused?.isConnected && focused !== document.activeElement) /** @type {HTMLElement} */ (focused).focus({ preventScroll: true });
+    const all = shown();
+    const stop = all.find((button) => button === document.activeElement) ?? all.find((button) => button.dataset.room === state.open) ?? all[0];
+    for (const button of all) button.tabIndex = button === stop ? 0 : -1;
     const unread = totalUnread();
     document.title = `${unread ? `(${unreadText(unread)}) ` : ""}前哨 · 邻里群聊`;
   }
 
-  function schedule() {
-    if (scheduled) return;
-    scheduled = true;
-    queueMicrotask(draw);
-  }
-
-  on("rooms", schedule);
+  on("rooms", soon(draw));
   search.addEventListener("input", draw);
   search.addEventListener("keydown", (event) => {
-    if (event.key === "ArrowDown") {
-      event.preventDefault();
-      buttons()[0]?.focus();
-    }
+    if (event.key !== "ArrowDown") return;
+    event.preventDefault();
+    shown()[0]?.focus();
   });
-  list.addEventListener("keydown", (event) => arrowKeys(event, buttons()));
+  list.addEventListener("keydown", (event) => arrowKeys(event, shown()));
 }
 
 /** The heading of the open room. @param {any} room @param {() => void} showMembers */

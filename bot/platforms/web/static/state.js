@@ -105,6 +105,7 @@ const frames = {
 
   room(frame) {
     touched(putRoom(frame.room));
+    emit("room", frame.room.id);
     emit("rooms");
   },
 

@@ -3,7 +3,7 @@
  * upwards while one scrolls back and lets go of the far end.
  */
 
-import { el } from "./dom.js";
+import { el, soon } from "./dom.js";
 import { longTime } from "./format.js";
 import { drawMessage, spoken } from "./message.js";
 import { pendingIn, tapped } from "./outbox.js";
@@ -42,7 +42,7 @@ export class Thread {
     /** @type {Map<string, any>} what is in the page, by key */
     this.rows = new Map();
     this.stick = true;
-    this.scheduled = false;
+    this.schedule = soon(() => this.sync());
     log.addEventListener("scroll", () => this.scrolled(), { passive: true });
     log.addEventListener("keydown", (event) => this.keyed(event));
     log.addEventListener("focusin", (event) => this.focused(event));
@@ -71,18 +71,6 @@ export class Thread {
     this.log.setAttribute("aria-live", "off");
     this.sync();
     requestAnimationFrame(() => this.log.setAttribute("aria-live", "polite"));
-  }
-
-  schedule() {
-    if (this.scheduled) return;
-    this.scheduled = true;
-    const run = () => {
-      this.scheduled = false;
-      this.sync();
-    };
-    // a hidden tab gets no animation frames
-    if (document.hidden) setTimeout(run, 50);
-    else requestAnimationFrame(run);
   }
 
   /** The part of the history that belongs into the page. @param {any[]} messages */
