@@ -1,0 +1,503 @@
+"""The way out: claim, pace, send, receipt.
+
+Rows are claimed in small numbers just before their slot comes, so that a reply or an alarm that is written meanwhile overtakes a
+campaign; within one lane a chat hears its notices in the order in which they were written. One transaction per round writes back
+what ended and claims what comes next. What a failed send means is decided by its cause (bot/errors.py):
+
+* RetryLater: pending again after a jittered wait; the scope that the platform named is paused, in storage.
+* NeverDelivered: dead, with the reason; when the bot is gone from the chat, the chat's other notices with it.
+* AnswerLost, a time-out or a bug: it may have arrived. Alarms, replies and notices to officers are repeated and marked as a
+  repetition; a campaign stays "unknown" for an officer to decide. Where the platform recognises a repeated key, everything is
+  repeated and nothing needs a mark.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from bisect import insort
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlmodel import Session
+
+from bot.errors import AnswerLost, NeverDelivered, RetryLater
+from bot.messages import Address, Outbound
+from bot.notices import Lane, NewNotice, cancel_campaign, enqueue, read_choices
+from bot.pacing import AccountKey, Pacing
+from bot.platforms.base import Adapter
+from storage import notices as rows
+from storage.failpoints import failpoint
+from storage.notices import Claim, Ended, Result, Sent, Waiting
+from storage.writer import StorageUnavailable, Writer
+
+__all__ = ["Lane", "NewNotice", "OnGone", "Outbox", "OutboxRule", "cancel_campaign", "enqueue"]
+
+OnGone = Callable[[Session, Address, int | None, str], None]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRule:
+    """Times in seconds. `lease` bounds how long a dead node can hold a claim; it must outlast a send.
+
+    `patrol` is how often to look for rows that somebody else's process wrote; None never looks, for a database of our own.
+    """
+
+    send_timeout: float = 30.0
+    lease: float = 120.0
+    horizon: float = 0.25  # claim what has its slot within this time
+    in_flight: int = 32  # sends at a time per account
+    in_flight_reserve: int = 8  # of these, kept for alarms and replies
+    repeats: int = 3  # after an answer was lost
+    first_wait: float = 1.0
+    longest_wait: float = 300.0
+    most_attempts: int = 300  # about a day at the longest wait
+    grace: float = 8.0  # for sends under way when the bot stops
+    patrol: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.send_timeout + self.horizon < self.lease:
+            raise ValueError("the lease must be longer than a send")
+        if not 0 <= self.in_flight_reserve < self.in_flight:
+            raise ValueError("in_flight_reserve must be below in_flight")
+        if self.repeats < 0 or self.most_attempts < 1:
+            raise ValueError("repeats must be 0 or more, most_attempts 1 or more")
+        if not 0 < self.first_wait <= self.longest_wait:
+            raise ValueError("first_wait must be above 0 and at most longest_wait")
+
+
+class _Account:
+    """What one of our accounts has claimed and is sending."""
+
+    def __init__(self, adapter: Adapter) -> None:
+        self.adapter = adapter
+        self.queue: list[Claim] = []  # claimed, waits for its slot; best first
+        self.sending: dict[int, Claim] = {}
+        self.look = True  # rows may have come that go before those in the queue
+        self.more = False  # more rows wait behind those in the queue
+
+
+class Outbox:
+    """Sends what the outbox table holds, for the accounts in `adapters` (platform, account).
+
+    `clock` gives the time in UTC. `node` names this process for ever: what an earlier process of that name had claimed is taken
+    over at the start. `on_gone` is called once, inside the transaction, when a group turns out to have removed the bot.
+    `repeat_mark` precedes the text of a repetition.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        adapters: Mapping[AccountKey, Adapter],
+        pacing: Pacing,
+        clock: Callable[[], datetime],
+        *,
+        node: str,
+        on_gone: OnGone | None = None,
+        repeat_mark: str = "（重发）",
+        rule: OutboxRule | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.rule = rule or OutboxRule()
+        self._writer = writer
+        self._accounts = {key: _Account(adapter) for key, adapter in adapters.items()}
+        self._pacing = pacing
+        self._clock = clock
+        self._node = node
+        self._me = f"{node}/{secrets.token_hex(4)}"
+        self._on_gone = on_gone
+        self._mark = repeat_mark
+        self._random = rng or random.Random()
+        self._results: list[Result] = []
+        self._new_pauses: list[tuple[str, datetime]] = []
+        self._gone: list[tuple[Address, str]] = []
+        self._pauses: dict[str, datetime] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._started = False
+        self._stopping = False
+        self._leases_checked_until: datetime | None = None
+        self._next_due: datetime | None = None
+        self._troubles = 0
+        self._in_doubt = False  # a transaction of ours may have been committed without our knowing
+
+    def wake(self) -> None:
+        """Rows were committed: look at once. Cheap, and safe to call too often; only from the event loop."""
+        for account in self._accounts.values():
+            account.look = True
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Send until stopped. Sleeps without polling while nothing is due."""
+        while not self._stopping:
+            self._woken.clear()
+            come_back = await self._round()
+            if not self._stopping:
+                await self._rest(come_back)
+
+    async def drain(self) -> None:
+        """Send until nothing more is due by the clock and nothing is under way. What waits for a slot or a pause is not due."""
+        for account in self._accounts.values():
+            account.look = True
+        while True:
+            come_back = await self._round()
+            if self._tasks:
+                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+            elif not self._results and (come_back is None or come_back > self._clock()):
+                return
+
+    async def stop(self) -> None:
+        """Stop within ten seconds: let sends finish, give unsent claims back, write everything down."""
+        self._stopping = True
+        self._woken.set()
+        async with self._turn:
+            for account in self._accounts.values():
+                self._results += [Waiting(claim, None, used=False) for claim in account.queue]
+                account.queue.clear()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=self.rule.grace)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=1.0)
+        self._in_doubt = self._in_doubt or not self._tasks
+        try:
+            async with asyncio.timeout(1.0), self._turn:
+                await self._exchange(claiming=False)
+        except (TimeoutError, StorageUnavailable):
+            log.error("outbox.stop", unwritten=len(self._results))  # the next start treats them as sends whose answer was lost
+
+    async def stop_campaign(self, campaign_id: int) -> int:
+        """Cancel what has not left yet of a campaign; returns how many notices that were. Sends under way finish."""
+        async with self._turn:
+            mine: list[Result] = []
+            for account in self._accounts.values():
+                mine += [Ended(claim, "cancelled") for claim in account.queue if claim.campaign_id == campaign_id]
+                account.queue = [claim for claim in account.queue if claim.campaign_id != campaign_id]
+
+            def work(session: Session) -> int:
+                rows.write_back(session.connection(), self._me, mine)
+                return rows.cancel_campaign(session.connection(), campaign_id)
+
+            return await self._writer.run(work) + len(mine)
+
+    # --- one round ------------------------------------------------------------------------------------------------
+
+    async def _round(self) -> datetime | None:
+        """Write back, claim, launch. Returns when to come again if nobody wakes us."""
+        async with self._turn:
+            if self._stopping:
+                return None
+            try:
+                await self._exchange(claiming=True)
+            except Exception as problem:
+                self._troubles += 1
+                log.error("outbox.storage", problem=type(problem).__name__, troubles=self._troubles)
+                return self._clock() + timedelta(seconds=self._jittered(min(5.0, 0.1 * 2**self._troubles)))
+            self._troubles = 0
+            return self._launch()
+
+    async def _exchange(self, *, claiming: bool) -> None:
+        """One transaction: results in, claims out."""
+        now = self._clock()
+        recover = claiming and self._must_recover(now)
+        asking = [key for key in self._accounts if self._asks(key, now)] if claiming else []
+        if not (self._results or self._gone or self._new_pauses or self._in_doubt or recover or asking):
+            return
+        results, self._results = self._results, []
+        pauses, self._new_pauses = self._new_pauses, []
+        gone, self._gone = self._gone, []
+        first = claiming and not self._started
+        ours = self._known_claims(results) if self._in_doubt else None
+
+        def work(session: Session) -> _Answer:
+            connection = session.connection()
+            rows.write_back(connection, self._me, results)
+            if ours is not None:
+                rows.release_others(connection, self._me, ours)
+            for address, why in gone:
+                self._close_chat(session, address, why, now)
+            if pauses:
+                rows.write_pauses(connection, pauses, now)
+            answer = _Answer(rows.read_pauses(connection, now))
+            if first:
+                answer.sent = rows.sent_since(connection, now - timedelta(minutes=1))
+            if recover:
+                answer.leases_until = self._recover(session, now, first)
+            for key in asking:
+                if answer.pauses.get(_account_scope(key), now) <= now:
+                    self._claim(session, key, now, answer)
+            if claiming:
+                answer.next_due = rows.next_due(connection, now)
+            return answer
+
+        try:
+            answer = await self._writer.run(work)
+        except BaseException:
+            self._results = results + self._results
+            self._new_pauses = pauses + self._new_pauses
+            self._gone = gone + self._gone
+            self._in_doubt = True
+            raise
+        self._in_doubt = False
+        if results:
+            failpoint("outbox.receipt")
+        self._pacing.restore(answer.sent)
+        self._take_over(answer, asking, recover)
+
+    def _take_over(self, answer: _Answer, asked: list[AccountKey], recovered: bool) -> None:
+        """Make the committed answer our picture of the world."""
+        self._pauses = dict(answer.pauses)
+        for scope, until in self._new_pauses:
+            self._pauses[scope] = max(until, self._pauses.get(scope, until))
+        self._started = self._started or recovered
+        if recovered:
+            self._leases_checked_until = answer.leases_until
+        self._next_due = _earliest(answer.next_due, answer.ready_at)
+        for key in asked:
+            account = self._accounts[key]
+            account.look, account.more = False, key in answer.more
+            for claim in answer.claims.get(key, ()):
+                insort(account.queue, claim, key=lambda c: c.order)
+        if answer.claims:
+            failpoint("outbox.claimed")
+
+    def _asks(self, key: AccountKey, now: datetime) -> bool:
+        """Whether to look for rows of this account now."""
+        account = self._accounts[key]
+        if self._pauses.get(_account_scope(key), now) > now:
+            return False
+        return account.look or (account.more and len(account.queue) * 2 <= self._most_in_queue(key))
+
+    def _most_in_queue(self, key: AccountKey) -> int:
+        return int(min(2 * self.rule.in_flight, 2 + self._pacing.slots_within(key, self.rule.horizon)))
+
+    def _known_claims(self, results: list[Result]) -> list[int]:
+        """The rows that are ours and that we know of."""
+        known = [result.claim.id for result in (*results, *self._results)]
+        for account in self._accounts.values():
+            known += [claim.id for claim in account.queue]
+            known += account.sending
+        return known
+
+    def _claim(self, session: Session, key: AccountKey, now: datetime, answer: _Answer) -> None:
+        soon = now + timedelta(seconds=self.rule.horizon)
+        queued = [claim.lane for claim in self._accounts[key].queue]
+        rooms = [self._most_in_queue(key) - sum(other <= lane for other in queued) for lane in Lane]
+
+        def room(lane: int) -> int:
+            return rooms[lane]
+
+        def ready(chat: str, lane: int) -> bool:
+            at = self._chat_ready_at(key, chat, Lane(lane), now, answer.pauses)
+            if at > soon:
+                answer.ready_at = _earliest(answer.ready_at, at)
+            return at <= soon
+
+        claims, exhausted = rows.claim(
+            session.connection(), key, owner=self._me, now=now, lease=timedelta(seconds=self.rule.lease), room=room, ready=ready
+        )
+        if claims:
+            answer.claims[key] = claims
+        if not exhausted:
+            answer.more.add(key)
+
+    def _launch(self) -> datetime | None:
+        """Start what has its slot now; returns when the next slot, due time, pause or lease ends."""
+        now = self._clock()
+        come_back = _earliest(self._next_due, self._leases_checked_until)
+        if self.rule.patrol is not None:
+            come_back = _earliest(come_back, now + timedelta(seconds=self.rule.patrol))
+        for key, account in self._accounts.items():
+            pause = self._pauses.get(_account_scope(key))
+            if pause is not None and pause > now:
+                self._give_back(account, list(account.queue))
+                come_back = _earliest(come_back, pause if account.look or account.more else None)
+            else:
+                come_back = _earliest(come_back, self._launch_account(key, account, now))
+        return now if self._results else come_back
+
+    def _launch_account(self, key: AccountKey, account: _Account, now: datetime) -> datetime | None:
+        come_back: datetime | None = None
+        started: list[Claim] = []
+        returned: list[Claim] = []
+        for claim in account.queue:
+            if claim.lease_until < now + timedelta(seconds=self.rule.send_timeout):
+                returned.append(claim)  # we were held up; somebody else may have it by now
+                continue
+            if len(account.sending) >= self._places(Lane(claim.lane)):
+                break
+            slot = self._pacing.account_ready_at(key, now)
+            chat = self._chat_ready_at(key, claim.chat, Lane(claim.lane), now, self._pauses)
+            if chat > now + timedelta(seconds=4 * self.rule.horizon):
+                returned.append(claim)
+            elif slot <= now and chat <= now:
+                self._pacing.take(key, claim.chat, now)
+                account.sending[claim.id] = claim
+                started.append(claim)
+            else:
+                come_back = _earliest(come_back, max(slot, chat))
+        for claim in started:
+            account.queue.remove(claim)
+            task = asyncio.create_task(self._send(key, account, claim), name=f"send {claim.id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self._give_back(account, returned)
+        return now if started and self._asks(key, now) else come_back
+
+    def _places(self, lane: Lane) -> int:
+        """How many sends may be under way for one of this lane to start: the better the lane, the more."""
+        if lane is Lane.ALARM:
+            return self.rule.in_flight + self.rule.in_flight_reserve
+        return self.rule.in_flight - (self.rule.in_flight_reserve if lane > Lane.REPLY else 0)
+
+    def _give_back(self, account: _Account, claims: list[Claim]) -> None:
+        for claim in claims:
+            account.queue.remove(claim)
+            self._results.append(Waiting(claim, None, used=False))
+            account.look = True
+
+    def _chat_ready_at(self, key: AccountKey, chat: str, lane: Lane, now: datetime, pauses: Mapping[str, datetime]) -> datetime:
+        pause = pauses.get(_chat_scope(key, chat), now)
+        return max(pause, self._pacing.chat_ready_at(key, chat, lane, now))
+
+    async def _rest(self, until: datetime | None) -> None:
+        seconds = None if until is None else (until - self._clock()).total_seconds()
+        if seconds is not None and seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            for account in self._accounts.values():
+                account.look = True
+
+    # --- one send -------------------------------------------------------------------------------------------------
+
+    async def _send(self, key: AccountKey, account: _Account, claim: Claim) -> None:
+        """Send one notice and note what came of it."""
+        address = Address(claim.platform, claim.account, claim.chat, claim.private, claim.thread)
+        failpoint("outbox.before_send")
+        try:
+            async with asyncio.timeout(self.rule.send_timeout):
+                receipt = await account.adapter.send(address, self._outbound(account.adapter, claim))
+            failpoint("outbox.sent")
+            result: Result = Sent(claim, receipt.message_id, self._clock())
+        except RetryLater as problem:
+            result = self._later(key, claim, problem)
+        except NeverDelivered as problem:
+            result = Ended(claim, "dead", problem.why)
+            if problem.gone:
+                self._gone.append((address, problem.why))
+                dead = [other for other in account.queue if other.chat == claim.chat]
+                account.queue = [other for other in account.queue if other.chat != claim.chat]
+                self._results += [Ended(other, "dead", problem.why) for other in dead]
+        except (AnswerLost, TimeoutError) as problem:
+            result = self._uncertain(account.adapter, claim, str(problem) or "no answer in time")
+        except asyncio.CancelledError:
+            result = self._uncertain(account.adapter, claim, "stopped while sending")
+        except Exception as problem:
+            log.exception("outbox.adapter_bug", platform=claim.platform, notice=claim.id)
+            result = self._uncertain(account.adapter, claim, f"{type(problem).__name__}: {problem}"[:200])
+        account.sending.pop(claim.id, None)
+        self._results.append(result)
+        account.more = True  # the next notice for this chat
+        account.look = account.look or claim.lane < Lane.CAMPAIGN
+        self._woken.set()
+
+    def _outbound(self, adapter: Adapter, claim: Claim) -> Outbound:
+        marked = claim.lost > 0 and not adapter.can.exactly_once
+        return Outbound(
+            key=claim.key,
+            text=self._mark + claim.text if marked else claim.text,
+            reply_to=claim.reply_to,
+            photo=claim.photo,
+            choices=read_choices(claim.choices),
+            mention=claim.mention,
+        )
+
+    def _later(self, key: AccountKey, claim: Claim, problem: RetryLater) -> Result:
+        """Certainly not delivered: pause what the platform named, exactly as long as it said, and try again."""
+        now = self._clock()
+        if claim.attempt >= self.rule.most_attempts:
+            return Ended(claim, "dead", f"given up after {claim.attempt} attempts: {problem.why}"[:200])
+        own = min(self.rule.longest_wait, self.rule.first_wait * 2 ** min(claim.attempt - 1, 16))
+        if problem.scope == "message":
+            due = now + timedelta(seconds=max(problem.seconds, self._jittered(own)))
+        else:
+            # a platform that keeps saying "now" is not believed for ever
+            due = now + timedelta(seconds=problem.seconds if claim.attempt <= 3 else max(problem.seconds, self._jittered(own)))
+            scope = _account_scope(key) if problem.scope == "account" else _chat_scope(key, claim.chat)
+            self._new_pauses.append((scope, due))
+            self._pauses[scope] = max(due, self._pauses.get(scope, due))
+        return Waiting(claim, due, problem.why or str(problem))
+
+    def _uncertain(self, adapter: Adapter, claim: Claim, why: str) -> Result:
+        """It may have arrived: the lane decides whether it is said again."""
+        repeat = adapter.can.exactly_once or claim.lane != Lane.CAMPAIGN
+        if not repeat or claim.lost >= self.rule.repeats:
+            return Ended(claim, "unknown", why[:200])
+        wait = self._jittered(min(self.rule.longest_wait, self.rule.first_wait * 2**claim.lost))
+        return Waiting(claim, self._clock() + timedelta(seconds=wait), why[:200], lost=True)
+
+    def _jittered(self, seconds: float) -> float:
+        return seconds * self._random.uniform(0.75, 1.25)
+
+    # --- on the writer --------------------------------------------------------------------------------------------
+
+    def _must_recover(self, now: datetime) -> bool:
+        return not self._started or (self._leases_checked_until is not None and self._leases_checked_until <= now)
+
+    def _recover(self, session: Session, now: datetime, first: bool) -> datetime | None:
+        """Treat what dead owners had claimed as sends whose answer was lost."""
+        found, next_end = rows.abandoned(session.connection(), me=self._me, node=self._node if first else None, now=now)
+        for row in found:
+            account = self._accounts.get((row.claim.platform, row.claim.account))
+            if account is not None:
+                result = self._uncertain(account.adapter, row.claim, "the process that was sending it died")
+                rows.write_back(session.connection(), row.owner, [result])
+        if self.rule.patrol is not None:
+            next_end = _earliest(next_end, now + timedelta(seconds=self.rule.lease))
+        return next_end
+
+    def _close_chat(self, session: Session, address: Address, why: str, now: datetime) -> None:
+        group_id, changed = rows.close_chat(session.connection(), address.platform, address.account, address.chat, why, now)
+        if not changed or self._on_gone is None:
+            return
+        try:
+            with session.begin_nested():
+                self._on_gone(session, address, group_id, why)
+        except Exception:
+            log.exception("outbox.on_gone", group=group_id)
+
+
+class _Answer:
+    """What one exchange with the storage brought."""
+
+    def __init__(self, pauses: dict[str, datetime]) -> None:
+        self.pauses = pauses
+        self.sent: list[tuple[str, str, str, datetime]] = []
+        self.leases_until: datetime | None = None
+        self.claims: dict[AccountKey, list[Claim]] = {}
+        self.more: set[AccountKey] = set()
+        self.ready_at: datetime | None = None  # when the first chat that was passed over may be spoken to
+        self.next_due: datetime | None = None
+
+
+def _account_scope(key: AccountKey) -> str:
+    return f"account:{key[0]}:{key[1]}"
+
+
+def _chat_scope(key: AccountKey, chat: str) -> str:
+    return f"chat:{key[0]}:{key[1]}:{chat}"
+
+
+def _earliest(*times: datetime | None) -> datetime | None:
+    return min((time for time in times if time is not None), default=None)

@@ -1,0 +1,346 @@
+"""A platform whose every answer is scripted and whose whole history can outlive `kill -9` of the bot.
+
+    platform = FakePlatform("telegram")
+    platform.fail(RetryLater(3, "chat"), Lost(delivered=True), Hang())   # the next three sends, in this order
+    platform.fail(NeverDelivered("kicked", gone=True), chat="g7")        # the next send to g7
+    platform.say("张阿姨", "g1", "你好")                                   # heard by whoever listens
+    [arrival.what.text for arrival in platform.arrived]                  # duplicates included
+
+What was heard but never confirmed is delivered again at the next `listen`, as a platform does. With `path` the history is kept in
+a file of JSON lines; a second FakePlatform on the same file goes on where the first was killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bot.errors import AnswerLost, RefusedInput, RetryLater
+from bot.messages import Address, Attachment, Choice, Inbound, Kind, Location, Outbound, Quote, Receipt, Sender
+from bot.platforms.base import Capabilities, Feed, Health
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The answer to a send is lost; `delivered` says whether the message arrived all the same."""
+
+    delivered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    """The send never ends. `delivered` as with Lost."""
+
+    delivered: bool = False
+
+
+Fault = Exception | Lost | Hang
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One message that is in a chat now."""
+
+    to: Address
+    what: Outbound
+    message_id: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class _Script:
+    fault: Fault
+    chat: str | None
+
+
+class FakePlatform:
+    """An Adapter. Everything is public on purpose: a test may look at and change what it likes.
+
+    `refuse_over` is the most messages that any second may see (a sliding window); what is beyond gets RetryLater for the account.
+    """
+
+    def __init__(
+        self,
+        name: str = "web",
+        account: str = "main",
+        *,
+        can: Capabilities | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        path: Path | None = None,
+        latency: float = 0.0,
+        refuse_over: int | None = None,
+    ) -> None:
+        self._name = name
+        self._account = account
+        self.can = can or Capabilities(recall=True, choices=True, mention=True)
+        self.clock = clock
+        self.path = path
+        self.latency = latency  # seconds of real time per send
+        self.refuse_over = refuse_over
+        self.arrived: list[Arrival] = []
+        self.attempts: list[tuple[datetime, Address, Outbound]] = []
+        self.recalled: list[tuple[Address, str]] = []
+        self.heard: dict[str, Inbound] = {}  # every event by its id
+        self.confirmed: list[str] = []
+        self.deliveries: list[str] = []  # event ids as they were handed to the feed
+        self.photos: dict[str, bytes] = {}
+        self.script: list[_Script] = []
+        self.listeners = 0
+        self.most_listeners = 0
+        self.listen_faults: deque[Exception | None] = deque()
+        self.confirm_lost = False  # die between take and confirm: the event is delivered again
+        self.last_error = ""
+        self._queue: asyncio.Queue[str] = asyncio.Queue()
+        self._confirmations = asyncio.Condition()
+        self._recent: deque[datetime] = deque()
+        self._count = 0
+        if path is not None and path.exists():
+            self._load(path)
+
+    # --- the test's side ------------------------------------------------------------------------------------------
+
+    def fail(self, *faults: Fault, chat: str | None = None) -> None:
+        """The next sends (to `chat`, or to any chat) meet these faults, one each."""
+        self.script += [_Script(fault, chat) for fault in faults]
+
+    def say(
+        self,
+        who: str | Sender,
+        chat: str | Address,
+        text: str = "",
+        *,
+        photo: bytes | None = None,
+        at: datetime | None = None,
+        event_id: str | None = None,
+        **more: Any,
+    ) -> Inbound:
+        """Someone writes. `who` may be a name, then the account id is the name too; `more` are further fields of Inbound."""
+        sender = Sender(who, who) if isinstance(who, str) else who
+        address = Address(self._name, self._account, chat) if isinstance(chat, str) else chat
+        number = len(self.heard) + 1
+        attachments: tuple[Attachment, ...] = more.pop("attachments", ())
+        if photo is not None:
+            attachments += (self.keep_photo(f"photo-{number}", photo),)
+        event = Inbound(
+            event_id=event_id or f"e{number}",
+            address=address,
+            sender=sender,
+            at=at or self.clock(),
+            text=text,
+            attachments=attachments,
+            **{"message_id": f"in{number}", **more},
+        )
+        self.inject(event)
+        return event
+
+    def tap(self, who: str | Sender, arrival: Arrival, value: str) -> Inbound:
+        """Someone presses a button under one of our messages."""
+        return self.say(
+            who,
+            arrival.to,
+            value,
+            kind=Kind.TAP,
+            message_id=arrival.message_id,
+            quote=Quote(arrival.message_id, arrival.what.text, mine=True),
+        )
+
+    def keep_photo(self, photo_id: str, data: bytes, mime: str = "image/jpeg") -> Attachment:
+        """Make bytes available to `fetch`."""
+        self.photos[photo_id] = data
+        self._note(what="photo", id=photo_id, data=base64.b64encode(data).decode())
+        return Attachment(photo_id, "photo", mime, len(data))
+
+    def inject(self, event: Inbound) -> None:
+        """Any event; the same event id a second time is a second delivery."""
+        if event.event_id not in self.heard:
+            self.heard[event.event_id] = event
+            self._note(what="event", event=_plain(event))
+        self._queue.put_nowait(event.event_id)
+
+    @property
+    def unconfirmed(self) -> list[str]:
+        done = set(self.confirmed)
+        return [event_id for event_id in self.heard if event_id not in done]
+
+    async def all_confirmed(self) -> None:
+        """Wait until everything that was said is confirmed."""
+        async with self._confirmations:
+            await self._confirmations.wait_for(lambda: not self.unconfirmed)
+
+    def texts(self, chat: str | None = None) -> list[str]:
+        """What arrived, in order, duplicates included."""
+        return [arrival.what.text for arrival in self.arrived if chat is None or arrival.to.chat == chat]
+
+    # --- the adapter's side ---------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def account(self) -> str:
+        return self._account
+
+    async def listen(self, feed: Feed) -> None:
+        self.listeners += 1
+        self.most_listeners = max(self.most_listeners, self.listeners)
+        try:
+            if self.listen_faults and (fault := self.listen_faults.popleft()) is not None:
+                raise fault
+            self._queue = asyncio.Queue()
+            for event_id in self.unconfirmed:
+                self._queue.put_nowait(event_id)
+            while True:
+                await self._hand_over(feed, await self._queue.get())
+        except Exception as problem:
+            self.last_error = f"{type(problem).__name__}: {problem}"
+            raise
+        finally:
+            self.listeners -= 1
+
+    async def _hand_over(self, feed: Feed, event_id: str) -> None:
+        self.deliveries.append(event_id)
+        self._note(what="delivered", id=event_id)
+        await feed.take(self.heard[event_id])
+        if self.confirm_lost:
+            return
+        async with self._confirmations:
+            self.confirmed.append(event_id)
+            self._note(what="confirmed", id=event_id)
+            self._confirmations.notify_all()
+
+    async def send(self, to: Address, what: Outbound) -> Receipt:
+        if (to.platform, to.account) != (self._name, self._account):
+            raise AssertionError(f"{to} is not of {self._name}:{self._account}")
+        now = self.clock()
+        self.attempts.append((now, to, what))
+        self._note(what="attempt", to=asdict(to), key=what.key)
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        fault = self._next_fault(to.chat)
+        self._refuse_when_too_fast(now)
+        if isinstance(fault, Exception):
+            raise fault
+        if fault is None:
+            return self._deliver(to, what)
+        if fault.delivered:
+            self._deliver(to, what)
+        if isinstance(fault, Hang):
+            await asyncio.Event().wait()
+        raise AnswerLost("scripted")
+
+    async def recall(self, to: Address, message_id: str) -> bool:
+        if not self.can.recall or all(arrival.message_id != message_id for arrival in self.arrived):
+            return False
+        self.recalled.append((to, message_id))
+        self._note(what="recalled", to=asdict(to), id=message_id)
+        return True
+
+    async def fetch(self, attachment: Attachment, limit: int) -> bytes:
+        data = self.photos.get(attachment.id)
+        if data is None:
+            raise RetryLater(1.0, why="no such photo yet")
+        if len(data) > limit:
+            raise RefusedInput("photo_too_large", limit=limit)
+        return data
+
+    def health(self) -> Health:
+        return Health(listening=self.listeners > 0, last_error=self.last_error)
+
+    # --- inside ---------------------------------------------------------------------------------------------------
+
+    def _next_fault(self, chat: str) -> Fault | None:
+        for index, step in enumerate(self.script):
+            if step.chat in (None, chat):
+                del self.script[index]
+                return step.fault
+        return None
+
+    def _refuse_when_too_fast(self, now: datetime) -> None:
+        if self.refuse_over is None:
+            return
+        while self._recent and (now - self._recent[0]).total_seconds() >= 1.0:
+            self._recent.popleft()
+        if len(self._recent) >= self.refuse_over:
+            raise RetryLater(1.0, "account", "too fast")
+        self._recent.append(now)
+
+    def _deliver(self, to: Address, what: Outbound) -> Receipt:
+        if self.can.exactly_once:
+            for arrival in self.arrived:
+                if arrival.what.key == what.key:
+                    return Receipt(arrival.message_id, arrival.at)
+        self._count += 1
+        arrival = Arrival(to, what, f"out{self._count}", self.clock())
+        self.arrived.append(arrival)
+        self._note(what="arrived", arrival=_plain(arrival))
+        return Receipt(arrival.message_id, arrival.at)
+
+    def _note(self, **line: Any) -> None:
+        """One line to the file, in one write: `kill -9` cannot take back what the kernel has."""
+        if self.path is None:
+            return
+        data = (json.dumps(line, ensure_ascii=False) + "\n").encode()
+        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(file, data)
+        finally:
+            os.close(file)
+
+    def _load(self, path: Path) -> None:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            match entry["what"]:
+                case "event":
+                    event = read_inbound(entry["event"])
+                    self.heard[event.event_id] = event
+                case "confirmed":
+                    self.confirmed.append(entry["id"])
+                case "delivered":
+                    self.deliveries.append(entry["id"])
+                case "arrived":
+                    self.arrived.append(read_arrival(entry["arrival"]))
+                case "photo":
+                    self.photos[entry["id"]] = base64.b64decode(entry["data"])
+                case "recalled":
+                    self.recalled.append((Address(**entry["to"]), entry["id"]))
+        self._count = len(self.arrived)
+
+
+def _plain(value: Inbound | Arrival) -> dict[str, Any]:
+    plain = asdict(value)
+    plain["at"] = value.at.isoformat()
+    return plain
+
+
+def read_inbound(plain: dict[str, Any]) -> Inbound:
+    """The event that `FakePlatform` wrote to its file."""
+    return Inbound(
+        **{
+            **plain,
+            "address": Address(**plain["address"]),
+            "sender": Sender(**plain["sender"]),
+            "at": datetime.fromisoformat(plain["at"]),
+            "kind": Kind(plain["kind"]),
+            "attachments": tuple(Attachment(**attachment) for attachment in plain["attachments"]),
+            "quote": Quote(**plain["quote"]) if plain["quote"] else None,
+            "location": Location(**plain["location"]) if plain["location"] else None,
+        }
+    )
+
+
+def read_arrival(plain: dict[str, Any]) -> Arrival:
+    """The arrival that `FakePlatform` wrote to its file."""
+    what = Outbound(**{**plain["what"], "choices": ()})
+    choices = tuple(Choice(**choice) for choice in plain["what"]["choices"])
+    return Arrival(
+        Address(**plain["to"]), replace(what, choices=choices), plain["message_id"], datetime.fromisoformat(plain["at"])
+    )
