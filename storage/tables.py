@@ -12,6 +12,14 @@ from sqlmodel import Field, SQLModel
 
 from storage.types import UtcDateTime
 
+# every constraint has a name, so that a later revision can change it on SQLite too
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
 BigKey = BigInteger().with_variant(Integer(), "sqlite")
 
 
