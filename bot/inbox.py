@@ -149,7 +149,7 @@ class Inbox:
         self.kept += 1
         await self.hand(job)
 
-    async def quarantine(self, event_id: str, raw: bytes, why: str, *, platform: str = "", account: str = "") -> None:
+    async def quarantine(self, platform: str, account: str, event_id: str, raw: bytes, why: str) -> None:
         """Keep what could not be parsed, sealed, so that it blocks nobody."""
         now = self._clock()
         body = self._sealer.seal(raw.decode("utf-8", "replace"))
@@ -190,6 +190,21 @@ class Inbox:
         told_as_tip = not event.text and not event.attachments and not event.address.private and event.kind is Kind.MESSAGE
         addressed = event.address.private or event.mentions_me or bool(event.quote and event.quote.mine)
         await self.hand(Job(event, hint, addressed or event.kind is not Kind.MESSAGE, told_as_tip and not addressed, waiting))
+
+    async def forget_photos(self, now: datetime) -> datetime | None:
+        """Let go of photos for which no words came; returns when the next one is over."""
+        over: list[Inbound] = []
+        for key, waiting in list(self.mind.photos.items()):
+            over += [event for at, event in waiting if now - at >= self._photo_wait]
+            left = [entry for entry in waiting if now - entry[0] < self._photo_wait]
+            if left:
+                self.mind.photos[key] = left
+            else:
+                del self.mind.photos[key]
+        if over:
+            await self._writer.run(lambda session: [done(session, event) for event in over])
+        times = [at for waiting in self.mind.photos.values() for at, _ in waiting]
+        return min(times) + self._photo_wait if times else None
 
     async def _keep(self, job: Job, now: datetime) -> bool:
         event = job.event

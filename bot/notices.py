@@ -41,6 +41,7 @@ class NewNotice:
     choices: tuple[Choice, ...] = ()
     mention: str | None = None
     due_at: datetime | None = None
+    secret: bool = False  # the words are wiped from the outbox as soon as they are sent
 
 
 def enqueue(session: Session, notice: NewNotice, now: datetime) -> bool:
@@ -67,6 +68,7 @@ def enqueue(session: Session, notice: NewNotice, now: datetime) -> bool:
             "choices": write_choices(notice.choices),
             "mention": notice.mention,
             "due_at": notice.due_at,
+            "secret": notice.secret,
             "created_at": now,
         },
     )

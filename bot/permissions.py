@@ -136,6 +136,11 @@ class Rights:
         self.audit(action, target=target, allowed=True)
         return self.officer
 
+    def covers(self, action: str, grid_id: int | None = None, unit_ids: tuple[int, ...] = ()) -> bool:
+        """Whether `action` would be allowed there; for choosing what to show, without a trace in the audit."""
+        place = Place(grid_id, unit_ids) if grid_id is not None or unit_ids else None
+        return self.allows(*ACTIONS[action], place=place)
+
     def audit(self, action: str, *, target: str, allowed: bool, reason: str = "") -> None:
         """Write the decision down."""
         officer_id = self.officer.id if self.officer else None

@@ -10,7 +10,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from bot.messages import Address, Choice, Inbound
-from bot.outbox import Lane, NewNotice, enqueue
+from bot.notices import Lane, NewNotice, enqueue
 from content.phrases import PhraseBook
 from storage.tables import Alarm, Case, Group, Officer, OfficerAccount
 
@@ -34,6 +34,10 @@ class Say:
         self._origin = origin
         self._count = 0
         self.lane = Lane.REPLY
+
+    def word(self, phrase: str, **values: Any) -> str:
+        """A phrase that becomes part of another one."""
+        return self._voice.phrases.say(phrase, **values)
 
     def reply(self, phrase: str, *, case: Case | None = None, choices: Iterable[Choice] = (), quote: bool = True, **values: Any) -> None:
         """Answer the message where it was written, quoting it."""
@@ -60,9 +64,19 @@ class Say:
             Address(address.platform, address.account, self._origin.sender.id, private=True), phrase, case=case, choices=choices, **values
         )
 
-    def to_reporter(self, case: Case, phrase: str, *, choices: Iterable[Choice] = (), **values: Any) -> None:
+    def secretly(self, phrase: str, **values: Any) -> None:
+        """Say it to the sender alone; the words are wiped from the outbox as soon as they are sent."""
+        if self._origin is None:
+            raise ValueError("there is nobody to talk to")
+        address = self._origin.address
+        self.at(Address(address.platform, address.account, self._origin.sender.id, private=True), phrase, secret=True, **values)
+
+    def to_reporter(self, case: Case, phrase: str, *, choices: Iterable[Choice] = (), photo: str | None = None, **values: Any) -> None:
         """Say it where the case was brought, quoting the report."""
-        self.at(case_address(case), phrase, case=case, choices=choices, reply_to=case.message_id or None, mention=case.reporter, **values)
+        quoted = case.message_id or None
+        self.at(
+            case_address(case), phrase, case=case, choices=choices, reply_to=quoted, photo=photo, mention=case.reporter, **values
+        )
 
     def to_reporter_alone(self, case: Case, phrase: str, *, choices: Iterable[Choice] = (), **values: Any) -> None:
         """Say it to the reporter in the private chat."""
@@ -107,6 +121,7 @@ class Say:
         mention: str | None = None,
         lane: Lane | None = None,
         key: str | None = None,
+        secret: bool = False,
         **values: Any,
     ) -> None:
         """Say a phrase at an address. `key` makes the notice unique beyond this turn."""
@@ -127,6 +142,7 @@ class Say:
             photo=photo,
             choices=tuple(choices),
             mention=mention if not to.private else None,
+            secret=secret,
         )
         enqueue(self._session, notice, self._now)
 

@@ -74,6 +74,16 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """The district's own settings that handlers go by."""
+
+    station: str
+    bot_name: str
+    alarm_repeat: timedelta = timedelta(minutes=2)
+    auto_dispatch: bool = True  # the bot accepts and dispatches routine categories by the routing table
+
+
+@dataclass(frozen=True, slots=True)
 class House:
     """What every turn shares. `makers` build the services that handlers may name beyond the ones known here."""
 
@@ -81,6 +91,7 @@ class House:
     voice: Voice
     zone: ZoneInfo
     photo_wait: timedelta
+    rules: Rules
     alarm_open: Callable[[Session, Address], bool]
     number_of: Callable[[Session, Address, str], str | None]  # the case number that a message of ours is about
     makers: Mapping[type, Callable[[Turn], object]] = field(default_factory=dict)
@@ -156,6 +167,7 @@ class Turn:
         Menu,
         Due,
         Effects,
+        Rules,
         datetime,
         ZoneInfo,
     )
@@ -182,6 +194,7 @@ class Turn:
             Words: self._words,
             Due: self.due,
             Effects: self.effects,
+            Rules: self.house.rules,
             datetime: self.now,
             ZoneInfo: self.house.zone,
         }

@@ -201,6 +201,10 @@ class CaseDesk:
         if case.state == State.DRAFT:
             self._move(case, "place", "reporter")
 
+    def note_from_reporter(self, case: Case, kind: str, text: str) -> None:
+        """The reporter changed ("edit") or took back ("recall") a message of the case: a new line, the old one stays."""
+        self._note(case, kind, "reporter", text=text)
+
     def withdraw(self, case: Case) -> None:
         self._move(case, "withdraw", "reporter")
         case.closed_at = self.now

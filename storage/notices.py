@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import tables
@@ -135,6 +135,7 @@ _SENT = (
     .values(
         state="sent",
         message_id=bindparam("b_message_id"),
+        text=case((OUTBOX.c.secret, ""), else_=OUTBOX.c.text),
         sent_at=bindparam("b_sent_at"),
         owner="",
         lease_until=None,

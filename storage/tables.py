@@ -195,6 +195,7 @@ class Notice(SQLModel, table=True):
     photo: str | None = None
     choices: str = ""  # JSON list of [label, value]
     mention: str | None = None
+    secret: bool = False  # the words are wiped as soon as they are sent
     state: str = "pending"
     attempt: int = 0  # how often it was claimed for sending
     lost: int = 0  # how many of these attempts ended without a definite answer

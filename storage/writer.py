@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,13 +21,14 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 from sqlmodel import Session
 
 from storage.failpoints import failpoint
 
 T = TypeVar("T")
+Outcome = tuple[bool, Any]  # (true, result) or (false, exception)
 
 MOST_IN_ONE_COMMIT = 512
 LOCK_PATIENCE_SECONDS = 20.0
@@ -73,13 +76,20 @@ class Writer:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._sqlite = engine.dialect.name == "sqlite"
+        self._memory = isinstance(engine.pool, StaticPool)
+        self._connection: Connection | None = None
+        self._raw: Any = None  # the driver's own connection and cursor below it; SQLAlchemy's proxies cost 30 µs a commit
+        self._cursor: Any = None
         self._units: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._live, name="writer", daemon=True)
         self._thread.start()
 
     async def run(self, work: Callable[[Session], T]) -> T:
-        """Run `work` on the writer inside the next commit; return its result once that commit is durable."""
+        """Run `work` on the writer inside the next commit; return its result once that commit is durable.
+
+        What `work` raises is raised here and undoes its changes alone; StorageUnavailable when nothing could be committed.
+        """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
         self._hand_over(_Unit(work, "", (), answer, loop))
@@ -92,24 +102,37 @@ class Writer:
         return answer.result()
 
     async def append(self, sql: str, row: Sequence[object]) -> bool:
-        """Execute one `INSERT … ON CONFLICT DO NOTHING`; true when the row is new. The fast way in for events."""
+        """Execute one `INSERT … ON CONFLICT DO NOTHING` with `?` for values; true when the row is new. The fast way in for events."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bool] = loop.create_future()
         self._hand_over(_Unit(None, sql, row, answer, loop))
         return await answer
 
     async def read(self, work: Callable[[Session], T]) -> T:
-        """Run a read-only unit in a thread of its own, on what has been committed."""
-        if isinstance(self.engine.pool, StaticPool):
+        """Run a unit that only reads in a thread of its own, on one snapshot of what has been committed."""
+        if self._memory:
             return await self.run(work)
         return await asyncio.to_thread(self.read_now, work)
 
     def read_now(self, work: Callable[[Session], T]) -> T:
         """`read` for a caller without an event loop."""
-        if isinstance(self.engine.pool, StaticPool):
+        if self._memory:
             return self.run_now(work)
-        with Session(self.engine, expire_on_commit=False) as session:
-            return work(session)
+        with self.engine.connect() as connection:
+            if not self._sqlite:
+                connection.execution_options(postgresql_readonly=True)
+                with Session(connection, expire_on_commit=False) as session:
+                    return work(session)
+            raw = connection.connection.dbapi_connection.cursor()  # type: ignore[union-attr]
+            raw.execute("PRAGMA query_only=ON")
+            raw.execute("BEGIN")
+            try:
+                with Session(connection, expire_on_commit=False) as session:
+                    return work(session)
+            finally:
+                connection.rollback()
+                raw.execute("PRAGMA query_only=OFF")
+                raw.close()
 
     def close(self) -> None:
         """Finish what was handed over, then stop the thread and the connections."""
@@ -123,124 +146,198 @@ class Writer:
         if self._closed.is_set():
             raise StorageUnavailable("the storage is closed")
         self._units.put(unit)
+        if not self._thread.is_alive():  # closed between the two lines above
+            self._refuse_rest()
+
+    # --- in the writer's thread -----------------------------------------------------------------------------------
 
     def _live(self) -> None:
-        connection: Connection | None = None
-        while (unit := self._units.get()) is not None:
+        units = self._units
+        while (unit := units.get()) is not None:
             batch = [unit]
+            while len(batch) < MOST_IN_ONE_COMMIT and not units.empty():
+                following = units.get()
+                if following is None:
+                    units.put(None)
+                    break
+                batch.append(following)
+            _answer(batch, self._commit(batch))
+        self._refuse_rest()
+        if self._connection is not None:
+            self._connection.close()
+
+    def _refuse_rest(self) -> None:
+        while not self._units.empty():
             with contextlib.suppress(queue.Empty):
-                while len(batch) < MOST_IN_ONE_COMMIT:
-                    following = self._units.get_nowait()
-                    if following is None:
-                        self._units.put(None)
-                        break
-                    batch.append(following)
-            connection = self._commit(batch, connection)
-        if connection is not None:
-            connection.close()
+                unit = self._units.get_nowait()
+                if unit is not None:
+                    _answer([unit], [(False, StorageUnavailable("the storage is closed"))])
 
-    def _commit(self, batch: list[_Unit], connection: Connection | None) -> Connection | None:
-        """Run and commit `batch`; give back the connection, or None when it has to be made anew."""
+    def _commit(self, batch: list[_Unit]) -> list[Outcome]:
+        """Run and commit `batch`; every unit's outcome. When the commit fails, nothing of the batch is kept."""
         try:
-            connection = connection or self.engine.connect()
-            if self._sqlite and all(unit.work is None for unit in batch):
-                outcomes = self._commit_appends(batch, connection)
+            connection = self._connection or self._connect()
+            if all(unit.work is None for unit in batch):
+                return self._commit_appends(batch)
+            self._begin(connection)
+            alone = len(batch) == 1
+            outcomes = [self._run_one(unit, connection, alone) for unit in batch]
+            failpoint("work.before_commit")
+            if alone and not outcomes[0][0]:
+                self._end(connection, "ROLLBACK")
             else:
-                self._begin(connection)
-                outcomes = [self._run_one(unit, connection) for unit in batch]
-                failpoint("work.before_commit")
                 self._end(connection, "COMMIT")
-        except Exception as problem:
-            self._give_up(connection)
-            reason = f"{type(problem).__name__}: {str(getattr(problem, 'orig', problem))[:200]}"
-            _answer(batch, [(False, StorageUnavailable(reason)) for _ in batch])
-            return None
-        _answer(batch, outcomes)
-        return connection
-
-    def _commit_appends(self, batch: list[_Unit], connection: Connection) -> list[tuple[bool, Any]]:
-        """The hot path: single inserts go straight to the driver, 0.1 ms cheaper than through a session."""
-        raw = connection.connection.cursor()
-        try:
-            self._begin_immediate(raw)
-            outcomes: list[tuple[bool, Any]] = []
-            for unit in batch:
-                raw.execute(unit.sql, unit.row)
-                outcomes.append((True, raw.rowcount > 0))
-            failpoint("inbox.before_commit")
-            raw.execute("COMMIT")
             return outcomes
-        finally:
-            raw.close()
+        except BaseException as problem:
+            self._give_up()
+            reason = f"{type(problem).__name__}: {str(getattr(problem, 'orig', problem))[:200]}"
+            return [(False, StorageUnavailable(reason)) for _ in batch]
+
+    def _connect(self) -> Connection:
+        self._connection = self.engine.connect()
+        self._raw = self._connection.connection.dbapi_connection
+        self._cursor = self._raw.cursor()
+        if self._sqlite:
+            self._cursor.execute("PRAGMA query_only=OFF")
+        return self._connection
+
+    def _commit_appends(self, batch: list[_Unit]) -> list[Outcome]:
+        """The hot path: single inserts go straight to the driver, without a session."""
+        if not self._sqlite:
+            return self._commit_appends_postgresql(batch)
+        cursor = self._cursor
+        self._begin_immediate()
+        outcomes: list[Outcome] = []
+        for unit in batch:
+            try:
+                cursor.execute(unit.sql, unit.row)
+                outcomes.append((True, cursor.rowcount > 0))
+            except Exception as problem:
+                # SQLite undoes the one statement; what concerns the whole database ends the batch
+                if _is_fatal(problem):
+                    raise
+                outcomes.append((False, problem))
+        failpoint("inbox.before_commit")
+        cursor.execute("COMMIT")
+        return outcomes
+
+    def _commit_appends_postgresql(self, batch: list[_Unit]) -> list[Outcome]:
+        """All statements in one round trip; only if one of them fails, once more with a savepoint around each."""
+        try:
+            with self._raw.pipeline():
+                cursors = [self._raw.execute(_percent(unit.sql), unit.row) for unit in batch]
+            outcomes: list[Outcome] = [(True, cursor.rowcount > 0) for cursor in cursors]
+        except Exception as problem:
+            if _is_fatal(problem):
+                raise
+            self._raw.rollback()
+            outcomes = [self._append_one(unit) for unit in batch]
+        failpoint("inbox.before_commit")
+        self._raw.commit()
+        return outcomes
+
+    def _append_one(self, unit: _Unit) -> Outcome:
+        """One insert among units of other kinds."""
+        self._cursor.execute("SAVEPOINT append")
+        try:
+            self._cursor.execute(unit.sql if self._sqlite else _percent(unit.sql), unit.row)
+            outcome: Outcome = True, self._cursor.rowcount > 0
+        except Exception as problem:
+            if _is_fatal(problem):
+                raise
+            self._cursor.execute("ROLLBACK TO append")
+            outcome = False, problem
+        self._cursor.execute("RELEASE append")
+        return outcome
+
+    def _run_one(self, unit: _Unit, connection: Connection, alone: bool) -> Outcome:
+        if unit.work is None:
+            return self._append_one(unit)
+        # a unit that is alone in its transaction needs no savepoint: undoing it undoes everything
+        mode: Any = "rollback_only" if alone else "create_savepoint"
+        try:
+            with Session(connection, join_transaction_mode=mode, expire_on_commit=False) as session:
+                result = unit.work(session)
+                session.commit()
+        except BaseException as problem:
+            if _is_fatal(problem):
+                raise
+            return False, RuntimeError(repr(problem)) if isinstance(problem, StopIteration) else problem
+        return True, result
 
     def _begin(self, connection: Connection) -> None:
         connection.begin()
         if self._sqlite:
-            raw = connection.connection.cursor()
-            try:
-                self._begin_immediate(raw)
-            finally:
-                raw.close()
+            self._begin_immediate()
 
-    @staticmethod
-    def _begin_immediate(raw: Any) -> None:
+    def _begin_immediate(self) -> None:
         deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
         while True:
             try:
-                raw.execute("BEGIN IMMEDIATE")
+                self._cursor.execute("BEGIN IMMEDIATE")
                 return
-            except Exception as problem:
-                if "locked" not in str(problem) or time.monotonic() > deadline:
+            except sqlite3.OperationalError as problem:
+                if problem.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
 
     def _end(self, connection: Connection, verb: str) -> None:
         """SQLite's own transaction is opened and closed by us; SQLAlchemy's bookkeeping follows it."""
         transaction = connection.get_transaction()
-        if self._sqlite:
-            raw = connection.connection.cursor()
-            try:
-                raw.execute(verb)
-            finally:
-                raw.close()
+        if self._sqlite and self._raw.in_transaction:
+            self._cursor.execute(verb)
         if transaction is not None:
             transaction.commit() if verb == "COMMIT" else transaction.rollback()
 
-    def _give_up(self, connection: Connection | None) -> None:
+    def _give_up(self) -> None:
+        """After a failure of the database itself: leave nothing open and take a new connection next time."""
+        connection = self._connection
         if connection is None:
             return
         # after SQLITE_FULL the transaction is gone already and ROLLBACK itself raises
         with contextlib.suppress(Exception):
             self._end(connection, "ROLLBACK")
+        if self._memory:
+            return
+        self._connection = self._raw = self._cursor = None
         with contextlib.suppress(Exception):
             connection.invalidate()
         with contextlib.suppress(Exception):
             connection.close()
 
-    def _run_one(self, unit: _Unit, connection: Connection) -> tuple[bool, Any]:
-        if unit.work is None:
-            return True, self._append_one(unit, connection)
-        try:
-            with Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as session:
-                result = unit.work(session)
-                session.commit()
-        except OperationalError:
-            raise
-        except Exception as problem:
-            if isinstance(problem, DBAPIError) and problem.connection_invalidated:
-                raise
-            return False, problem
-        return True, result
 
-    def _append_one(self, unit: _Unit, connection: Connection) -> bool:
-        raw = connection.connection.cursor()
-        try:
-            raw.execute(unit.sql if self._sqlite else unit.sql.replace("?", "%s"), tuple(unit.row))
-            return bool(raw.rowcount > 0)
-        finally:
-            raw.close()
+# what concerns the database and not the unit of work that met it
+_FATAL_SQLITE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
 
 
-def _answer(batch: list[_Unit], outcomes: Sequence[tuple[bool, Any]]) -> None:
+def _is_fatal(problem: BaseException) -> bool:
+    """Whether the whole batch is lost: disk, lock or connection, as against a mistake of one unit."""
+    if isinstance(problem, DBAPIError):
+        return problem.connection_invalidated or (problem.orig is not None and _is_fatal(problem.orig))
+    if isinstance(problem, sqlite3.Error):
+        return getattr(problem, "sqlite_errorcode", 0) & 0xFF in _FATAL_SQLITE
+    # psycopg files lost connections, shutdowns, full disks and deadlocks under these two; it is loaded only where it is used
+    kinds = {kind.__name__ for kind in type(problem).__mro__ if kind.__module__ == "psycopg.errors" or kind.__module__ == "psycopg"}
+    return bool(kinds & {"OperationalError", "InterfaceError"})
+
+
+@functools.cache
+def _percent(sql: str) -> str:
+    return sql.replace("%", "%%").replace("?", "%s")
+
+
+def _answer(batch: list[_Unit], outcomes: Sequence[Outcome]) -> None:
     """Give every caller its outcome; all callers of one event loop are woken by one call."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], bool, Any]]] = {}
     for unit, (ok, result) in zip(batch, outcomes, strict=True):
@@ -262,8 +359,6 @@ def _resolve(answers: list[tuple[asyncio.Future[Any], bool, Any]]) -> None:
 
 def sqlite_version_warning() -> str | None:
     """A sentence when the SQLite library carries the WAL-reset bug (fixed in 3.51.3), else None."""
-    import sqlite3
-
     if sqlite3.sqlite_version_info >= (3, 51, 3):
         return None
     return f"SQLite {sqlite3.sqlite_version}: older than 3.51.3, keep to one process per database file"

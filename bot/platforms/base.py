@@ -38,7 +38,7 @@ class Feed(Protocol):
         """Return once the event is kept durably or let go. Confirm to the platform only after that; if it raises, do not confirm."""
         ...
 
-    async def quarantine(self, event_id: str, raw: bytes, why: str) -> None:
+    async def quarantine(self, platform: str, account: str, event_id: str, raw: bytes, why: str) -> None:
         """Keep what could not be parsed, so that it blocks nobody and an officer can see that it came."""
         ...
 

@@ -95,7 +95,7 @@ class WebPlatform:
         self._house: _House | None = None
         self._opening = asyncio.Lock()
         self._tries: Sequence[TrySeed] = ()
-        self._listening = False
+        self._started = asyncio.Event()
 
     @property
     def name(self) -> str:
@@ -135,16 +135,20 @@ class WebPlatform:
             await house.handover.give_all(house.talk.tell_settled)
             await self.retain()
             await house.server.start()
-            self._listening = True
+            self._started.set()
             async with asyncio.TaskGroup() as jobs:
                 jobs.create_task(self._every(self._settings.retry_seconds, self._give_again))
                 jobs.create_task(self._every(RETENTION_SECONDS, self.retain))
         finally:
-            self._listening = False
+            self._started.clear()
             await house.server.stop()
             await house.talk.rest()
             await house.handover.rest()
             house.handover.feed = None
+
+    async def started(self) -> None:
+        """Return once people can connect."""
+        await self._started.wait()
 
     async def send(self, to: Address, what: Outbound) -> Receipt:
         """Say it in the room. The same key in the same room again gives the first receipt."""
@@ -195,7 +199,7 @@ class WebPlatform:
         if self._house is None:
             return Health(listening=False)
         handover = self._house.handover
-        return Health(self._listening, handover.last_inbound, handover.last_error)
+        return Health(self._started.is_set(), handover.last_inbound, handover.last_error)
 
     # --- for the composition root -------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The sentences of content/phrases/web.toml, which the composition root hands over."""
+"""The sentences of content/phrases/web.toml and photo.toml, which the composition root may hand over."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Texts:
         """Raises ConfigError that names every missing key."""
         missing = sorted(KEYS - texts.keys())
         if missing:
-            raise ConfigError(f"content/phrases/web.toml lacks {', '.join(missing)}")
+            raise ConfigError(f"content/phrases (web.toml, photo.toml) lacks {', '.join(missing)}")
         self._texts = dict(texts)
 
     def __call__(self, key: str, **values: object) -> str:
@@ -79,10 +79,9 @@ class Texts:
 
 
 def load_texts() -> dict[str, str]:
-    """content/phrases/web.toml as flat keys, `[photo] heic = "…"` as `photo.heic`."""
-    found = tomllib.loads(resources.files("content").joinpath("phrases", "web.toml").read_text("utf-8"))
-    flat: dict[str, str] = {}
-    for table, sentences in found.items():
-        for key, sentence in sentences.items():
-            flat[f"{table}.{key}"] = str(sentence)
+    """The sentences of content/phrases: `photo.heic` for `heic` in photo.toml, `signin.wait` for `[signin] wait` in web.toml."""
+    folder = resources.files("content").joinpath("phrases")
+    flat = {f"photo.{key}": str(said) for key, said in tomllib.loads(folder.joinpath("photo.toml").read_text("utf-8")).items()}
+    for table, sentences in tomllib.loads(folder.joinpath("web.toml").read_text("utf-8")).items():
+        flat.update({f"{table}.{key}": str(said) for key, said in sentences.items()})
     return flat

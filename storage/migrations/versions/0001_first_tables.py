@@ -335,6 +335,7 @@ def upgrade() -> None:
     sa.Column('photo', sa.String(), nullable=True),
     sa.Column('choices', sa.String(), nullable=False),
     sa.Column('mention', sa.String(), nullable=True),
+    sa.Column('secret', sa.Boolean(), nullable=False),
     sa.Column('state', sa.String(), nullable=False),
     sa.Column('attempt', sa.Integer(), nullable=False),
     sa.Column('lost', sa.Integer(), nullable=False),

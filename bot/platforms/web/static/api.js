@@ -56,14 +56,26 @@ async function call(path, init = {}) {
   return response;
 }
 
+/**
+ * A page that stood open for long, or beside which another began, may hold an old token: fetch a new one and try once more.
+ * @template T
+ * @param {() => Promise<T>} change
+ * @returns {Promise<T>}
+ */
+async function withCsrf(change) {
+  try {
+    return await change();
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.code !== "csrf") throw error;
+    await session();
+    return change();
+  }
+}
+
 /** @param {string} path @param {object} [body] */
 async function post(path, body = {}) {
-  const response = await call(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  return response.status === 204 ? {} : response.json().catch(() => ({}));
+  const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  return (await withCsrf(() => call(path, init))).json();
 }
 
 /** Who we are here. Also fetches the token that every change must carry. */
@@ -106,6 +118,11 @@ export async function photo(id, size) {
  * @returns {Promise<{photo: string, width: number, height: number}>}
  */
 export function uploadPhoto(blob, clientId, progress, signal) {
+  return withCsrf(() => upload(blob, clientId, progress, signal));
+}
+
+/** @type {typeof uploadPhoto} */
+function upload(blob, clientId, progress, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", "/api/photos");

@@ -112,7 +112,7 @@ function showMembers() {
   const people = [...room.members].sort((a, b) => rank[a.role] - rank[b.role] || a.name.localeCompare(b.name, "zh"));
   byId("members-list").replaceChildren(
     ...people.map((user) =>
-      el("li", { class: "member" }, avatar(user), el("span", { class: "member-name", text: user.name }), badgeOf(user), user.id === state.me?.id && el("span", { class: "here", text: "你" })),
+      el("li", { class: "member" }, avatar(user), el("span", { class: "member-name", text: user.name }), badgeOf(user), user.id === state.me?.id && el("span", { class: "here", text: "您" })),
     ),
   );
   byId("members-dialog").showModal();

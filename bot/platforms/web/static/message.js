@@ -76,23 +76,30 @@ function recalledLine(message, actions) {
   return el(
     "div",
     { class: "note" },
-    `${mine ? "你" : by.name} 撤回了一条消息`,
+    `${mine ? "您" : by.name} 撤回了一条消息`,
     draft && el("button", { type: "button", class: "link", text: "重新编辑", onclick: () => actions.edit(draft) }),
   );
 }
 
 /**
- * Where a message stands on its way to the server.
- * @param {any} entry a message of the outbox
+ * Beside the bubble: on its way, not sent, or what can be done with it.
+ * @param {any} message
+ * @param {any} pending the outbox entry while the server has not confirmed the message
  * @param {any} actions
  */
-function sendingState(entry, actions) {
-  if (!entry.failed) return el("span", { class: "sending" }, icon("clock"), el("span", { class: "vh", text: "正在发送" }));
-  return el(
+export function drawTail(message, pending, actions) {
+  if (pending?.failed) {
+    const label = `没有发出：${pending.failed} 点这里重试或删除`;
+    return el("button", { type: "button", class: "tail retry", "aria-label": label, onclick: () => actions.failed(pending) }, icon("warn"));
+  }
+  if (pending) return el("span", { class: "tail sending" }, icon("clock"), el("span", { class: "vh", text: "正在发送" }));
+  const more = el(
     "button",
-    { type: "button", class: "retry", "aria-label": `没有发出：${entry.failed} 点这里重试或删除`, onclick: () => actions.failed(entry) },
-    icon("warn"),
+    { type: "button", class: "tail more", "aria-label": "更多操作", "aria-haspopup": "menu", "aria-expanded": "false" },
+    icon("more"),
   );
+  more.addEventListener("click", () => actions.menu(message, more, more.getBoundingClientRect()));
+  return more;
 }
 
 /**
@@ -120,13 +127,6 @@ export function drawMessage(message, { room, pending, choosable, actions }) {
   if (message.text) bubble.append(textWithMentions(message.text, message.mentions, room.members));
   if (message.photos.length) bubble.append(photoGrid(message, actions));
 
-  const more = el(
-    "button",
-    { type: "button", class: "more", "aria-label": "更多操作", "aria-haspopup": "menu", "aria-expanded": "false" },
-    icon("more"),
-  );
-  more.addEventListener("click", () => actions.menu(message, more, more.getBoundingClientRect()));
-
   return el(
     "div",
     { class: `line ${side}` },
@@ -139,7 +139,7 @@ export function drawMessage(message, { room, pending, choosable, actions }) {
         "div",
         { class: "beside" },
         bubble,
-        pending ? sendingState(pending, actions) : more,
+        drawTail(message, pending, actions),
         el("time", { class: "at", datetime: message.at, title: longTime(message.at), text: clockOnly(message.at) }),
       ),
       pending?.failed && el("p", { class: "why", text: pending.failed }),
@@ -165,7 +165,7 @@ export function preview(room) {
   const { last } = room;
   if (!last) return "还没有消息";
   const mine = last.from.id === state.me?.id;
-  if (last.recalled) return `${mine ? "你" : last.from.name} 撤回了一条消息`;
+  if (last.recalled) return `${mine ? "您" : last.from.name} 撤回了一条消息`;
   return room.kind === "private" || mine ? gist(last) : `${last.from.name}：${gist(last)}`;
 }
 

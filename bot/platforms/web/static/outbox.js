@@ -3,12 +3,15 @@
  * client id, so that nothing is lost and nothing appears twice.
  */
 
-import { emit, on, putOwn, state } from "./state.js";
+import { dropChoices, emit, on, putOwn, state } from "./state.js";
 
 /**
  * @typedef {{kind: "say"|"tap", cid: string, room: string, at: string, failed: string|null, frame: any,
  *   reply: {id: string, name: string, text: string}|null, photos: {id: string, width: number, height: number}[]}} Entry
  */
+
+/** how long to wait, and up to twice that, when the server asks us to slow down */
+const SLOW_DOWN = 1_000;
 
 /** @type {Entry[]} */
 let entries = [];
@@ -68,19 +71,18 @@ export function startOutbox(send) {
     }
     emit("thread", entry.room);
   });
-  on("stored", (cid) => {
-    const entry = entries.find((e) => e.cid === cid);
-    if (entry) replace(entries.filter((e) => e !== entry), entry.room);
-  });
   on("taken", ({ message, room }) => {
     replace(entries.filter((e) => !(e.kind === "tap" && e.frame.message === message)), room);
   });
-  on("refused", ({ cid, text }) => {
+  on("refused", ({ cid, code, text }) => {
     const entry = entries.find((e) => e.cid === cid);
     if (!entry) {
       emit("notice", text);
+    } else if (code === "slow_down") {
+      setTimeout(() => entries.includes(entry) && transmit(entry.frame), SLOW_DOWN + Math.random() * SLOW_DOWN);
     } else if (entry.kind === "tap") {
       emit("notice", text);
+      if (code === "gone") dropChoices(entry.room, entry.frame.message);
       replace(entries.filter((e) => e !== entry), entry.room);
     } else {
       replace(entries.map((e) => (e === entry ? { ...e, failed: text } : e)), entry.room);
@@ -128,7 +130,7 @@ export function discard(cid) {
   return entry.frame.text;
 }
 
-/** @param {string} room @returns {Entry[]} messages to show below the confirmed ones */
+/** @param {string} room @returns {Entry[]} own messages that the server has not confirmed; some may already have come back */
 export function pendingIn(room) {
   return entries.filter((e) => e.kind === "say" && e.room === room);
 }

@@ -98,7 +98,7 @@ export function startRooms(open) {
     });
     while (list.children.length > rooms.length) list.lastElementChild?.remove();
     none.hidden = rooms.length > 0;
-    none.textContent = wanted ? "没有找到这个群。" : "你还没有加入任何群。";
+    none.textContent = wanted ? "没有找到这个群。" : "您还没有加入任何群。";
     if (focused?.isConnected && focused !== document.activeElement) /** @type {HTMLElement} */ (focused).focus({ preventScroll: true });
     const all = shown();
     const stop = all.find((button) => button === document.activeElement) ?? all.find((button) => button.dataset.room === state.open) ?? all[0];

@@ -10,8 +10,8 @@ let first = false;
 function draw() {
   byId("title").textContent = first ? "第一次登录" : "工作人员登录";
   byId("lead").textContent = first
-    ? "用管理员给你的一次性绑定码，设一个自己的密码。"
-    : "居民不用登录：点开社区发给你的邀请链接就能进群。";
+    ? "用管理员给您的一次性绑定码，设一个自己的密码。"
+    : "居民不用登录：点开社区发给您的邀请链接就能进群。";
   byId("code-line").hidden = !first;
   byId("repeat-line").hidden = !first;
   byId("code").required = first;

@@ -72,6 +72,8 @@ function heard(frame) {
       drop();
       tell("closed");
       emit("signed-out", frame.text);
+    } else if (frame.code !== "restart" && frame.code !== "slow") {
+      emit("notice", frame.text);
     }
     return;
   }

@@ -9,7 +9,7 @@
  *   choices: {label: string, value: string}[], mentions: string[], recalled: boolean, cid: string|null}} Message
  * @typedef {{id: string, name: string, kind: "group"|"private", labels: string[], members: User[], last: Message|null,
  *   seq: number, read: number, unread: number, can_post: boolean, messages: Message[], byId: Map<string, Message>,
- *   heard: number, more: boolean, loaded: boolean, loading: boolean}} Room
+ *   cids: Set<string>, heard: number, more: boolean, loaded: boolean, loading: boolean}} Room
  */
 
 export const bus = new EventTarget();
@@ -51,11 +51,11 @@ export function since() {
 /** @param {Room} room */
 const touched = (room) => emit("thread", room.id);
 
+const NO_HISTORY = () => ({ messages: [], byId: new Map(), cids: new Set(), heard: 0, more: true, loaded: false, loading: false });
+
 /** @param {any} wire a room as the server sends it */
 function putRoom(wire) {
-  const known = state.rooms.get(wire.id);
-  const room = known ?? { messages: [], byId: new Map(), heard: 0, more: true, loaded: false, loading: false };
-  Object.assign(room, wire);
+  const room = Object.assign(state.rooms.get(wire.id) ?? NO_HISTORY(), wire);
   state.rooms.set(wire.id, room);
   return room;
 }
@@ -65,6 +65,7 @@ function put(room, message) {
   const { messages, byId } = room;
   const known = byId.get(message.id);
   byId.set(message.id, message);
+  if (message.cid) room.cids.add(message.cid);
   if (known) {
     messages[messages.indexOf(known)] = message;
     return;
@@ -98,7 +99,12 @@ const frames = {
     state.me = frame.me;
     const present = new Set(frame.rooms.map((room) => room.id));
     for (const id of [...state.rooms.keys()]) if (!present.has(id)) state.rooms.delete(id);
-    for (const wire of frame.rooms) putRoom(wire).loading = false;
+    for (const wire of frame.rooms) {
+      const room = putRoom(wire);
+      // a first page that never came: what happened to arrive meanwhile may have holes
+      if (!room.loaded) Object.assign(room, NO_HISTORY());
+      room.loading = false;
+    }
     emit("welcome");
     emit("rooms");
   },
@@ -122,7 +128,6 @@ const frames = {
     }
     const mine = message.from.id === state.me?.id;
     if (fresh && !mine) room.unread += 1;
-    if (mine && message.cid) emit("stored", message.cid);
     emit("arrived", { room: room.id, message });
     touched(room);
     emit("rooms");
@@ -132,21 +137,14 @@ const frames = {
     const room = state.rooms.get(frame.room);
     if (!room) return;
     const page = frame.messages;
-    const oldest = page[0]?.seq ?? 0;
-    const newest = page.at(-1)?.seq ?? 0;
-    // a page that starts after a hole is the new beginning: what lies before it is asked for again on scrolling up
-    if (room.loaded && frame.more && oldest > room.heard + 1) {
-      room.messages = [];
-      room.byId = new Map();
-    }
     const first = room.messages[0]?.seq ?? Infinity;
     for (const message of page) {
       put(room, message);
       noteLast(room, message);
-      if (message.cid) emit("stored", message.cid);
     }
-    if (!room.loaded || oldest <= first) room.more = frame.more;
-    room.heard = Math.max(room.heard, newest);
+    if (!room.loaded || (page[0]?.seq ?? 0) <= first) room.more = frame.more;
+    // later pages lie before what was heard, or repeat it; what was missed comes as `message`
+    if (!room.loaded) room.heard = Math.max(room.heard, room.seq);
     room.loaded = true;
     room.loading = false;
     touched(room);
@@ -158,6 +156,8 @@ const frames = {
     if (!room) return;
     const known = room.byId.get(frame.message);
     if (known && known.from.id === state.me?.id && known.text) state.recalledTexts.set(known.id, known.text);
+    room.seq = Math.max(room.seq, frame.seq);
+    if (room.loaded || room.loading) room.heard = Math.max(room.heard, frame.seq);
     change(room, frame.message, { recalled: true, text: "", photos: [], choices: [], reply: null, by: frame.by });
     emit("recalled", frame.message);
     touched(room);
@@ -175,9 +175,8 @@ const frames = {
   taken(frame) {
     const room = state.rooms.get(frame.room);
     if (!room) return;
-    change(room, frame.message, { choices: [] });
+    dropChoices(frame.room, frame.message);
     emit("taken", frame);
-    touched(room);
   },
 
   ack(frame) {
@@ -193,6 +192,14 @@ const frames = {
 /** @param {any} frame one frame of the server; kinds we do not know are left for newer pages */
 export function apply(frame) {
   if (Object.hasOwn(frames, frame.t)) frames[frame.t](frame);
+}
+
+/** The buttons of a message go away. @param {string} room @param {string} message */
+export function dropChoices(room, message) {
+  const place = state.rooms.get(room);
+  if (!place) return;
+  change(place, message, { choices: [] });
+  touched(place);
 }
 
 /** Our own message, stored by the server before its copy came back. @param {Message} message */

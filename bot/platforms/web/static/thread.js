@@ -5,7 +5,7 @@
 
 import { el, soon } from "./dom.js";
 import { longTime } from "./format.js";
-import { drawMessage, spoken } from "./message.js";
+import { drawMessage, drawTail, spoken } from "./message.js";
 import { pendingIn, tapped } from "./outbox.js";
 import { emit, markRead, on, state } from "./state.js";
 
@@ -20,11 +20,25 @@ const LONG_PRESS = 500;
 /** @param {any} item */
 const keyOf = (item) => item.cid || item.id;
 
-/** An outbox entry in the shape of a message. @param {any} entry */
+/** @type {WeakMap<any, any>} */
+const drafts = new WeakMap();
+
+/** An outbox entry in the shape of a message; the same object for the same entry. @param {any} entry */
 function asMessage(entry) {
-  const { cid, room, at, reply, photos, frame } = entry;
-  const rest = { choices: [], mentions: frame.mentions, recalled: false };
-  return { id: "", cid, room, at, seq: Infinity, from: state.me, text: frame.text, photos, reply, ...rest };
+  let message = drafts.get(entry);
+  if (!message) {
+    const { cid, room, at, reply, photos, frame } = entry;
+    const rest = { id: "", seq: Infinity, choices: [], mentions: frame.mentions, recalled: false };
+    message = { ...rest, cid, room, at, from: state.me, text: frame.text, photos, reply };
+    drafts.set(entry, message);
+  }
+  return message;
+}
+
+/** Whether two versions of a message look alike, so that its row need not be read out again. @param {any} a @param {any} b */
+function looksLike(a, b) {
+  const look = ({ text, photos, reply, recalled, choices }) => JSON.stringify([text, photos, reply, recalled, choices]);
+  return look(a) === look(b);
 }
 
 export class Thread {
@@ -90,7 +104,7 @@ export class Thread {
     const { room, log } = this;
     if (!room) return;
     const shown = this.window(room.messages);
-    const pending = this.high === null ? pendingIn(room.id) : [];
+    const waiting = new Map(pendingIn(room.id).map((entry) => [entry.cid, entry]));
     const anchor = this.stick ? null : this.anchor();
     const keys = new Set();
     let previous = room.messages[this.start - 1] ?? null;
@@ -106,8 +120,10 @@ export class Thread {
       else log.insertBefore(row, before);
       previous = message;
     };
-    for (const message of shown) place(message, null);
-    for (const entry of pending) place(asMessage(entry), entry);
+    for (const message of shown) place(message, waiting.get(message.cid) ?? null);
+    if (this.high === null) {
+      for (const entry of waiting.values()) if (!room.cids.has(entry.cid)) place(asMessage(entry), entry);
+    }
     for (const [key, { row }] of stale) {
       if (row === before) before = before.nextElementSibling;
       row.remove();
@@ -136,8 +152,8 @@ export class Thread {
 
   /** Draws a row again only when its message, its neighbour above or its way to the server changed. */
   row(key, message, entry, previous) {
-    const { room } = this;
-    const failed = entry?.failed ?? (entry ? "" : null);
+    const { room, actions } = this;
+    const failed = entry ? (entry.failed ?? "") : null;
     const choosable = message.choices.length > 0 && !tapped(message.id);
     const gap = !previous || Date.parse(message.at) - Date.parse(previous.at) > PAUSE;
     const fresh =
@@ -148,20 +164,21 @@ export class Thread {
       this.rows.set(key, known);
     }
     const { row } = known;
-    const same = known.message === message || (entry && known.entry && failed === known.failed);
-    if (same && failed === known.failed && choosable === known.choosable && gap === known.gap && fresh === known.fresh) {
-      known.message = message;
-      return row;
-    }
+    const around = choosable === known.choosable && gap === known.gap && fresh === known.fresh;
+    if (around && known.message === message && failed === known.failed) return row;
     const had = row.contains(document.activeElement) && row !== document.activeElement;
-    row.setAttribute("aria-label", spoken(message));
-    row.replaceChildren(
-      ...[
-        gap && el("div", { class: "sep", text: longTime(message.at) }),
-        fresh && el("div", { class: "sep fresh", text: "以下是新消息" }),
-        drawMessage(message, { room, pending: entry, choosable, actions: this.actions }),
-      ].filter(Boolean),
-    );
+    if (around && known.message && !known.failed && !failed && looksLike(known.message, message)) {
+      row.querySelector(".tail")?.replaceWith(drawTail(message, entry, actions));
+    } else {
+      row.setAttribute("aria-label", spoken(message));
+      row.replaceChildren(
+        ...[
+          gap && el("div", { class: "sep", text: longTime(message.at) }),
+          fresh && el("div", { class: "sep fresh", text: "以下是新消息" }),
+          drawMessage(message, { room, pending: entry, choosable, actions }),
+        ].filter(Boolean),
+      );
+    }
     if (had) row.focus({ preventScroll: true });
     Object.assign(known, { message, entry, failed, choosable, gap, fresh });
     return row;
@@ -240,7 +257,10 @@ export class Thread {
   noteRead() {
     const { room } = this;
     if (!room?.loaded || document.hidden || !this.stick || !this.log.offsetParent) return;
-    if (markRead(room)) this.ask.read(room);
+    const first = room.seq === 0 && !room.met;
+    room.met = true;
+    // the bot greets whoever opens the private chat for the first time, and learns of it by this mark
+    if (markRead(room) || first) this.ask.read(room);
   }
 
   /** Leads to a quoted message. @param {string} id */

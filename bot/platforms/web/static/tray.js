@@ -7,11 +7,13 @@ import { rememberOwn } from "./photos.js";
 import { emit } from "./state.js";
 
 export const MOST_PHOTOS = 9;
-const MOST_BYTES = 15 * 1024 * 1024;
+const MOST_BYTES = 15_000_000;
+/** the server takes few at once from one person; more would only wait there */
+const AT_ONCE = 2;
 
 /**
  * @typedef {{cid: string, file: File, url: string, share: number, failed: string|null, abort: AbortController,
- *   done: {id: string, width: number, height: number}|null}} Item
+ *   begun: boolean, done: {id: string, width: number, height: number}|null}} Item
  */
 
 export class Tray {
@@ -52,15 +54,24 @@ export class Tray {
         emit("notice", `“${file.name}”超过 15 MB，请换一张小一些的照片。`);
         continue;
       }
-      const item = { cid: clientId(), file, url: URL.createObjectURL(file), share: 0, failed: null, done: null, abort: new AbortController() };
+      const item = { cid: clientId(), file, url: URL.createObjectURL(file), share: 0, failed: null, begun: false, done: null, abort: new AbortController() };
       this.items.push(item);
-      this.upload(item);
     }
+    this.next();
     this.draw();
+  }
+
+  /** Begins the next upload when there is room for one. */
+  next() {
+    const waiting = this.items.find((item) => !item.begun);
+    if (!waiting || this.items.filter((item) => item.begun && !item.done && !item.failed).length >= AT_ONCE) return;
+    this.upload(waiting);
+    this.next();
   }
 
   /** @param {Item} item */
   async upload(item) {
+    item.begun = true;
     item.failed = null;
     item.share = 0;
     const progress = (share) => {
@@ -75,6 +86,7 @@ export class Tray {
       item.failed = /** @type {Error} */ (error).message;
       emit("notice", item.failed);
     }
+    this.next();
     this.draw();
   }
 
@@ -83,6 +95,7 @@ export class Tray {
     item.abort.abort();
     URL.revokeObjectURL(item.url);
     this.items.splice(this.items.indexOf(item), 1);
+    this.next();
     this.draw();
   }
 

@@ -1,0 +1,157 @@
+"""Tier T0: danger to life, or money leaving for a fraudster, now. Rules over words only, no model in the path.
+
+Recall comes first: a match of a danger's patterns is an alarm unless the sentence itself says that it is past, supposed, told,
+acted, trained, denied or over. False friends ("这家店火了") are blanked out before the patterns are tried. All words and patterns
+are data: `content/lexicon/emergencies.toml`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.errors import ConfigError
+from bot.understanding.lexicon import WordFile, blank
+from bot.understanding.meaning import Danger
+from bot.understanding.text import sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Which alarm goes first when a message holds several: what kills soonest, or what the advice must not get wrong.
+ORDER = (
+    Danger.GAS, Danger.FIRE, Danger.ELECTRIC, Danger.DROWNING, Danger.SELF_HARM, Danger.COLLAPSE,
+    Danger.VIOLENCE, Danger.MEDICAL, Danger.INTRUDER, Danger.MISSING, Danger.MONEY,
+)  # fmt: skip
+_BUT = re.compile("但|可是|不过|还有人|还在|又|还没|没完全")
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A reason why an alarm is none. `where` is "before", "any", "text" or "touching" (ends right before the match)."""
+
+    name: str
+    where: str
+    pattern: re.Pattern[str]
+    lifted: re.Pattern[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one danger sounds like."""
+
+    danger: Danger
+    triggers: tuple[str, ...]
+    alarm: re.Pattern[str]
+    quiet: re.Pattern[str] | None
+    guards: tuple[Guard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A danger found, and the words that said so."""
+
+    danger: Danger
+    words: str
+
+
+class Emergencies:
+    """All rules of tier T0, and the words that say that the people are safe."""
+
+    def __init__(self, rules: tuple[Rule, ...], safe_triggers: tuple[str, ...], safe: re.Pattern[str]) -> None:
+        self.rules = rules
+        self.safe_triggers = safe_triggers
+        self._safe = safe
+        self._by_danger = {rule.danger: rule for rule in rules}
+
+    @staticmethod
+    def load(folder: Path) -> Emergencies:
+        """Read `emergencies.toml` from the lexicon folder."""
+        file = WordFile(folder / "emergencies.toml")
+        guards = {name: _guard(file, name, table) for name, table in file.table("guard").items()}
+        tables = file.table("danger")
+        rules = []
+        for danger in ORDER:
+            table = tables.get(danger.value)
+            if not isinstance(table, dict):
+                raise ConfigError(f"{file.path}: [danger.{danger.value}] is missing")
+            alarm = file.compile(file.texts(table, "alarm"))
+            if alarm is None:
+                raise ConfigError(f"{file.path}: [danger.{danger.value}] has no alarm patterns")
+            named = file.texts(table, "guards")
+            unknown = [name for name in named if name not in guards]
+            if unknown:
+                raise ConfigError(f"{file.path}: [danger.{danger.value}] names unknown guards {', '.join(unknown)}")
+            quiet = file.compile(file.texts(table, "quiet"))
+            rules.append(Rule(danger, file.texts(table, "triggers"), alarm, quiet, tuple(guards[name] for name in named)))
+        table = file.table("safe")
+        safe = file.compile(file.texts(table, "sure"))
+        if safe is None:
+            raise ConfigError(f"{file.path}: [safe] has no patterns")
+        return Emergencies(tuple(rules), file.texts(table, "triggers"), safe)
+
+    def find(self, text: str, among: frozenset[Danger] | None = None) -> Alarm | None:
+        """The first alarm of a plain text, in the order of `ORDER`; `among` are the dangers whose triggers it holds (None: try all)."""
+        if len(text) > 4000:  # a wall of text is not a cry for help; its beginning and end are enough
+            text = text[:2000] + "\n" + text[-2000:]
+        parts = sentences(text)
+        for rule in self.rules:
+            if among is None or rule.danger in among:
+                words = self._words(rule, text, parts)
+                if words:
+                    return Alarm(rule.danger, words)
+        return None
+
+    def safe(self, text: str) -> bool:
+        """Whether the text says that people are safe or the danger is over."""
+        match = self._safe.search(text)
+        return match is not None and "没" not in text[max(0, match.start() - 2) : match.start()]
+
+    def _words(self, rule: Rule, text: str, parts: list[tuple[int, str]]) -> str:
+        for start, part in parts:
+            cleared = blank(rule.quiet, part)
+            for match in rule.alarm.finditer(cleared):
+                if not match[0]:
+                    continue
+                if not any(_holds(guard, cleared, match, text[:start]) for guard in rule.guards) and not self._over(part, match):
+                    return match[0]
+        return ""
+
+    def _over(self, part: str, match: re.Match[str]) -> bool:
+        """"着火了，已经灭了，人没事": the same sentence says afterwards that it is over, and no "but" follows."""
+        for safe in self._safe.finditer(part, match.start()):
+            if not _BUT.search(part, safe.start()):
+                return True
+        return False
+
+
+def _guard(file: WordFile, name: str, table: object) -> Guard:
+    if not isinstance(table, dict):
+        raise ConfigError(f"{file.path}: [guard.{name}] must be a table")
+    where = file.text(table, "where")
+    if where not in ("before", "any", "text", "touching"):
+        raise ConfigError(f'{file.path}: [guard.{name}] where must be "before", "any", "text" or "touching"')
+    pattern = file.compile((file.text(table, "pattern"),))
+    lifted = file.text(table, "lifted", "")
+    if pattern is None:
+        raise ConfigError(f"{file.path}: [guard.{name}] has no pattern")
+    return Guard(name, where, pattern, file.compile((lifted,)) if lifted else None)
+
+
+def _holds(guard: Guard, part: str, match: re.Match[str], earlier: str) -> bool:
+    """Whether the guard speaks against this match: it is there, and nothing in the sentence lifts it."""
+    if guard.where == "touching":
+        return guard.pattern.search(part[max(0, match.start() - 4) : match.start()]) is not None
+    scope = part[: match.start()] if guard.where == "before" else part
+    if guard.pattern.search(scope) is None and not (guard.where == "text" and guard.pattern.search(earlier)):
+        return False
+    return guard.lifted is None or guard.lifted.search(part) is None
+
+
+def danger_words(rules: tuple[Rule, ...]) -> Iterator[tuple[str, Danger]]:
+    """Every trigger with its danger, for the automaton."""
+    for rule in rules:
+        for word in rule.triggers:
+            yield word, rule.danger

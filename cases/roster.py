@@ -1,0 +1,93 @@
+"""The roster: who is an officer, which account is his, who is on duty."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from cases.dispatch import on_duty
+from content.refusal import Refusal
+from storage.tables import BindCode, Officer, OfficerAccount, OfficerRole
+
+CODE_LIVES = timedelta(hours=24)
+CODE_DIGITS = 8
+
+
+def code_hash(code: str) -> str:
+    """How a one-time code is kept: it is random and short-lived, so a plain hash is enough."""
+    return hashlib.sha256(code.strip().encode()).hexdigest()
+
+
+class Roster:
+    """The officers, inside the caller's transaction."""
+
+    def __init__(self, session: Session, now: datetime) -> None:
+        self._session = session
+        self._now = now
+
+    def new_code(self, officer: Officer) -> str:
+        """A one-time code for binding an account; an earlier unused one stops working."""
+        if officer.id is None:
+            raise ValueError("the officer has to be stored first")
+        for old in self._session.exec(select(BindCode).where(BindCode.officer_id == officer.id, col(BindCode.used_at).is_(None))).all():
+            self._session.delete(old)
+        code = "".join(secrets.choice("0123456789") for _ in range(CODE_DIGITS))
+        self._session.add(BindCode(code_hash=code_hash(code), officer_id=officer.id, expires_at=self._now + CODE_LIVES))
+        return code
+
+    def use_code(self, code: str, badge: str | None = None) -> Officer:
+        """Whose code it is; it works once. With `badge` it must be that officer's."""
+        row = self._session.get(BindCode, code_hash(code))
+        if row is None or row.used_at is not None or row.expires_at <= self._now:
+            raise Refusal("officers.bad_code")
+        officer = self._session.get(Officer, row.officer_id)
+        if officer is None or not officer.active or (badge is not None and officer.badge != badge):
+            raise Refusal("officers.bad_code")
+        row.used_at = self._now
+        self._session.add(row)
+        return officer
+
+    def spoil_code(self, code: str) -> None:
+        """A code that was shown to others must not work any more."""
+        row = self._session.get(BindCode, code_hash(code))
+        if row is not None and row.used_at is None:
+            row.used_at = self._now
+            self._session.add(row)
+
+    def bind(self, officer: Officer, platform: str, user_id: str) -> None:
+        """This platform account acts as that officer from now on; it can belong to one officer only."""
+        if officer.id is None:
+            raise ValueError("the officer has to be stored first")
+        known = self._session.exec(
+            select(OfficerAccount).where(OfficerAccount.platform == platform, OfficerAccount.user_id == user_id)
+        ).first()
+        account = known or OfficerAccount(officer_id=officer.id, platform=platform, user_id=user_id, bound_at=self._now)
+        account.officer_id, account.bound_at = officer.id, self._now
+        self._session.add(account)
+
+    def by_badge(self, badge: str) -> Officer | None:
+        """The active officer with this 工号."""
+        return self._session.exec(select(Officer).where(Officer.badge == badge.strip().upper(), col(Officer.active))).first()
+
+    def get(self, officer_id: int | None) -> Officer | None:
+        return self._session.get(Officer, officer_id) if officer_id is not None else None
+
+    def on_duty(self, grid_id: int | None) -> list[Officer]:
+        return on_duty(self._session, grid_id, self._now)
+
+    def with_role(self, role: str) -> list[Officer]:
+        """Active officers who hold a role in any scope."""
+        return list(
+            self._session.exec(
+                select(Officer)
+                .join(OfficerRole, col(OfficerRole.officer_id) == col(Officer.id))
+                .where(col(Officer.active), OfficerRole.role == role)
+                .distinct()
+            ).all()
+        )
+
+    def roles(self, officer: Officer) -> list[OfficerRole]:
+        return list(self._session.exec(select(OfficerRole).where(OfficerRole.officer_id == officer.id)).all())

@@ -1,0 +1,65 @@
+"""Counts of a month. "Could not be reached" stands apart and never counts as satisfied (DESIGN.md rule 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session, select
+
+from cases.lifecycle import ABOUT, State
+from storage.tables import Case
+
+
+@dataclass(frozen=True, slots=True)
+class MonthCount:
+    """Numbers of cases brought in one month. `stars` is the mean rating or None when nobody rated."""
+
+    month: str
+    total: int
+    open: int
+    confirmed: int
+    unreached: int
+    rejected: int
+    reopened: int
+    rated: int
+    stars: float | None
+    kinds: tuple[tuple[str, int], ...]
+
+
+KIND_NAMES = {
+    "hazard": "隐患",
+    "dispute": "纠纷",
+    "wish": "心愿",
+    "question": "咨询",
+    "missing": "寻人",
+    "lost_found": "失物",
+    "scam": "涉诈",
+    "feedback": "评价",
+}
+
+
+def count(session: Session, now: datetime, zone: ZoneInfo, mine: Callable[[Case], bool]) -> MonthCount:
+    """The local month in which `now` falls, over the cases for which `mine` is true."""
+    local = now.astimezone(zone)
+    start = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    cases = [case for case in session.exec(select(Case).where(Case.created_at >= start)).all() if mine(case)]
+    states = [State(case.state) for case in cases]
+    stars = [case.rating for case in cases if case.rating is not None]
+    kinds: dict[str, int] = {}
+    for case in cases:
+        kinds[KIND_NAMES.get(case.kind, case.kind)] = kinds.get(KIND_NAMES.get(case.kind, case.kind), 0) + 1
+    return MonthCount(
+        month=local.strftime("%Y年%m月"),
+        total=len(cases),
+        open=sum(ABOUT[state].open for state in states),
+        confirmed=states.count(State.CLOSED_CONFIRMED),
+        unreached=states.count(State.CLOSED_UNREACHED),
+        rejected=states.count(State.REJECTED),
+        reopened=sum(case.reopened for case in cases),
+        rated=len(stars),
+        stars=sum(stars) / len(stars) if stars else None,
+        kinds=tuple(sorted(kinds.items(), key=lambda item: -item[1])),
+    )

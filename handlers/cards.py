@@ -1,0 +1,50 @@
+"""What an officer sees of a case in two lines."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from sqlmodel import Session
+
+from cases.desk import CaseDesk
+from storage.tables import Case, Group
+
+LONGEST = 120
+
+
+class CaseCard(TypedDict):
+    """The values of the phrases that show a case."""
+
+    number: str
+    category: str
+    tier: str
+    text: str
+    place: str
+    group: str
+    photos: int
+    state: str
+    unit: str
+
+
+def place_or_group(case: Case, session: Session) -> str:
+    """Where it is, as well as we know."""
+    if case.place:
+        return case.place
+    group = session.get(Group, case.group_id) if case.group_id else None
+    return group.name if group else "位置未说"
+
+
+def case_card(case: Case, desk: CaseDesk, session: Session) -> CaseCard:
+    """The values of the phrases that show a case to an officer."""
+    group = session.get(Group, case.group_id) if case.group_id else None
+    return {
+        "number": case.number,
+        "category": desk.category(case).name,
+        "tier": case.tier,
+        "text": case.text[:LONGEST] + ("…" if len(case.text) > LONGEST else ""),
+        "place": place_or_group(case, session),
+        "group": group.name if group else "私聊",
+        "photos": len(desk.photos(case)),
+        "state": desk.state_name(case),
+        "unit": desk.unit_name(case),
+    }

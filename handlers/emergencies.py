@@ -1,0 +1,137 @@
+"""Emergencies: the right sentence first, the duty officer called until he answers, a case only when people are safe."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot.messages import Inbound
+from bot.notices import Lane
+from bot.permissions import Rights, Role
+from bot.router import Router, Words
+from bot.say import Say
+from bot.timers import Due, Timers
+from bot.turn import Effects, Rules
+from bot.understanding.meaning import Danger, Meaning
+from cases.alarms import Alarms
+from cases.desk import CaseDesk, NewCase
+from cases.roster import Roster
+from content.refusal import Refusal
+from handlers.origin import origin_of
+from storage.tables import Alarm, Group
+
+router = Router("emergencies")
+
+CATEGORY = {
+    Danger.FIRE: "fire.active",
+    Danger.GAS: "gas.leak",
+    Danger.ELECTRIC: "elec.shock",
+    Danger.VIOLENCE: "violence",
+    Danger.INTRUDER: "intruder",
+    Danger.MEDICAL: "medical",
+    Danger.DROWNING: "drowning",
+    Danger.COLLAPSE: "collapse",
+    Danger.SELF_HARM: "mental",
+    Danger.MISSING: "missing.elder",
+    Danger.MONEY: "scam.paid",
+}
+MOST_ROUNDS = 30  # an hour of calling
+
+
+@router.special("danger")
+def answer_emergency(
+    message: Inbound, meaning: Meaning, group: Group | None, alarms: Alarms, say: Say, timers: Timers, effects: Effects, rules: Rules, now: datetime
+) -> None:
+    """Whom to call and what to do, in a fixed text, before anything else; then the duty officer is called."""
+    danger = meaning.danger or Danger.MEDICAL
+    address = message.address
+    raised = alarms.raise_(
+        Alarm(
+            danger=danger.value,
+            group_id=group.id if group else None,
+            platform=address.platform,
+            account=address.account,
+            chat=address.chat,
+            private=address.private,
+            thread=address.thread,
+            sender=message.sender.id,
+            message_id=message.message_id,
+            started_at=now,
+        )
+    )
+    say.lane = Lane.ALARM
+    if raised.advise:
+        say.reply(f"emergency.{danger.value}")
+    if raised.new:
+        _call(raised.alarm, alarms, say)
+        timers.after(rules.alarm_repeat, "alarm.repeat", str(raised.alarm.id))
+        effects.alarms[address] = raised.alarm.id
+
+
+@router.timer("alarm.repeat")
+def call_again(due: Due, alarms: Alarms, say: Say, timers: Timers, rules: Rules) -> None:
+    """Every two minutes until somebody acknowledges it."""
+    alarm = alarms.get(int(due.key))
+    if alarm is None or alarm.acknowledged_at is not None or alarm.rounds >= MOST_ROUNDS:
+        return
+    alarms.next_round(alarm)
+    _call(alarm, alarms, say)
+    timers.after(rules.alarm_repeat, "alarm.repeat", due.key)
+
+
+@router.command(
+    "值班", "duty", about="看谁在值班；有紧急求助时，回它就表示您已接手", needs=(Role.OFFICER, Role.GRID_WORKER, Role.DISPATCHER, Role.SUPERVISOR)
+)
+def acknowledge(
+    words: Words, group: Group | None, alarms: Alarms, roster: Roster, rights: Rights, say: Say, timers: Timers, zone: ZoneInfo
+) -> None:
+    """Take over the emergencies that wait; without any, show who is on duty."""
+    mine = [alarm for alarm in alarms.waiting() if rights.covers("alarm.acknowledge", alarms.grid_id(alarm))]
+    for alarm in mine:
+        officer = rights.require("alarm.acknowledge", grid_id=alarms.grid_id(alarm), target=f"alarm {alarm.id}")
+        alarms.acknowledge(alarm, officer)
+        timers.cancel("alarm.repeat", str(alarm.id))
+        say.to_alarm_place(alarm, "emergency.taken", title=officer.title)
+        time = alarm.started_at.astimezone(zone).strftime("%H:%M")
+        say.reply("emergency.yours", place=alarms.group_name(alarm), time=time, danger=say.word(f"emergency.names.{alarm.danger}"))
+    if mine:
+        return
+    if alarms.waiting():
+        raise Refusal("emergency.not_your_area")
+    grid_id = group.grid_id if group else None
+    rights.require("duty.view", grid_id=grid_id) if grid_id else None
+    names = "、".join(f"{officer.title}{officer.name}" for officer in roster.on_duty(grid_id))
+    say.reply("emergency.on_duty" if names else "emergency.nobody_on_duty", names=names)
+
+
+@router.special("safe")
+def people_are_safe(
+    message: Inbound, group: Group | None, alarms: Alarms, desk: CaseDesk, say: Say, timers: Timers, effects: Effects, zone: ZoneInfo
+) -> None:
+    """Now that nobody is in danger it becomes a case, so that it is followed up."""
+    alarm = alarms.open_in(message.address.platform, message.address.chat)
+    if alarm is None:
+        return
+    category = CATEGORY[Danger(alarm.danger)]
+    name = desk.taxonomy.categories[category].name
+    when = alarm.started_at.astimezone(zone).strftime("%m月%d日%H:%M")
+    case = desk.open(
+        NewCase("hazard", category, "T1", f"{when}群里求助：{name}。{message.text}", "", origin_of(message, group), needs_place=False)
+    )
+    alarms.safe(alarm, case.id)
+    effects.alarms[message.address] = None
+    say.reply("emergency.safe", case=case, number=case.number, category=name)
+    officers = alarms.called(alarm)
+    say.to_officers(officers, "emergency.safe_card", case=case, number=case.number, category=name, place=alarms.group_name(alarm))
+
+
+def _call(alarm: Alarm, alarms: Alarms, say: Say) -> None:
+    officers = alarms.called(alarm)
+    say.to_officers(
+        officers,
+        "emergency.card" if alarm.rounds == 0 else "emergency.card_again",
+        lane=Lane.ALARM,
+        danger=say.word(f"emergency.names.{alarm.danger}"),
+        place=alarms.group_name(alarm),
+        round=alarm.rounds + 1,
+    )

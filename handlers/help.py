@@ -1,0 +1,57 @@
+"""Help that shows only what the asker may do, and the first words to a group or a person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from bot.messages import Inbound, Kind
+from bot.router import Router
+from bot.say import Say
+from bot.turn import Menu, Rules
+from storage.tables import Group
+
+router = Router("help")
+
+
+@router.command("帮助", "help", about="看能做什么")
+def show_help(message: Inbound, menu: Menu, say: Say) -> None:
+    """Residents see a few lines; officers their commands; in a group the list goes to the private chat."""
+    own = [(command.name, command.usage, command.about) for command in menu.commands if command.needs]
+    everybody = [(command.name, command.usage, command.about) for command in menu.commands if not command.needs]
+    if own and not message.address.private:
+        say.reply("help.sent_privately")
+    if own:
+        say.privately("help.officer", own=own, everybody=everybody)
+    else:
+        say.reply("help.resident", commands=everybody, quote=False)
+
+
+@router.on(Kind.MET)
+def first_private_words(message: Inbound, say: Say, rules: Rules) -> None:
+    """What it is, what is kept, what to do; once, when the private chat is opened."""
+    say.reply("help.met", name=rules.bot_name, station=rules.station, quote=False)
+
+
+@router.on(Kind.JOINED)
+def introduce(message: Inbound, group: Group | None, say: Say, rules: Rules, session: Session, now: datetime) -> None:
+    """The bot came into a group: it says once who it is and what it keeps."""
+    address = message.address
+    if group is None:
+        group = Group(platform=address.platform, account=address.account, chat=address.chat, name=message.group_name or address.chat)
+    group.active, group.left_at = True, None
+    if group.introduced_at is None:
+        group.introduced_at = now
+        session.add(group)
+        session.flush()
+        say.to_group(group, "help.introduction", name=rules.bot_name, station=rules.station)
+    session.add(group)
+
+
+@router.on(Kind.LEFT)
+def removed(group: Group | None, session: Session, now: datetime) -> None:
+    """Removed from a group: nothing more is sent there."""
+    if group is not None:
+        group.active, group.left_at = False, now
+        session.add(group)

@@ -1,0 +1,55 @@
+"""Binding an officer's account, and letting residents check who is an officer."""
+
+from __future__ import annotations
+
+import re
+
+from sqlmodel import Session
+
+from bot.errors import RefusedInput
+from bot.messages import Inbound
+from bot.router import CaseNumber, Router, Words, parse_number
+from bot.say import Say
+from cases.desk import CaseDesk
+from cases.roster import Roster
+from content.refusal import Refusal
+from storage.tables import Unit
+
+router = Router("officers")
+
+
+@router.command("绑定", "bind", usage="码", about="民警、网格员用一次性的码绑定账号（只在私聊里）")
+def bind(message: Inbound, words: Words, roster: Roster, say: Say) -> None:
+    """The code proves who it is; shown in a group it is worthless from that moment."""
+    code = re.sub(r"\D", "", words)
+    if not message.address.private:
+        roster.spoil_code(code)
+        say.reply("officers.code_in_group")
+        return
+    if not code:
+        raise RefusedInput("refusal.usage", command="绑定", usage="码")
+    officer = roster.use_code(code)
+    roster.bind(officer, message.address.platform, message.sender.id)
+    say.reply("officers.bound", title=officer.title, name=officer.name, quote=False)
+
+
+@router.command("核验", "verify", usage="工号或编号", about="核验对方是不是登记的民警、网格员，或一个编号是不是真的")
+def verify(words: Words, roster: Roster, desk: CaseDesk, say: Say, session: Session) -> None:
+    """Yes or no, with the title and unit, never a phone number."""
+    if not words:
+        raise Refusal("refusal.usage", command="核验", usage="工号或编号")
+    officer = roster.by_badge(words)
+    if officer is not None:
+        unit = session.get(Unit, officer.unit_id) if officer.unit_id else None
+        say.reply("officers.genuine", badge=officer.badge, title=officer.title, surname=officer.name[:1], unit=unit.name if unit else "")
+        return
+    number: CaseNumber | None = parse_number(words)
+    if number is not None:
+        known = True
+        try:
+            desk.find(number)
+        except Refusal:
+            known = False
+        say.reply("officers.number_known" if known else "officers.number_unknown", number=number)
+        return
+    say.reply("officers.unknown", badge=words[:20])
