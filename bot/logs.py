@@ -25,11 +25,45 @@ from structlog.typing import EventDict, Processor
 
 OURS: tuple[str, ...] = ("bot", "handlers", "cases", "storage", "content", "console", "__main__")
 DROPPED = frozenset(
-    (
-        "text texts body words name names sender_name reporter_name group_name title question answer place places address content "
-        "caption result receipt code api_key authorization cookie cookies headers params parameters values data payload raw "
-        "reporter sender user user_id email url"
-    ).split()
+    [
+        "text",
+        "texts",
+        "body",
+        "words",
+        "name",
+        "names",
+        "sender_name",
+        "reporter_name",
+        "group_name",
+        "title",
+        "question",
+        "answer",
+        "place",
+        "places",
+        "address",
+        "content",
+        "caption",
+        "result",
+        "receipt",
+        "code",
+        "api_key",
+        "authorization",
+        "cookie",
+        "cookies",
+        "headers",
+        "params",
+        "parameters",
+        "values",
+        "data",
+        "payload",
+        "raw",
+        "reporter",
+        "sender",
+        "user",
+        "user_id",
+        "email",
+        "url",
+    ]
 )
 _DROPPED_PARTS = re.compile("token|password|passwd|secret|phone|mobile|id_card|plate", re.IGNORECASE)
 _DIGITS = re.compile(r"\d(?:[ -]?\d){6,}")
