@@ -14,7 +14,6 @@ from pathlib import Path
 import structlog
 from sqlmodel import Session, col, select
 
-from bot.campaigns import Campaigns
 from bot.clock import Clock
 from bot.config import Settings
 from bot.errors import ConfigError
@@ -28,8 +27,6 @@ from bot.pacing import Pacing
 from bot.photos import PhotoWorker
 from bot.platforms.base import Adapter
 from bot.platforms.supervisor import Supervisor
-from bot.platforms.web import WebPlatform, WebSettings
-from bot.platforms.web.settings import is_loopback
 from bot.router import Router, split_command
 from bot.say import Voice
 from bot.timers import TimerLoop
@@ -42,19 +39,172 @@ from cases.desk import CaseDesk
 from cases.roster import Roster
 from cases.tips import Seal, Tips
 from content.phrases import PhraseBook
-from content.posts import PostLibrary
 from content.taxonomy import Taxonomy
-from handlers import callback, desk, emergencies, hazards, help, officers, posts, questions, tips
-from storage.database import prepare
+from handlers import callback, desk, emergencies, hazards, officers, questions, tips
+from handlers import help as help_
 from storage.sealing import Sealer
-from storage.tables import Case, CaseEntry, Group, Notice, Officer, Unit
+from storage.tables import Case, CaseEntry, Notice, Officer, Unit
 from storage.writer import Writer
 
 log = structlog.get_logger(__name__)
 
 CONTENT = Path(__file__).resolve().parent.parent / "content"
-HANDLERS = (emergencies, hazards, questions, tips, desk, callback, officers, help, posts)
-"""Order is of no importance: two handlers for one place are refused."""
+HANDLERS = (emergencies, hazards, questions, tips, desk, callback, officers, help_)
+HISTORY_OF_DONE = timedelta(days=14)  # how long event ids are kept against a second delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """All content, read once."""
+
+    phrases: PhraseBook
+    taxonomy: Taxonomy
+    understanding: Understanding
+    answers: Answers
+
+    @staticmethod
+    def load(content: Path, now: datetime) -> Library:
+        """Read it; broken files are named in the log and left out."""
+        library = Library(
+            PhraseBook.load(content / "phrases"),
+            Taxonomy.load(content / "taxonomy.toml"),
+            Understanding.load(content),
+            Answers.load(content, now.date()),
+        )
+        for broken in (*library.phrases.broken, *library.answers.broken):
+            log.warning("broken_content", file=str(broken.path), line=broken.line, problem=broken.problem)
+        return library
+
+
+class App:
+    """One running bot. `adapters` are the platforms; tests give their own, `build` makes those of the settings."""
+
+    def __init__(
+        self, settings: Settings, writer: Writer, library: Library, adapters: Sequence[Adapter], photos: PhotoWorker, clock: Clock
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.writer = writer
+        self.library = library
+        self.adapters = {(adapter.name, adapter.account): adapter for adapter in adapters}
+        self.mind = Mind()
+        data = settings.bot.data_dir
+        self._photos = photos
+        self._sealers = (Sealer(data / "keys" / "inbox.key"), Sealer(data / "keys" / "tips.key"))
+        self.router = build_router(settings.bot.handlers)
+        self.outbox = Outbox(
+            writer,
+            self.adapters,
+            Pacing(settings.pacing.rules, overall_per_second=settings.pacing.overall_per_second),
+            clock,
+            node=socket.gethostname(),
+            repeat_mark=library.phrases.say("notice.repeat"),
+        )
+        self.worker = Worker(
+            writer,
+            self._house(),
+            self.mind,
+            library.understanding,
+            library.answers,
+            self.adapters,
+            photos,
+            data / "media",
+            clock,
+            self._after,
+        )
+        self.lanes: Lanes[Job] = Lanes(self.worker.work)
+        senses = Senses(library.understanding.glance, self._is_command, self._certain)
+        wait = timedelta(seconds=settings.bot.photo_wait_seconds)
+        self.inbox = Inbox(writer, self._sealers[0], senses, self.lanes, self.mind, clock, wait)
+        self.timers = TimerLoop(writer, clock, self.worker.run_timer)
+        self.supervisor = Supervisor(adapters, self.inbox)
+        self.metrics = Metrics()
+        self._photo_woken = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[App]:
+        """Everything at work; on leaving, intake stops first and what is being sent is finished."""
+        await self.inbox.resume()
+        async with asyncio.TaskGroup() as house:
+            inside = [
+                house.create_task(self.lanes.run(), name="lanes"),
+                house.create_task(self.timers.run(), name="timers"),
+                house.create_task(self._forget_photos(), name="photos"),
+            ]
+            outbox = house.create_task(self.outbox.run(), name="outbox")
+            listening = house.create_task(self.supervisor.run(), name="platforms")
+            try:
+                yield self
+            finally:
+                listening.cancel()
+                for task in inside:
+                    task.cancel()
+                await self.outbox.stop()
+                outbox.cancel()
+
+    async def settle(self) -> None:
+        """Return when everything that has been said is handled and everything due is sent; for tests and the command line."""
+        await self.lanes.drained()
+        await self.timers.run_due()
+        await self.outbox.drain()
+
+    def metrics_text(self) -> str:
+        """The Prometheus page."""
+        platforms = {name: health for (name, _), health in self.supervisor.health().items()}
+        return self.writer.read_now(lambda session: self.metrics.render(session, self.inbox, platforms))
+
+    def _house(self) -> House:
+        settings = self.settings
+        rules = Rules(
+            station=settings.bot.station or self.writer.read_now(_station),
+            bot_name=settings.bot.name,
+            alarm_repeat=timedelta(seconds=settings.alarms.repeat_seconds),
+        )
+        accounts = dict(self.adapters.keys())
+        return House(
+            self.router,
+            Voice(self.library.phrases, accounts),
+            settings.bot.zone,
+            timedelta(seconds=settings.bot.photo_wait_seconds),
+            rules,
+            lambda session, address: open_alarm(session, address.platform, address.chat) is not None,
+            _number_of,
+            self._makers(),
+        )
+
+    def _makers(self) -> Mapping[type, Callable[[Turn], object]]:
+        taxonomy, zone, tips_key = self.library.taxonomy, self.settings.bot.zone, self._sealers[1]
+        seal = Seal(tips_key.seal, tips_key.unseal)
+        return {
+            CaseDesk: lambda turn: CaseDesk(turn.session, turn.rights, taxonomy, zone, turn.now),
+            Alarms: lambda turn: Alarms(turn.session, turn.now),
+            Roster: lambda turn: Roster(turn.session, turn.now),
+            Tips: lambda turn: Tips(turn.session, seal, turn.now),
+        }
+
+    def _after(self, effects: Effects) -> None:
+        """A turn was committed: wake whoever has something to do now."""
+        self.outbox.wake()
+        if effects.timers:
+            self.timers.wake()
+        self._photo_woken.set()
+
+    def _is_command(self, text: str) -> bool:
+        return split_command(text) is not None and not isinstance(self.router.find_command(text), str)
+
+    def _certain(self, text: str) -> bool:
+        hits = self.library.answers.search(text, 1)
+        return bool(hits) and hits[0].certain
+
+    async def _forget_photos(self) -> None:
+        """Photos for which no words came are forgotten after two minutes."""
+        while True:
+            self._photo_woken.clear()
+            deadline = await self.inbox.forget_photos(self.clock())
+            await self.clock.wait(deadline, self._photo_woken)
+
+
+SERVICES: tuple[type, ...] = (CaseDesk, Alarms, Roster, Tips)
 
 
 def build_router(extra: Sequence[Path] = ()) -> Router:
@@ -63,12 +213,13 @@ def build_router(extra: Sequence[Path] = ()) -> Router:
     for module in HANDLERS:
         router.include(module.router)
     for path in extra:
-        router.include(_load_handler_file(path))
+        router.include(load_handler_file(path))
     router.check((*Turn.KNOWN, *SERVICES))
     return router
 
 
-def _load_handler_file(path: Path) -> Router:
+def load_handler_file(path: Path) -> Router:
+    """The `router` of a handler file of one's own; ConfigError says what is wrong with it."""
     spec = importlib.util.spec_from_file_location(f"qianshao_handlers_{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise ConfigError(f"bot.handlers: {path} is not a Python file; give the path of a file that has a `router`")
@@ -81,3 +232,36 @@ def _load_handler_file(path: Path) -> Router:
     if not isinstance(router, Router):
         raise ConfigError(f"bot.handlers: {path} has no `router`; see docs/extending.md")
     return router
+
+
+def roster_gate(writer: Writer, clock: Clock) -> RosterGate:
+    """The web chat's door to the roster."""
+
+    def use_code(session: Session, now: datetime, badge: str, code: str, user_id: str) -> Officer:
+        roster = Roster(session, now)
+        officer = roster.use_code(code, badge)
+        roster.bind(officer, "web", user_id)
+        return officer
+
+    return RosterGate(writer, clock, use_code, lambda session, now, badge: Roster(session, now).by_badge(badge))
+
+
+def _station(session: Session) -> str:
+    unit = session.exec(select(Unit).where(Unit.kind == "police").order_by(col(Unit.id))).first()
+    return unit.name if unit else "社区"
+
+
+def _number_of(session: Session, address: Address, message_id: str) -> str | None:
+    """The case that a message in this chat belongs to, by its history or by the notice that we sent."""
+    found = session.exec(
+        select(Case.number)
+        .join(CaseEntry, col(CaseEntry.case_id) == col(Case.id))
+        .where(CaseEntry.message_id == message_id, Case.platform == address.platform, Case.chat == address.chat)
+    ).first()
+    if found is not None:
+        return found
+    return session.exec(
+        select(Case.number)
+        .join(Notice, col(Notice.case_id) == col(Case.id))
+        .where(Notice.message_id == message_id, Notice.platform == address.platform, Notice.chat == address.chat)
+    ).first()

@@ -20,7 +20,6 @@ from bot.clock import Clock
 from bot.dialogs import DialogKey, open_dialogs
 from bot.lanes import LaneKey, Lanes
 from bot.messages import Address, Inbound, Kind
-from bot.router import split_command
 from bot.understanding.meaning import Hint
 from storage.failpoints import failpoint
 from storage.sealing import Sealed, Sealer
@@ -153,7 +152,9 @@ class Inbox:
         """Keep what could not be parsed, sealed, so that it blocks nobody."""
         now = self._clock()
         body = self._sealer.seal(raw.decode("utf-8", "replace"))
-        await self._writer.append(_KEEP, (platform, account, event_id, "quarantined", False, body, _stamp(self._writer, now), None))
+        await self._writer.append(
+            _KEEP, (platform, account, event_id, "quarantined", False, body, _stamp(self._writer, now), None)
+        )
         log.warning("quarantined", platform=platform, why=why[:80])
 
     async def hand(self, job: Job) -> None:
@@ -165,7 +166,9 @@ class Inbox:
         """After a start: remember what was pending and queue what was kept and not done. Returns how many."""
         now = self._clock()
         self.mind.dialogs.update(await self._writer.run(lambda session: open_dialogs(session, now)))
-        alarms, reports = await self._writer.read(lambda session: (_open_alarms(session), _fresh_reports(session, now - self._photo_wait)))
+        alarms, reports = await self._writer.read(
+            lambda session: (_open_alarms(session), _fresh_reports(session, now - self._photo_wait))
+        )
         self.mind.alarms.update(alarms)
         for key, reported in reports:
             self.mind.reports[key] = reported + self._photo_wait
@@ -183,7 +186,8 @@ class Inbox:
             event = _EVENT.validate_json(self._sealer.unseal(row.body or b""))
         except (Sealed, ValueError) as problem:
             log.error("cannot_resume", row=row.id, problem=type(problem).__name__)
-            await self._writer.run(lambda session: _set_state(session, row.id or 0, "quarantined", type(problem).__name__))
+            reason = type(problem).__name__
+            await self._writer.run(lambda session: _set_state(session, row.id or 0, "quarantined", reason))
             return
         waiting = row.state == "waiting"
         hint = self._senses.glance(event.text) if event.text else QUIET
@@ -202,7 +206,7 @@ class Inbox:
             else:
                 del self.mind.photos[key]
         if over:
-            await self._writer.run(lambda session: [done(session, event) for event in over])
+            await self._writer.run(lambda session: _all_done(session, over))
         times = [at for waiting in self.mind.photos.values() for at, _ in waiting]
         return min(times) + self._photo_wait if times else None
 
@@ -246,6 +250,11 @@ def done(session: Session, event: Inbound) -> None:
         )
         .values(state="done", body=None, due_at=None)
     )
+
+
+def _all_done(session: Session, events: list[Inbound]) -> None:
+    for event in events:
+        done(session, event)
 
 
 def failed(session: Session, event: Inbound, problem: str, most: int) -> bool:

@@ -1,7 +1,7 @@
 """One lane per (address, sender), round-robin over groups, emergencies first.
 
-What one person says is handled in order; nobody waits because somebody else talks much. The number of waiting messages is bounded:
-when it is reached, intake waits, and with it the platform.
+What one person says is handled in order; nobody waits because somebody else talks much. The number of waiting messages
+is bounded: when it is reached, intake waits, and with it the platform.
 """
 
 from __future__ import annotations

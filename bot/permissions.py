@@ -116,9 +116,7 @@ class Rights:
 
     def allows(self, *roles: Role, place: Place | None = None) -> bool:
         """Whether one of the roles is held in a scope that covers `place` (None: the district as a whole)."""
-        return any(
-            _covers(grant.role, role) and self._reaches(grant, place) for grant in self.grants for role in roles
-        )
+        return any(_covers(grant.role, role) and self._reaches(grant, place) for grant in self.grants for role in roles)
 
     def require(self, action: str, *, grid_id: int | None = None, unit_ids: tuple[int, ...] = (), target: str = "") -> Officer:
         """The officer, if `action` (a key of ACTIONS) is allowed on that grid or those units; with neither, in the district.

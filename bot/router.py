@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bot.errors import RefusedInput
-from bot.messages import Inbound, Kind
+from bot.messages import Kind
 from bot.permissions import Role
 from bot.understanding.meaning import Intent
 

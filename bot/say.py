@@ -39,7 +39,9 @@ class Say:
         """A phrase that becomes part of another one."""
         return self._voice.phrases.say(phrase, **values)
 
-    def reply(self, phrase: str, *, case: Case | None = None, choices: Iterable[Choice] = (), quote: bool = True, **values: Any) -> None:
+    def reply(
+        self, phrase: str, *, case: Case | None = None, choices: Iterable[Choice] = (), quote: bool = True, **values: Any
+    ) -> None:
         """Answer the message where it was written, quoting it."""
         if self._origin is None:
             raise ValueError("there is no message to reply to")
@@ -61,7 +63,11 @@ class Say:
             return
         address = self._origin.address
         self.at(
-            Address(address.platform, address.account, self._origin.sender.id, private=True), phrase, case=case, choices=choices, **values
+            Address(address.platform, address.account, self._origin.sender.id, private=True),
+            phrase,
+            case=case,
+            choices=choices,
+            **values,
         )
 
     def secretly(self, phrase: str, **values: Any) -> None:
@@ -71,7 +77,9 @@ class Say:
         address = self._origin.address
         self.at(Address(address.platform, address.account, self._origin.sender.id, private=True), phrase, secret=True, **values)
 
-    def to_reporter(self, case: Case, phrase: str, *, choices: Iterable[Choice] = (), photo: str | None = None, **values: Any) -> None:
+    def to_reporter(
+        self, case: Case, phrase: str, *, choices: Iterable[Choice] = (), photo: str | None = None, **values: Any
+    ) -> None:
         """Say it where the case was brought, quoting the report."""
         quoted = case.message_id or None
         self.at(
@@ -81,10 +89,19 @@ class Say:
     def to_reporter_alone(self, case: Case, phrase: str, *, choices: Iterable[Choice] = (), **values: Any) -> None:
         """Say it to the reporter in the private chat."""
         if case.reporter is not None:
-            self.at(Address(case.platform, case.account, case.reporter, private=True), phrase, case=case, choices=choices, **values)
+            self.at(
+                Address(case.platform, case.account, case.reporter, private=True), phrase, case=case, choices=choices, **values
+            )
 
     def to_officers(
-        self, officers: Sequence[Officer], phrase: str, *, case: Case | None = None, photo: str | None = None, lane: Lane = Lane.OFFICER, **values: Any
+        self,
+        officers: Sequence[Officer],
+        phrase: str,
+        *,
+        case: Case | None = None,
+        photo: str | None = None,
+        lane: Lane = Lane.OFFICER,
+        **values: Any,
     ) -> int:
         """Say it to officers in their private chats; returns how many of them have a bound account that we can reach."""
         reached = 0
@@ -107,7 +124,9 @@ class Say:
 
     def to_alarm_place(self, alarm: Alarm, phrase: str, **values: Any) -> None:
         """Say it where the emergency was reported."""
-        self.at(Address(alarm.platform, alarm.account, alarm.chat, alarm.private, alarm.thread), phrase, lane=Lane.ALARM, **values)
+        self.at(
+            Address(alarm.platform, alarm.account, alarm.chat, alarm.private, alarm.thread), phrase, lane=Lane.ALARM, **values
+        )
 
     def at(
         self,

@@ -85,7 +85,9 @@ class TimerLoop:
         """Run everything that is due; return when the next one is."""
         while True:
             now = self._clock()
-            row = await self._writer.read(lambda session: session.exec(select(Timer).order_by(col(Timer.due_at)).limit(1)).first())
+            row = await self._writer.read(
+                lambda session: session.exec(select(Timer).order_by(col(Timer.due_at)).limit(1)).first()
+            )
             if row is None or row.due_at > now:
                 return row.due_at if row else None
             await self._run_one(row.id or 0, now)

@@ -125,7 +125,9 @@ class Effects:
 class Turn:
     """Gives a handler what it names, and picks the handler."""
 
-    def __init__(self, house: House, session: Session, now: datetime, job: Job | None, reading: Reading | None, due: Due | None) -> None:
+    def __init__(
+        self, house: House, session: Session, now: datetime, job: Job | None, reading: Reading | None, due: Due | None
+    ) -> None:
         self.house = house
         self.session = session
         self.now = now
@@ -297,7 +299,12 @@ class Turn:
 
     def _run_meaning(self, job: Job) -> None:
         event, router = job.event, self.house.router
-        if job.hint.safe and router.safe is not None and not job.told_as_tip and self.house.alarm_open(self.session, event.address):
+        if (
+            job.hint.safe
+            and router.safe is not None
+            and not job.told_as_tip
+            and self.house.alarm_open(self.session, event.address)
+        ):
             call(router.safe, self)
             return
         quoted = self._quoted_number() if event.quote is not None and event.quote.mine else None
@@ -345,7 +352,9 @@ class Turn:
     def _refuse(self, refusal: Refusal) -> None:
         if isinstance(refusal, NotAllowed):
             values = refusal.values
-            self.rights.audit(str(values.get("action", "")), target=str(values.get("target", "")), allowed=False, reason=refusal.phrase)
+            self.rights.audit(
+                str(values.get("action", "")), target=str(values.get("target", "")), allowed=False, reason=refusal.phrase
+            )
         self.say.reply(refusal.phrase, **refusal.values)
 
     # --- made on demand ---

@@ -222,4 +222,3 @@ def _store(media: Path, jpeg: bytes, width: int, height: int) -> StoredPhoto:
         finally:
             os.close(descriptor)
     return StoredPhoto(f"{media.name}/{digest[:2]}/{digest}.jpg", digest, width, height, len(jpeg))
-

@@ -72,7 +72,10 @@ class Alarms:
         grid_id = self.grid_id(alarm)
         officers = on_duty(self._session, grid_id, self._now) or dispatchers(self._session, grid_id)
         if alarm.rounds >= 2 or not officers:
-            officers = [*officers, *(o for o in officers_with(self._session, ("supervisor",), "district", ()) if o not in officers)]
+            officers = [
+                *officers,
+                *(o for o in officers_with(self._session, ("supervisor",), "district", ()) if o not in officers),
+            ]
         return officers
 
     def grid_id(self, alarm: Alarm) -> int | None:

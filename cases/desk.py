@@ -6,7 +6,7 @@ handlers say what has to be said in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -27,7 +27,9 @@ REOPEN_WITHIN = timedelta(days=14)  # civic.md §3.3: "not solved" is heard up t
 class Gate(Protocol):
     """Decides whether the officer behind the present message may do something; raises a Refusal when not."""
 
-    def require(self, action: str, *, grid_id: int | None = None, unit_ids: tuple[int, ...] = (), target: str = "") -> Officer: ...
+    def require(
+        self, action: str, *, grid_id: int | None = None, unit_ids: tuple[int, ...] = (), target: str = ""
+    ) -> Officer: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +148,7 @@ class CaseDesk:
         """The newest cases of one person."""
         return list(
             self._session.exec(
-                select(Case)
-                .where(Case.platform == platform, Case.reporter == sender)
-                .order_by(col(Case.id).desc())
-                .limit(most)
+                select(Case).where(Case.platform == platform, Case.reporter == sender).order_by(col(Case.id).desc()).limit(most)
             ).all()
         )
 
@@ -157,7 +156,9 @@ class CaseDesk:
         return list(self._session.exec(select(CaseEntry).where(CaseEntry.case_id == case.id).order_by(col(CaseEntry.id))).all())
 
     def photos(self, case: Case) -> list[Attachment]:
-        return list(self._session.exec(select(Attachment).where(Attachment.case_id == case.id).order_by(col(Attachment.id))).all())
+        return list(
+            self._session.exec(select(Attachment).where(Attachment.case_id == case.id).order_by(col(Attachment.id))).all()
+        )
 
     def category(self, case: Case) -> Category:
         return self.taxonomy.categories.get(case.category) or self.taxonomy.categories["other"]
@@ -184,7 +185,9 @@ class CaseDesk:
         if case.state == State.NEEDS_INFO and author == "reporter":
             self._move(case, "inform" if case.officer_id else "inform_early", author)
 
-    def attach(self, case: Case, photos: Sequence[int], author: str, *, message_id: str = "", officer_id: int | None = None) -> None:
+    def attach(
+        self, case: Case, photos: Sequence[int], author: str, *, message_id: str = "", officer_id: int | None = None
+    ) -> None:
         """Tie stored photos to the case."""
         for photo in photos:
             attachment = self._session.get(Attachment, photo)
@@ -230,7 +233,7 @@ class CaseDesk:
 
     # --- what the bot does by the routing table ---
 
-    def route(self, case: Case, units: Iterable[Unit] | None = None) -> Unit | None:
+    def route(self, case: Case) -> Unit | None:
         """Accept and dispatch a routine case to the unit that its category names; None when a dispatcher has to look."""
         category = self.category(case)
         unit = unit_for(self._session, category, case.grid_id)

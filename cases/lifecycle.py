@@ -78,7 +78,9 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("place", (State.DRAFT,), State.SUBMITTED, "居民答位置，或等待时间到"),
     Transition("accept", _NOT_TAKEN, State.ACCEPTED, "调度员；常见类别由机器人"),
     Transition("reject", (*_NOT_TAKEN, State.ACCEPTED), State.REJECTED, "调度员，须写理由和该找谁"),
-    Transition("dispatch", (*_NOT_TAKEN, State.ACCEPTED, State.DISPATCHED, State.REOPENED), State.DISPATCHED, "调度员；常见类别由机器人"),
+    Transition(
+        "dispatch", (*_NOT_TAKEN, State.ACCEPTED, State.DISPATCHED, State.REOPENED), State.DISPATCHED, "调度员；常见类别由机器人"
+    ),
     Transition("take", _BEFORE_TAKING, State.SIGNED, "承办单位或网格的民警、网格员"),
     Transition("contact", (State.SIGNED, State.IN_PROGRESS, State.REOPENED), State.IN_PROGRESS, "接单的人"),
     Transition("request", (*_NOT_TAKEN, State.ACCEPTED, *_IN_HAND[:3]), State.NEEDS_INFO, "承办人或调度员"),

@@ -32,7 +32,9 @@ class Roster:
         """A one-time code for binding an account; an earlier unused one stops working."""
         if officer.id is None:
             raise ValueError("the officer has to be stored first")
-        for old in self._session.exec(select(BindCode).where(BindCode.officer_id == officer.id, col(BindCode.used_at).is_(None))).all():
+        for old in self._session.exec(
+            select(BindCode).where(BindCode.officer_id == officer.id, col(BindCode.used_at).is_(None))
+        ).all():
             self._session.delete(old)
         code = "".join(secrets.choice("0123456789") for _ in range(CODE_DIGITS))
         self._session.add(BindCode(code_hash=code_hash(code), officer_id=officer.id, expires_at=self._now + CODE_LIVES))

@@ -21,8 +21,8 @@ KEPT_FOR = timedelta(days=90)  # GlobaLeaks' default
 RECEIPT_DIGITS = 20  # about 66 bits, reliability.md T11
 LOOKUP_DIGITS = 4
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)  # OWASP's minimum for Argon2id
-_ADJECTIVES = "青 白 蓝 金 银 紫 碧 墨 丹 素".split()
-_NOUNS = "松 竹 梅 兰 鹤 燕 鹿 舟 石 泉 云 帆 桥 灯 荷 枫".split()
+_ADJECTIVES = ["青", "白", "蓝", "金", "银", "紫", "碧", "墨", "丹", "素"]
+_NOUNS = ["松", "竹", "梅", "兰", "鹤", "燕", "鹿", "舟", "石", "泉", "云", "帆", "桥", "灯", "荷", "枫"]
 
 
 @dataclass(frozen=True, slots=True)

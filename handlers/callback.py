@@ -27,11 +27,17 @@ RATING_WAIT = timedelta(hours=24)
 YES = "解决了"
 NO = "没解决"
 
-_NO = re.compile(r"没有?(解决|弄好|修好|处理|办好|好)|未解决|还没|还是|不行|又(坏|来|开始)|没人来|不满意|^没$|^没有$|^否$|^不$|^no$", re.I)
-_YES = re.compile(r"解决了|已解决|好了|修好|弄好|处理好|可以了|满意|谢谢|^是$|^是的$|^嗯+$|^对$|^解决$|^ok$|^行$|^yes$|👍|👌", re.I)
+_NO = re.compile(
+    r"没有?(解决|弄好|修好|处理|办好|好)|未解决|还没|还是|不行|又(坏|来|开始)|没人来|不满意|^没$|^没有$|^否$|^不$|^no$", re.I
+)
+_YES = re.compile(
+    r"解决了|已解决|好了|修好|弄好|处理好|可以了|满意|谢谢|^是$|^是的$|^嗯+$|^对$|^解决$|^ok$|^行$|^yes$|👍|👌", re.I
+)
 
 
-def ask_reporter(case: Case, desk: CaseDesk, dialogs: Dialogs, say: Say, *, unit: str, photo: str | None = None, quiet: bool = False) -> None:
+def ask_reporter(
+    case: Case, desk: CaseDesk, dialogs: Dialogs, say: Say, *, unit: str, photo: str | None = None, quiet: bool = False
+) -> None:
     """Ask where it was brought whether it is solved. `quiet`: the answer itself has just been said there."""
     desk.call_back(case)
     phrase = "callback.ask_answer" if quiet else "callback.ask"
@@ -67,7 +73,9 @@ def answered(message: Inbound, pending: Pending, desk: CaseDesk, dialogs: Dialog
 
 
 @router.dialog("callback.reason")
-def reason_told(message: Inbound, pending: Pending, photos: Photos, desk: CaseDesk, dialogs: Dialogs, say: Say, session: Session) -> None:
+def reason_told(
+    message: Inbound, pending: Pending, photos: Photos, desk: CaseDesk, dialogs: Dialogs, say: Say, session: Session
+) -> None:
     """The next message is the reason."""
     case = desk.get(pending.case_id) if pending.case_id is not None else None
     if case is None or case.state not in (State.VERIFYING, State.RESOLVED):
@@ -95,7 +103,9 @@ def rated(message: Inbound, pending: Pending, desk: CaseDesk, dialogs: Dialogs, 
 
 
 @router.dialog("result.photo")
-def result_photo(message: Inbound, pending: Pending, photos: Photos, officer: Officer | None, desk: CaseDesk, dialogs: Dialogs, say: Say) -> None:
+def result_photo(
+    message: Inbound, pending: Pending, photos: Photos, officer: Officer | None, desk: CaseDesk, dialogs: Dialogs, say: Say
+) -> None:
     """A photo that follows `/办结` belongs to the result and goes to the reporter."""
     case = desk.get(pending.case_id) if pending.case_id is not None else None
     if case is None or officer is None or not photos.ids:
@@ -112,7 +122,9 @@ def _close(message: Inbound, case: Case, desk: CaseDesk, dialogs: Dialogs, say: 
     if group is not None:
         unit = desk.unit_name(case)
         place = place_or_group(case, session)
-        say.to_group(group, "callback.closed", case=case, number=case.number, category=desk.category(case).name, place=place, unit=unit)
+        say.to_group(
+            group, "callback.closed", case=case, number=case.number, category=desk.category(case).name, place=place, unit=unit
+        )
     stars = tuple(Choice(str(n), str(n)) for n in range(1, 6))
     say.privately("callback.rate", case=case, number=case.number, choices=stars)
     private = Address(case.platform, case.account, message.sender.id, private=True)

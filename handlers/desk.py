@@ -44,7 +44,9 @@ def queue(officer: Officer, rights: Rights, desk: CaseDesk, say: Say, session: S
 
 
 @router.command("查", "show", usage="号", about="看一件事办到哪一步了；不写号就看您最近反映的")
-def show(message: Inbound, number: CaseNumber | None, rights: Rights, desk: CaseDesk, say: Say, session: Session, zone: ZoneInfo) -> None:
+def show(
+    message: Inbound, number: CaseNumber | None, rights: Rights, desk: CaseDesk, say: Say, session: Session, zone: ZoneInfo
+) -> None:
     """A resident sees his own cases; an officer sees those of his scope, with the history, in private only."""
     if number is None:
         mine = desk.of_reporter(message.address.platform, message.sender.id)
@@ -78,7 +80,7 @@ def accept(number: CaseNumber, desk: CaseDesk, say: Say) -> None:
 
 
 @router.command("不受理", "reject", usage="号 理由和该找谁", about="不受理，要写理由和该找谁", needs=(Role.DISPATCHER,))
-def reject(number: CaseNumber, words: Words, desk: CaseDesk, say: Say, dialogs: Dialogs) -> None:
+def reject(number: CaseNumber, words: Words, desk: CaseDesk, say: Say) -> None:
     """With the reason and the right channel."""
     if len(words) < SHORTEST_RESULT:
         raise Refusal("refusal.usage", command="不受理", usage="号 理由和该找谁")
@@ -138,7 +140,14 @@ def request(number: CaseNumber, words: Words, desk: CaseDesk, say: Say) -> None:
 
 @router.command("办结", "resolve", usage="号 处理结果", about="报处理结果，随后由机器人回访", needs=HANDLERS)
 def resolve(
-    message: Inbound, number: CaseNumber, words: Words, photos: Photos, desk: CaseDesk, dialogs: Dialogs, say: Say, session: Session
+    message: Inbound,
+    number: CaseNumber,
+    words: Words,
+    photos: Photos,
+    desk: CaseDesk,
+    dialogs: Dialogs,
+    say: Say,
+    session: Session,
 ) -> None:
     """With a result that the reporter can judge; a photo of it may come along or follow."""
     if len(words) < SHORTEST_RESULT:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from bot.messages import Inbound
 from bot.notices import Lane
 from bot.permissions import Rights, Role
-from bot.router import Router, Words
+from bot.router import Router
 from bot.say import Say
 from bot.timers import Due, Timers
 from bot.turn import Effects, Rules
@@ -40,7 +40,15 @@ MOST_ROUNDS = 30  # an hour of calling
 
 @router.special("danger")
 def answer_emergency(
-    message: Inbound, meaning: Meaning, group: Group | None, alarms: Alarms, say: Say, timers: Timers, effects: Effects, rules: Rules, now: datetime
+    message: Inbound,
+    meaning: Meaning,
+    group: Group | None,
+    alarms: Alarms,
+    say: Say,
+    timers: Timers,
+    effects: Effects,
+    rules: Rules,
+    now: datetime,
 ) -> None:
     """Whom to call and what to do, in a fixed text, before anything else; then the duty officer is called."""
     danger = meaning.danger or Danger.MEDICAL
@@ -80,10 +88,13 @@ def call_again(due: Due, alarms: Alarms, say: Say, timers: Timers, rules: Rules)
 
 
 @router.command(
-    "值班", "duty", about="看谁在值班；有紧急求助时，回它就表示您已接手", needs=(Role.OFFICER, Role.GRID_WORKER, Role.DISPATCHER, Role.SUPERVISOR)
+    "值班",
+    "duty",
+    about="看谁在值班；有紧急求助时，回它就表示您已接手",
+    needs=(Role.OFFICER, Role.GRID_WORKER, Role.DISPATCHER, Role.SUPERVISOR),
 )
 def acknowledge(
-    words: Words, group: Group | None, alarms: Alarms, roster: Roster, rights: Rights, say: Say, timers: Timers, zone: ZoneInfo
+    group: Group | None, alarms: Alarms, roster: Roster, rights: Rights, say: Say, timers: Timers, zone: ZoneInfo
 ) -> None:
     """Take over the emergencies that wait; without any, show who is on duty."""
     mine = [alarm for alarm in alarms.waiting() if rights.covers("alarm.acknowledge", alarms.grid_id(alarm))]
@@ -93,7 +104,9 @@ def acknowledge(
         timers.cancel("alarm.repeat", str(alarm.id))
         say.to_alarm_place(alarm, "emergency.taken", title=officer.title)
         time = alarm.started_at.astimezone(zone).strftime("%H:%M")
-        say.reply("emergency.yours", place=alarms.group_name(alarm), time=time, danger=say.word(f"emergency.names.{alarm.danger}"))
+        say.reply(
+            "emergency.yours", place=alarms.group_name(alarm), time=time, danger=say.word(f"emergency.names.{alarm.danger}")
+        )
     if mine:
         return
     if alarms.waiting():
@@ -106,7 +119,13 @@ def acknowledge(
 
 @router.special("safe")
 def people_are_safe(
-    message: Inbound, group: Group | None, alarms: Alarms, desk: CaseDesk, say: Say, timers: Timers, effects: Effects, zone: ZoneInfo
+    message: Inbound,
+    group: Group | None,
+    alarms: Alarms,
+    desk: CaseDesk,
+    say: Say,
+    effects: Effects,
+    zone: ZoneInfo,
 ) -> None:
     """Now that nobody is in danger it becomes a case, so that it is followed up."""
     alarm = alarms.open_in(message.address.platform, message.address.chat)
@@ -116,7 +135,9 @@ def people_are_safe(
     name = desk.taxonomy.categories[category].name
     when = alarm.started_at.astimezone(zone).strftime("%m月%d日%H:%M")
     case = desk.open(
-        NewCase("hazard", category, "T1", f"{when}群里求助：{name}。{message.text}", "", origin_of(message, group), needs_place=False)
+        NewCase(
+            "hazard", category, "T1", f"{when}群里求助：{name}。{message.text}", "", origin_of(message, group), needs_place=False
+        )
     )
     alarms.safe(alarm, case.id)
     effects.alarms[message.address] = None

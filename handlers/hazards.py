@@ -86,7 +86,14 @@ def report(
         return
     unit = _pass_on(case, desk, say, rules, session)
     say.reply(
-        "report.received", case=case, number=case.number, category=category.name, unit=unit, tier=case.tier, advice=category.advice, lost=photos.lost
+        "report.received",
+        case=case,
+        number=case.number,
+        category=category.name,
+        unit=unit,
+        tier=case.tier,
+        advice=category.advice,
+        lost=photos.lost,
     )
 
 
@@ -161,11 +168,13 @@ def add_to_case(message: Inbound, number: CaseNumber, photos: Photos, desk: Case
         return
     desk.add(case, message.text, photos.ids, author, message.message_id)
     say.reply("report.added", case=case, number=case.number, lost=photos.lost)
-    _tell_holder(case, "desk.addition", desk, say, session, text=message.text, photos=len(photos.ids))
+    _tell_holder(case, "desk.addition", say, session, text=message.text, photos=len(photos.ids))
 
 
 @router.command("补充", "add", usage="号 要补充的话", about="给您反映过的事补充情况，也可以带照片")
-def add_by_command(message: Inbound, number: CaseNumber, words: Words, photos: Photos, desk: CaseDesk, say: Say, session: Session) -> None:
+def add_by_command(
+    message: Inbound, number: CaseNumber, words: Words, photos: Photos, desk: CaseDesk, say: Say, session: Session
+) -> None:
     """`/补充 2611-0042 …`."""
     if not words and not photos.ids:
         raise Refusal("refusal.usage", command="补充", usage="号 要补充的话")
@@ -183,7 +192,7 @@ def withdraw(message: Inbound, number: CaseNumber, desk: CaseDesk, say: Say, ses
     dialogs.end()
     say.reply("report.withdrawn", case=case, number=case.number)
     if holder is not None:
-        _tell_holder(case, "desk.withdrawn", desk, say, session)
+        _tell_holder(case, "desk.withdrawn", say, session)
 
 
 @router.on(Kind.RECALL, Kind.EDIT)
@@ -198,7 +207,7 @@ def recalled_or_edited(message: Inbound, desk: CaseDesk, say: Say, session: Sess
         return
     if message.kind is Kind.EDIT:
         desk.note_from_reporter(case, "edit", message.text)
-        _tell_holder(case, "desk.edited", desk, say, session, text=message.text)
+        _tell_holder(case, "desk.edited", say, session, text=message.text)
     elif case.message_id == message.message_id and case.state in (State.DRAFT, State.SUBMITTED, State.ACCEPTED, State.DISPATCHED):
         desk.withdraw(case)
         say.to_reporter_alone(case, "report.recalled", number=case.number)
@@ -216,7 +225,7 @@ def _pass_on(case: Case, desk: CaseDesk, say: Say, rules: Rules, session: Sessio
     return unit.name
 
 
-def _tell_holder(case: Case, phrase: str, desk: CaseDesk, say: Say, session: Session, **values: Any) -> None:
+def _tell_holder(case: Case, phrase: str, say: Say, session: Session, **values: Any) -> None:
     """Whoever has the case, else whoever could take it."""
     holder = session.get(Officer, case.officer_id) if case.officer_id else None
     officers = [holder] if holder else handlers_of(session, case)

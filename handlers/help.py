@@ -29,7 +29,7 @@ def show_help(message: Inbound, menu: Menu, say: Say) -> None:
 
 
 @router.on(Kind.MET)
-def first_private_words(message: Inbound, say: Say, rules: Rules) -> None:
+def first_private_words(say: Say, rules: Rules) -> None:
     """What it is, what is kept, what to do; once, when the private chat is opened."""
     say.reply("help.met", name=rules.bot_name, station=rules.station, quote=False)
 
@@ -39,7 +39,9 @@ def introduce(message: Inbound, group: Group | None, say: Say, rules: Rules, ses
     """The bot came into a group: it says once who it is and what it keeps."""
     address = message.address
     if group is None:
-        group = Group(platform=address.platform, account=address.account, chat=address.chat, name=message.group_name or address.chat)
+        group = Group(
+            platform=address.platform, account=address.account, chat=address.chat, name=message.group_name or address.chat
+        )
     group.active, group.left_at = True, None
     if group.introduced_at is None:
         group.introduced_at = now

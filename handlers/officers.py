@@ -41,7 +41,9 @@ def verify(words: Words, roster: Roster, desk: CaseDesk, say: Say, session: Sess
     officer = roster.by_badge(words)
     if officer is not None:
         unit = session.get(Unit, officer.unit_id) if officer.unit_id else None
-        say.reply("officers.genuine", badge=officer.badge, title=officer.title, surname=officer.name[:1], unit=unit.name if unit else "")
+        say.reply(
+            "officers.genuine", badge=officer.badge, title=officer.title, surname=officer.name[:1], unit=unit.name if unit else ""
+        )
         return
     number: CaseNumber | None = parse_number(words)
     if number is not None:

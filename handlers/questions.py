@@ -20,9 +20,7 @@ router = Router("questions")
 
 
 @router.intent("question")
-def question(
-    message: Inbound, group: Group | None, answered: Answered, desk: CaseDesk, say: Say, session: Session
-) -> None:
+def question(message: Inbound, group: Group | None, answered: Answered, desk: CaseDesk, say: Say, session: Session) -> None:
     """In the private chat and when addressed: an answer or a person. Unaddressed: only an answer that is certain."""
     if answer(message, answered, say):
         return
@@ -82,7 +80,9 @@ def small_talk(message: Inbound, answered: Answered, say: Say) -> None:
 
 
 @router.special("otherwise")
-def not_understood(message: Inbound, photos: Photos, number: CaseNumber | None, desk: CaseDesk, say: Say, session: Session) -> None:
+def not_understood(
+    message: Inbound, photos: Photos, number: CaseNumber | None, desk: CaseDesk, say: Say, session: Session
+) -> None:
     """Addressed and not understood: a photo alone is asked about, the rest gets the way to say it."""
     if number is not None:
         add_to_case(message, number, photos, desk, say, session)
@@ -90,4 +90,3 @@ def not_understood(message: Inbound, photos: Photos, number: CaseNumber | None, 
         say.reply("help.photo_alone")
     else:
         say.reply("help.what_i_do")
-

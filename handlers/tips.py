@@ -1,4 +1,4 @@
-"""Confidential tips. In a group: one sentence that leads to the private chat, nothing kept. In private: sealed, with a receipt."""
+"""Confidential tips. In a group one sentence that leads to the private chat, nothing kept; in private sealed, with a receipt."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from bot.permissions import Rights, Role
 from bot.router import Router, Words
 from bot.say import Say
 from bot.turn import NotMine
-from bot.understanding.meaning import Meaning
 from cases.roster import Roster
 from cases.tips import Tips, read_receipt
 from content.refusal import Refusal
-from storage.tables import Officer
 
 router = Router("tips")
 
@@ -24,7 +22,7 @@ SHORTEST = 6  # characters; less cannot be followed up
 
 
 @router.intent("tip")
-def tip_told(message: Inbound, meaning: Meaning, tips: Tips, dialogs: Dialogs, say: Say, roster: Roster) -> None:
+def tip_told(message: Inbound, tips: Tips, say: Say, roster: Roster) -> None:
     """A tip in a group is answered only with the way to the private chat; in private it is taken."""
     if not message.address.private:
         say.reply("tips.in_group", quote=False)
@@ -45,7 +43,7 @@ def tip_command(message: Inbound, words: Words, tips: Tips, dialogs: Dialogs, sa
 
 
 @router.dialog("tip.words")
-def tip_words(message: Inbound, pending: Pending, tips: Tips, dialogs: Dialogs, say: Say, roster: Roster) -> None:
+def tip_words(message: Inbound, tips: Tips, dialogs: Dialogs, say: Say, roster: Roster) -> None:
     """The next message is the tip."""
     text = message.text.strip()
     if text in ("算了", "取消", "不说了"):
@@ -94,7 +92,10 @@ def tips_for_custodian(words: Words, tips: Tips, rights: Rights, say: Say, zone:
     """Without a name the list; with a name the words, and the read is written down."""
     if not words:
         rights.require("tip.list")
-        listed = [(tip.designation, tip.created_at.astimezone(zone).strftime("%m月%d日"), (tip.expires_at - now).days) for tip in tips.open()]
+        listed = [
+            (tip.designation, tip.created_at.astimezone(zone).strftime("%m月%d日"), (tip.expires_at - now).days)
+            for tip in tips.open()
+        ]
         say.reply("tips.list", tips=listed, quote=False)
         return
     tip = tips.by_designation(words)
@@ -106,8 +107,10 @@ def tips_for_custodian(words: Words, tips: Tips, rights: Rights, say: Say, zone:
     say.secretly("tips.dialogue", name=tip.designation, lines=lines)
 
 
-@router.command("回线索", "answertip", usage="代号 要说的话", about="回复线索的来源（对方凭回执码看到）", needs=Role.CUSTODIAN, private=True)
-def answer_tip(words: Words, tips: Tips, rights: Rights, officer: Officer, say: Say) -> None:
+@router.command(
+    "回线索", "answertip", usage="代号 要说的话", about="回复线索的来源（对方凭回执码看到）", needs=Role.CUSTODIAN, private=True
+)
+def answer_tip(words: Words, tips: Tips, rights: Rights, say: Say) -> None:
     """`/回线索 青松123 …`."""
     name, _, text = words.partition(" ")
     if not text.strip():

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from bot.platforms.web.wire import Json, dump
 
-GOODBYE_SECONDS = 2.0
+GOODBYE_SECONDS = 1.0
 MOST_HELD = 5000  # frames that wait while a browser catches up
 
 

@@ -25,7 +25,7 @@ from bot.platforms.web.uploads import Uploads
 from bot.platforms.web.wire import Json, moment, user
 
 STATIC = Path(__file__).resolve().parent / "static"
-GOODBYE_SECONDS = 3.0
+GOODBYE_SECONDS = 2.0
 
 OnHealth = Callable[[], Mapping[str, Health]]
 OnMetrics = Callable[[], Awaitable[str]]

@@ -11,7 +11,7 @@ from aiohttp import WSMsgType, web
 
 from bot.errors import RefusedInput
 from bot.platforms.web.http import Front, code_of
-from bot.platforms.web.hub import Hub, Line, Outbox
+from bot.platforms.web.hub import GOODBYE_SECONDS, Hub, Line, Outbox
 from bot.platforms.web.people import Person, hashed
 from bot.platforms.web.sessions import Sessions
 from bot.platforms.web.settings import WebSettings
@@ -75,7 +75,9 @@ class Sockets:
         """Serve one browser until it goes."""
         self._front.check_origin(request)
         # a frame somewhat above the limit is still read, so that it gets a sentence instead of a broken connection
-        socket = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, max_msg_size=4 * MOST_FRAME_BYTES, compress=False)
+        socket = web.WebSocketResponse(
+            timeout=GOODBYE_SECONDS, heartbeat=HEARTBEAT_SECONDS, max_msg_size=4 * MOST_FRAME_BYTES, compress=False
+        )
         await socket.prepare(request)
         address = self._front.address(request)
         self._from[address] += 1
@@ -115,7 +117,7 @@ class Sockets:
         outbox = Outbox(socket, self._settings.most_queued_bytes, abort)
         line = Line(person.id, hashed(token), outbox, self._bye("slow"))
         self._hub.add(line)
-        visit = Visit(self._sessions, self._talk, self._texts, line, person, token)
+        visit = Visit(self._settings, self._sessions, self._talk, self._texts, line, person, token)
         greeting = asyncio.create_task(visit.greet(dict(hello.since)))
         try:
             await self._listen(socket, visit)
@@ -146,7 +148,7 @@ class Sockets:
             elif frame is None or isinstance(frame, Hello):
                 visit.refuse(cid, RefusedInput("request.bad"))
             elif len(raw.data.encode("utf-8", "replace")) > MOST_FRAME_BYTES:
-                visit.refuse(cid, RefusedInput("request.too_big"))
+                visit.refuse_size(frame, cid)
             else:
                 visit.take(frame)
 
@@ -161,7 +163,17 @@ class Sockets:
 class Visit:
     """What one person does over one connection, one thing after the other."""
 
-    def __init__(self, sessions: Sessions, talk: Talk, texts: Texts, line: Line, person: Person, token: str) -> None:
+    def __init__(
+        self,
+        settings: WebSettings,
+        sessions: Sessions,
+        talk: Talk,
+        texts: Texts,
+        line: Line,
+        person: Person,
+        token: str,
+    ) -> None:
+        self._settings = settings
         self._sessions = sessions
         self._talk = talk
         self._texts = texts
@@ -193,6 +205,12 @@ class Visit:
     def refuse(self, cid: str | None, refusal: RefusedInput) -> None:
         """Say why something was not accepted."""
         self._line.post({"t": "refused", "cid": cid, "code": code_of(refusal), "text": self._texts.of(refusal)})
+
+    def refuse_size(self, frame: Frame, cid: str | None) -> None:
+        """Say what is too large about a frame."""
+        most = self._settings.max_text
+        long = isinstance(frame, Say) and len(frame.text) > most
+        self.refuse(cid, RefusedInput("say.too_long", most=most) if long else RefusedInput("request.too_big"))
 
     async def stop(self) -> None:
         """The connection is gone. What is being stored is finished by others; what waits comes again with its old cid."""

@@ -134,7 +134,7 @@ export function drawMessage(message, { room, pending, choosable, actions }) {
     el(
       "div",
       { class: "body" },
-      el("div", { class: "who" }, el("span", { class: "name", text: mine ? "我" : from.name }), badgeOf(from)),
+      !mine && el("div", { class: "who" }, el("span", { class: "name", text: from.name }), badgeOf(from)),
       el(
         "div",
         { class: "beside" },

@@ -1,7 +1,7 @@
 /** The list of groups at the left: filter, unread counts, last message. */
 
 import { arrowKeys, byId, el, soon } from "./dom.js";
-import { shortTime } from "./format.js";
+import { initial, shortTime, tint } from "./format.js";
 import { avatar, preview } from "./message.js";
 import { on, state } from "./state.js";
 
@@ -13,20 +13,23 @@ export function ordered() {
   );
 }
 
-export function totalUnread() {
+function totalUnread() {
   let sum = 0;
   for (const room of state.rooms.values()) sum += room.unread;
   return sum;
 }
 
-/** @param {any} room */
-export function roomPicture(room) {
-  const bot = room.kind === "private" && room.members.find((user) => user.role === "bot");
-  return bot ? avatar(bot) : avatar({ ...room, role: "group" });
+/** A group shows its first members, so that two groups of one street are told apart. @param {any} room */
+function roomPicture(room) {
+  const bot = room.members.find((user) => user.role === "bot");
+  if (room.kind === "private" && bot) return avatar(bot);
+  const few = room.members.filter((user) => user.role !== "bot").slice(0, 4);
+  const tiles = few.map((user) => el("span", { class: `tint-${tint(user.id)}`, text: initial(user.name) }));
+  return el("span", { class: "avatar mosaic", "aria-hidden": "true" }, ...tiles);
 }
 
 /** @param {string[]} labels */
-export function chips(labels) {
+function chips(labels) {
   return labels.length ? el("span", { class: "chips" }, ...labels.map((label) => el("span", { class: "chip", text: label }))) : null;
 }
 
