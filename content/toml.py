@@ -11,6 +11,7 @@ from types import UnionType
 from typing import TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 KeyPath = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
@@ -87,9 +88,14 @@ def known_keys(model: type[BaseModel], path: KeyPath) -> tuple[str, ...]:
     for part in path:
         if current is None or isinstance(part, int):
             continue
-        field = current.model_fields.get(part)
+        field = _fields(current).get(part)
         current = _table_of(field.annotation) if field is not None else None
-    return tuple(current.model_fields) if current is not None else ()
+    return tuple(_fields(current)) if current is not None else ()
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields by the name that stands in the file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _table_of(annotation: object) -> type[BaseModel] | None:
