@@ -97,6 +97,8 @@ class Intents:
         for rule in self.rules:
             if not mask >> rule.bit & 1:
                 continue
+            if rule.patterns.search(text) is None:  # the usual case, and cheaper than clearing false friends
+                continue
             match = rule.patterns.search(blank(rule.quiet, text))
             if match is not None and match[0] and not self._chat.search(text):
                 return Finding(rule.intent, rule.category, rule.urgent is not None and bool(rule.urgent.search(text)), match[0])

@@ -60,12 +60,15 @@ class WordFile:
         """Any of the patterns as one; None when there is none."""
         if not patterns:
             return None
-        for pattern in patterns:
-            try:
-                re.compile(self.expand(pattern))
-            except re.error as error:
-                raise ConfigError(f"{self.path}: {error} in {pattern!r}") from error
-        return re.compile("|".join(f"(?:{self.expand(pattern)})" for pattern in patterns))
+        try:
+            return re.compile("|".join(f"(?:{self.expand(pattern)})" for pattern in patterns))
+        except re.error:
+            for pattern in patterns:  # find the one that is wrong
+                try:
+                    re.compile(self.expand(pattern))
+                except re.error as error:
+                    raise ConfigError(f"{self.path}: {error} in {pattern!r}") from error
+            raise
 
     def _words(self, match: re.Match[str]) -> str:
         name = match[1]

@@ -110,20 +110,24 @@ def calm(text: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _segmenter() -> Callable[[str], list[str]]:
+def _segmenter() -> tuple[Callable[[str], list[str]], Callable[[str], list[tuple[str, str]]]]:
     """jieba's algorithm and dictionary; the fast build where there is one, else the original. Loaded at first use only."""
     try:
         import rjieba
     except ImportError:
         import jieba
+        import jieba.posseg
 
         jieba.setLogLevel(60)
-        cut: Callable[[str], list[str]] = jieba.lcut
-        return cut
-    fast: Callable[[str], list[str]] = rjieba.cut
-    return fast
+        return jieba.lcut, lambda text: [(pair.word, pair.flag) for pair in jieba.posseg.lcut(text)]
+    return rjieba.cut, rjieba.tag
 
 
 def words(text: str) -> list[str]:
     """The words of a text, by jieba's dictionary."""
-    return _segmenter()(text)
+    return _segmenter()[0](text)
+
+
+def tagged(text: str) -> list[tuple[str, str]]:
+    """The words of a text with jieba's part-of-speech tags."""
+    return _segmenter()[1](text)

@@ -1,0 +1,126 @@
+"""Places named in a message: building, unit, gate, shop, road, crossing, village group, "菜场后面". No gazetteer of the world.
+
+The words of the text are read from left to right; a word that ends a place ("路", "超市", "3号楼") closes a span, which reaches back
+over name-like words and forward over numbers and directions. Words are data: `content/lexicon/places.toml`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.understanding.lexicon import WordFile
+from bot.understanding.meaning import Place
+from bot.understanding.text import Plain, tagged
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_NUMBER = r"(?:\d+|\*+|[零一二三四五六七八九十百〇两]+|[a-z])"
+# "3号楼", "2单元", "502室", "十八弄", "负一楼", "三组", "B座", "7-2-501"
+NUMBERED = re.compile(
+    rf"(?:负|地下|第)?{_NUMBER}(?:[-－~至、]{_NUMBER})*(?:号楼|号院|号门|号|幢|栋|座|单元|楼|层|室|弄|组|队|社|期|区|街坊|村|门|巷|道|路|街|线|家)"
+    rf"(?!(?:线|码|召|称|钱|次|块|元|人|个|分|点|天|月|年|人家|电|梯))"
+    rf"|(?<![\d.])\d{{1,3}}[-－]\d{{1,2}}(?:[-－]\d{{3,4}})?(?![\d.年月元%])"
+)
+_NAME_TAGS = ("n", "j", "b", "eng", "f", "s", "vn", "an", "m", "q", "a", "z", "g", "k", "i", "l")
+_QUOTES = "“”\"'‘’＂*（）()＋+×xX某甲乙丙丁"
+_LONGEST = 30
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    text: str
+    tag: str
+    start: int
+    end: int
+
+
+class Places:
+    """Finds place spans in plain text."""
+
+    def __init__(self, heads: Sequence[str], ends: str, not_places: Sequence[str], after: Sequence[str], before: Sequence[str]) -> None:
+        self._heads = frozenset(heads)
+        self._ends = frozenset(ends)
+        self._not = frozenset(not_places)
+        self._after = frozenset(after)
+        self._before = frozenset(before)
+
+    @staticmethod
+    def load(folder: Path) -> Places:
+        """Read `places.toml` from the lexicon folder."""
+        file = WordFile(folder / "places.toml")
+        lists = [file.texts(file.tables, name) for name in ("heads", "not_places", "after", "before")]
+        return Places(lists[0], file.text(file.tables, "ends"), lists[1], lists[2], lists[3])
+
+    def find(self, plain: Plain) -> tuple[Place, ...]:
+        """The places of a text, with positions in the original text."""
+        text = plain.text[:2000]
+        words = _words(text)
+        numbered = {match.start(): match.end() for match in NUMBERED.finditer(text)}
+        spans: list[tuple[int, int]] = []
+        index = 0
+        while index < len(words):
+            word = words[index]
+            if not self._closes(word, numbered):
+                index += 1
+                continue
+            start = self._reach_back(words, index, spans[-1][1] if spans else 0)
+            index, end = self._reach_forward(words, index, numbered)
+            if end - start >= 2:
+                spans.append((start, end))
+        return tuple(self._place(plain, start, end) for start, end in spans)
+
+    def _closes(self, word: _Word, numbered: dict[int, int]) -> bool:
+        if word.start in numbered:
+            return True
+        if word.text in self._not and word.text not in self._heads:
+            return False
+        if word.text in self._heads:
+            return True
+        if word.tag == "ns":
+            return True
+        return len(word.text) >= 2 and word.text[-1] in self._ends and word.tag[0] in "njsx"
+
+    def _reach_back(self, words: list[_Word], index: int, limit: int) -> int:
+        start = words[index].start
+        for word in reversed(words[:index]):
+            if word.start < limit or words[index].end - word.start > _LONGEST:
+                break
+            named = word.tag.startswith(_NAME_TAGS) and word.tag not in ("f",) and word.text not in self._not
+            if not named and word.text not in self._before and not all(char in _QUOTES for char in word.text):
+                break
+            start = word.start
+        return start
+
+    def _reach_forward(self, words: list[_Word], index: int, numbered: dict[int, int]) -> tuple[int, int]:
+        end = max(words[index].end, numbered.get(words[index].start, 0))
+        index += 1
+        while index < len(words) and words[index].start < end:
+            index += 1
+        while index < len(words):
+            word = words[index]
+            if word.start in numbered:
+                end = max(word.end, numbered[word.start])
+            elif word.text in self._after or word.text in self._heads or self._closes(word, numbered):
+                end = word.end
+            else:
+                break
+            index += 1
+            while index < len(words) and words[index].start < end:
+                index += 1
+        return index, end
+
+    def _place(self, plain: Plain, start: int, end: int) -> Place:
+        first, last = plain.span(start, end)
+        return Place(plain.original[first:last], first, last)
+
+
+def _words(text: str) -> list[_Word]:
+    words, position = [], 0
+    for word, tag in tagged(text):
+        words.append(_Word(word, tag, position, position + len(word)))
+        position += len(word)
+    return words
