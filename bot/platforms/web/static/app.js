@@ -70,16 +70,13 @@ const actions = {
   },
   failed: (entry) => {
     const back = /** @type {HTMLElement} */ (document.activeElement);
-    openMenu({
-      label: "这条消息没有发出",
-      back,
-      at: back.getBoundingClientRect(),
-      items: [
-        { label: "重试", icon: "retry", run: () => retry(entry.cid) },
-        { label: "取回修改", icon: "undo", run: () => composer.fill(discard(entry.cid)) },
-        { label: "删除", icon: "close", run: () => void discard(entry.cid) },
-      ],
-    });
+    const items = [{ label: "重试", icon: "retry", run: () => retry(entry.cid) }];
+    // what the others see already cannot be unsaid by forgetting it here
+    if (!state.rooms.get(entry.room)?.cids.has(entry.cid)) {
+      items.push({ label: "取回修改", icon: "undo", run: () => composer.fill(discard(entry.cid)) });
+      items.push({ label: "删除", icon: "close", run: () => void discard(entry.cid) });
+    }
+    openMenu({ label: "这条消息没有发出", back, at: back.getBoundingClientRect(), items });
   },
 };
 

@@ -16,6 +16,8 @@ const NEAR = 400;
 const AT_END = 60;
 const PAUSE = 5 * 60_000;
 const LONG_PRESS = 500;
+/** lower than any `seq`: the window begins with whatever comes first */
+const TOP = -1;
 
 /** @param {any} item */
 const keyOf = (item) => item.cid || item.id;
@@ -93,7 +95,11 @@ export class Thread {
     if (end === 0) end = messages.length;
     let start = this.low === null ? Math.max(0, end - FIRST) : messages.findIndex((m) => m.seq >= this.low);
     if (start < 0 || start > end) start = Math.max(0, end - FIRST);
-    if (this.stick && this.high === null && end - start > MOST) start = end - FIRST;
+    if (end - start > MOST && this.stick) start = end - FIRST;
+    if (end - start > MOST && this.low === TOP) {
+      end = start + MOST;
+      this.high = messages[end - 1].seq;
+    }
     this.start = start;
     this.end = end;
     if (messages.length) this.low = messages[start].seq;
@@ -226,7 +232,7 @@ export class Thread {
       if (this.end - start > MOST) this.high = room.messages[start + MOST - 1].seq;
       this.schedule();
     } else if (room.more && !room.loading) {
-      this.low = -1;
+      this.low = TOP;
       this.ask.older(room);
     }
   }

@@ -20,6 +20,8 @@ async function show() {
   image.alt = `${message.from.name}发的照片`;
   byId("viewer-previous").disabled = at === 0;
   byId("viewer-next").disabled = at === photos.length - 1;
+  // a button that has just been disabled would take the keyboard with it
+  if (!dialog.contains(document.activeElement) || /** @type {any} */ (document.activeElement).disabled) byId("viewer-close").focus();
   image.removeAttribute("src");
   dialog.classList.add("loading");
   try {
