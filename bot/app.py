@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib.util
 import socket
+import warnings
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from sqlmodel import Session, col, select
 
 from bot.clock import Clock
 from bot.config import Settings
+from bot.demo import District, load_district, seed
 from bot.errors import ConfigError
 from bot.gate import RosterGate
 from bot.inbox import Inbox, Job, Mind, Senses
@@ -25,8 +27,10 @@ from bot.metrics import Metrics
 from bot.outbox import Outbox
 from bot.pacing import Pacing
 from bot.photos import PhotoWorker
-from bot.platforms.base import Adapter
+from bot.platforms.base import Adapter, Health
 from bot.platforms.supervisor import Supervisor
+from bot.platforms.web import WebPlatform, WebSettings
+from bot.platforms.web.settings import is_loopback
 from bot.router import Router, split_command
 from bot.say import Voice
 from bot.timers import TimerLoop
@@ -42,8 +46,9 @@ from content.phrases import PhraseBook
 from content.taxonomy import Taxonomy
 from handlers import callback, desk, emergencies, hazards, officers, questions, tips
 from handlers import help as help_
+from storage.database import OldLibrary, prepare
 from storage.sealing import Sealer
-from storage.tables import Case, CaseEntry, Notice, Officer, Unit
+from storage.tables import Case, CaseEntry, Counter, Notice, Officer, Unit
 from storage.writer import Writer
 
 log = structlog.get_logger(__name__)
@@ -80,7 +85,15 @@ class App:
     """One running bot. `adapters` are the platforms; tests give their own, `build` makes those of the settings."""
 
     def __init__(
-        self, settings: Settings, writer: Writer, library: Library, adapters: Sequence[Adapter], photos: PhotoWorker, clock: Clock
+        self,
+        settings: Settings,
+        writer: Writer,
+        library: Library,
+        adapters: Sequence[Adapter],
+        photos: PhotoWorker,
+        clock: Clock,
+        *,
+        pacing: Pacing | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -95,7 +108,7 @@ class App:
         self.outbox = Outbox(
             writer,
             self.adapters,
-            Pacing(settings.pacing.rules, overall_per_second=settings.pacing.overall_per_second),
+            pacing or Pacing(settings.pacing.rules, overall_per_second=settings.pacing.overall_per_second),
             clock,
             node=socket.gethostname(),
             repeat_mark=library.phrases.say("notice.repeat"),
@@ -119,6 +132,7 @@ class App:
         self.timers = TimerLoop(writer, clock, self.worker.run_timer)
         self.supervisor = Supervisor(adapters, self.inbox)
         self.metrics = Metrics()
+        self.web: WebPlatform | None = None
         self._photo_woken = asyncio.Event()
 
     @contextlib.asynccontextmanager
@@ -148,10 +162,14 @@ class App:
         await self.timers.run_due()
         await self.outbox.drain()
 
-    def metrics_text(self) -> str:
+    def health(self) -> dict[str, Health]:
+        """Every enabled platform's health, by its name."""
+        return {name: health for (name, _), health in self.supervisor.health().items()}
+
+    async def metrics_text(self) -> str:
         """The Prometheus page."""
-        platforms = {name: health for (name, _), health in self.supervisor.health().items()}
-        return self.writer.read_now(lambda session: self.metrics.render(session, self.inbox, platforms))
+        platforms = self.health()
+        return await self.writer.read(lambda session: self.metrics.render(session, self.inbox, platforms))
 
     def _house(self) -> House:
         settings = self.settings
@@ -202,6 +220,95 @@ class App:
             self._photo_woken.clear()
             deadline = await self.inbox.forget_photos(self.clock())
             await self.clock.wait(deadline, self._photo_woken)
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings, clock: Clock | None = None, content: Path = CONTENT) -> AsyncIterator[App]:
+    """The bot of the settings with its real platforms: database migrated, sample district laid when it is a demonstration."""
+    clock = clock or Clock()
+    data = settings.bot.data_dir
+    await asyncio.to_thread(data.mkdir, mode=0o700, parents=True, exist_ok=True)
+    writer = await asyncio.to_thread(open_database, settings.database_url)
+    photos = PhotoWorker()
+    try:
+        district = await _demo_district(settings, writer, clock, content)
+        house: list[App] = []
+        web = _web_platform(settings, writer, photos, clock, house, demo=district is not None)
+        if district is not None:
+            await web.seed(district.web_rooms(), district.web_users(), district.web_tries())
+        library = await asyncio.to_thread(Library.load, content, clock())
+        app = App(settings, writer, library, [web] if settings.web.enabled else [], photos, clock)
+        app.web = web
+        house.append(app)
+        async with app.running():
+            if settings.web.enabled:
+                await web.started()
+            log.info("running", url=web.url, demo=district is not None)
+            yield app
+        await web.close()
+    finally:
+        await photos.close()
+        await asyncio.to_thread(writer.close)
+
+
+def open_database(url: str) -> Writer:
+    """`storage.database.prepare`, with its warnings in the log where an operator looks."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", OldLibrary)
+        writer = prepare(url)
+    for warning in caught:
+        log.warning("storage", advice=str(warning.message))
+    return writer
+
+
+async def _demo_district(settings: Settings, writer: Writer, clock: Clock, content: Path) -> District | None:
+    """The sample district when this is a demonstration: asked for, or nobody is on the roster and the page is local."""
+    has_roster = await writer.read(lambda session: session.exec(select(Officer.id).limit(1)).first() is not None)
+    marked = await writer.read(lambda session: session.get(Counter, "demo") is not None)
+    wanted = settings.bot.demo
+    if wanted is None:
+        wanted = settings.web.enabled and is_loopback(settings.web.host) and (not has_roster or marked)
+    if not wanted:
+        return None
+    if has_roster and not marked:
+        raise ConfigError("bot.demo = true, but there is a roster already; set bot.demo = false or use another bot.data_dir")
+    district = load_district(content / "demo" / "district.toml")
+
+    def lay(session: Session) -> None:
+        if seed(session, district, clock()):
+            session.add(Counter(name="demo", value=1))
+
+    await writer.run(lay)
+    return district
+
+
+def _web_platform(
+    settings: Settings, writer: Writer, photos: PhotoWorker, clock: Clock, house: list[App], *, demo: bool
+) -> WebPlatform:
+    """`house` holds the bot once it is built; until then the page says that it is not ready."""
+    web = settings.web
+
+    async def metrics() -> str:
+        return await house[0].metrics_text() if house else ""
+
+    return WebPlatform(
+        WebSettings(
+            host=web.host,
+            port=web.port,
+            demo=demo,
+            public_url=web.public_url,
+            behind_proxy=web.behind_proxy,
+            keep_days=web.keep_days,
+            bot_name=settings.bot.name,
+        ),
+        rooms_file=settings.bot.data_dir / "web.sqlite3",
+        gate=roster_gate(writer, clock),
+        clock=clock,
+        data_dir=settings.bot.data_dir,
+        photos=photos,
+        on_health=lambda: house[0].health() if house else {"web": Health(listening=False)},
+        on_metrics=metrics,
+    )
 
 
 SERVICES: tuple[type, ...] = (CaseDesk, Alarms, Roster, Tips)

@@ -1,0 +1,276 @@
+"""Tests that read like the conversation.
+
+    def test_a_report(chat: Scenario) -> None:
+        chat.say("张阿姨", "港新1号网格", "3号楼2单元楼道有人给电动车充电")
+        chat.expect("港新1号网格", "收到，编号*（*）*")
+        chat.expect("马宏", "【派单】*")              # a person's name: the private chat with the bot
+        # anything the bot says beyond that fails the test
+
+The bot is the real one, on a database file, with the sample district; only the platform and the clock are stand-ins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from bot.app import CONTENT, App, Library, open_database
+from bot.clock import ManualClock
+from bot.config import Settings, load_settings
+from bot.demo import District, load_district, seed
+from bot.messages import Address, Attachment, Inbound, Kind, Quote, Sender
+from bot.pacing import Pacing
+from bot.photos import PhotoWorker
+from tests.kit.fake_platform import Arrival, FakePlatform
+
+MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # ten o'clock in Shanghai, a Monday
+PRIVATE = "私聊"
+
+_libraries: dict[Path, Library] = {}
+
+
+def library(content: Path = CONTENT) -> Library:
+    """The content, read once for all tests."""
+    if content not in _libraries:
+        _libraries[content] = Library.load(content, MORNING)
+    return _libraries[content]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something a person said, to be edited or recalled later."""
+
+    event: Inbound
+
+
+class Scenario:
+    """The sample district in a test's hands."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        url: str = "",
+        start: datetime = MORNING,
+        environ: dict[str, str] | None = None,
+        content: Path = CONTENT,
+    ) -> None:
+        self.folder = folder
+        self.clock = ManualClock(start)
+        self.district: District = load_district(CONTENT / "demo" / "district.toml")
+        self.settings: Settings = load_settings(
+            Path("config.toml"), {"QIANSHAO_BOT__DATA_DIR": str(folder), "QIANSHAO_STORAGE__URL": url, **(environ or {})}
+        )
+        self.platform = FakePlatform("web", "web", clock=self.clock)
+        self.numbers: list[str] = []
+        self._content = content
+        self._runner = asyncio.Runner()
+        self._house: asyncio.Task[None] | None = None
+        self._leave = asyncio.Event()
+        self._seen: dict[tuple[str, bool], int] = {}
+        self._people = {row.name: row.id for row in self.district.residents}
+        self._people |= {row.name: self.district.web_id(row.badge) for row in self.district.officers}
+        self._groups = {row.name: row.id for row in self.district.groups}
+
+    def __enter__(self) -> Scenario:
+        self._runner.run(self._start())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                self.nothing_more()
+        finally:
+            self._runner.run(self._stop())
+            self._runner.close()
+
+    # --- people ---
+
+    def say(
+        self,
+        who: str,
+        where: str,
+        text: str = "",
+        *,
+        photo: bytes | None = None,
+        photos: int = 0,
+        quoting: Arrival | None = None,
+        mention: bool = False,
+        **more: Any,
+    ) -> Said:
+        """Somebody writes in a group (its name) or in the private chat ("私聊"); returns after the bot has dealt with it."""
+        if quoting is not None:
+            more["quote"] = Quote(quoting.message_id, quoting.what.text, mine=True)
+        attachments: tuple[Attachment, ...] = ()
+        if photos:
+            attachments = tuple(self.platform.keep_photo(f"p{len(self.platform.photos)}-{n}", jpeg(n)) for n in range(photos))
+        event = self.platform.say(
+            Sender(self._people.get(who, who), who),
+            self.address(who, where),
+            text,
+            photo=photo,
+            attachments=attachments,
+            mentions_me=mention or "@前哨" in text,
+            **more,
+        )
+        self.settle()
+        return Said(event)
+
+    def tap(self, who: str, arrival: Arrival, value: str) -> None:
+        """Somebody presses a button under a message of the bot."""
+        self.platform.tap(Sender(self._people.get(who, who), who), arrival, value)
+        self.settle()
+
+    def recall(self, said: Said) -> None:
+        """Somebody takes a message back."""
+        self._again(said, Kind.RECALL, "")
+
+    def edit(self, said: Said, text: str) -> None:
+        """Somebody changes a message."""
+        self._again(said, Kind.EDIT, text)
+
+    def wait(self, **by: float) -> None:
+        """Time passes: `wait(minutes=2)`."""
+        self.clock.advance(timedelta(**by))
+        self.settle()
+
+    def restart(self) -> None:
+        """The bot stops and starts again on the same data."""
+        self._runner.run(self._stop())
+        self._runner.run(self._start())
+        self.settle()
+
+    # --- the bot ---
+
+    def expect(self, where: str, pattern: str) -> Arrival:
+        """The bot's next message there matches (with * for anything); the case number in it is remembered in `numbers`."""
+        chat = self._key(where)
+        waiting = self._unseen(chat)
+        assert waiting, f"nothing was said to {where}; expected {pattern!r}; elsewhere: {self._all_unseen()}"
+        arrival = waiting[0]
+        assert fnmatch.fnmatchcase(arrival.what.text, _glob(pattern)), (
+            f"to {where} was said:\n{arrival.what.text}\nexpected:\n{pattern}"
+        )
+        self._seen[chat] = self._seen.get(chat, 0) + 1
+        found = re.search(r"\d{4}-\d{4}", arrival.what.text)
+        if found and found[0] not in self.numbers:
+            self.numbers.append(found[0])
+        return arrival
+
+    def skip(self, *where: str) -> None:
+        """What was said there is not this test's matter."""
+        for name in where:
+            chat = self._key(name)
+            self._seen[chat] = self._seen.get(chat, 0) + len(self._unseen(chat))
+
+    def silence(self) -> None:
+        """The bot has said nothing that was not expected so far."""
+        self.nothing_more()
+
+    def silence_in(self, where: str) -> None:
+        """Nothing was said there that was not expected."""
+        rest = [arrival.what.text for arrival in self._unseen(self._key(where))]
+        assert not rest, f"to {where} was also said: {rest}"
+
+    def nothing_more(self) -> None:
+        """Fails with everything that was said and not expected."""
+        rest = self._all_unseen()
+        assert not rest, f"the bot also said: {rest}"
+
+    @property
+    def number(self) -> str:
+        """The newest case number that the bot has named."""
+        return self.numbers[-1]
+
+    # --- the house ---
+
+    @property
+    def app(self) -> App:
+        """The running bot."""
+        return self._app
+
+    def settle(self) -> None:
+        """Let everything that was said be heard, handled and answered."""
+        self._runner.run(self._settle())
+
+    def address(self, who: str, where: str) -> Address:
+        """Where a person writes."""
+        if where == PRIVATE:
+            return Address("web", "web", self._people.get(who, who), private=True)
+        return Address("web", "web", self._groups.get(where, where))
+
+    async def _settle(self) -> None:
+        await asyncio.wait_for(self.platform.all_confirmed(), 20)
+        for _ in range(3):
+            await asyncio.wait_for(self._app.settle(), 20)
+
+    async def _start(self) -> None:
+        writer = await asyncio.to_thread(open_database, self.settings.database_url)
+        await writer.run(lambda session: seed(session, self.district, self.clock()))
+        self._photos = PhotoWorker()
+        self._app = App(
+            self.settings, writer, library(self._content), [self.platform], self._photos, self.clock, pacing=Pacing.unlimited()
+        )
+        self._leave = asyncio.Event()
+        ready = asyncio.Event()
+
+        async def live() -> None:
+            async with self._app.running():
+                ready.set()
+                await self._leave.wait()
+
+        self._house = asyncio.create_task(live())
+        waiting = asyncio.create_task(ready.wait())
+        await asyncio.wait([waiting, self._house], return_when=asyncio.FIRST_COMPLETED)
+        if self._house.done():
+            self._house.result()
+
+    async def _stop(self) -> None:
+        self._leave.set()
+        if self._house is not None:
+            await self._house
+        await self._photos.close()
+        await asyncio.to_thread(self._app.writer.close)
+
+    def _again(self, said: Said, kind: Kind, text: str) -> None:
+        event = said.event
+        self.platform.say(event.sender, event.address, text, kind=kind, message_id=event.message_id)
+        self.settle()
+
+    def _key(self, where: str) -> tuple[str, bool]:
+        if where in self._groups:
+            return self._groups[where], False
+        return self._people.get(where, where), True
+
+    def _unseen(self, chat: tuple[str, bool]) -> list[Arrival]:
+        there = [arrival for arrival in self.platform.arrived if (arrival.to.chat, arrival.to.private) == chat]
+        return there[self._seen.get(chat, 0) :]
+
+    def _all_unseen(self) -> list[str]:
+        names = {(chat, False): name for name, chat in self._groups.items()} | {
+            (i, True): name for name, i in self._people.items()
+        }
+        chats = {(arrival.to.chat, arrival.to.private) for arrival in self.platform.arrived}
+        return [f"{names.get(chat, chat)}: {arrival.what.text}" for chat in chats for arrival in self._unseen(chat)]
+
+
+def jpeg(shade: int = 0) -> bytes:
+    """A small real photo; each shade is a different picture."""
+    import io
+
+    from PIL import Image
+
+    data = io.BytesIO()
+    Image.new("RGB", (64, 48), (200, 40 + shade % 200, 40)).save(data, "JPEG")
+    return data.getvalue()
+
+
+def _glob(pattern: str) -> str:
+    """Only * is special: the square brackets and question marks of a sentence mean themselves."""
+    return pattern.replace("[", "[[]").replace("?", "[?]")
