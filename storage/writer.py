@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import queue
 import sqlite3
 import threading
@@ -19,19 +18,23 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine
 from sqlalchemy.pool import StaticPool
 from sqlmodel import Session
 
+from storage.engine import check_integrity, is_fatal, open_engine, percent, sqlite_version_warning
 from storage.failpoints import failpoint
+
+__all__ = ["StorageUnavailable", "Writer", "check_integrity", "open_engine", "sqlite_version_warning"]
 
 T = TypeVar("T")
 Outcome = tuple[bool, Any]  # (true, result) or (false, exception)
 
 MOST_IN_ONE_COMMIT = 512
 LOCK_PATIENCE_SECONDS = 20.0
+LOCK_RETRY_SECONDS = 0.005
+SLOW_COMMIT_SECONDS = 0.002
+COMMITS_PER_CHECKPOINT = 500
 
 
 class StorageUnavailable(Exception):
@@ -49,27 +52,6 @@ class _Unit:
     loop: asyncio.AbstractEventLoop | None
 
 
-def open_engine(url: str) -> Engine:
-    """An engine for `sqlite:///…` or `postgresql://…` with every connection set up the way the writer needs it."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
-    memory = parsed.database in (None, "", ":memory:")
-    engine = create_engine(
-        parsed.set(drivername="sqlite+pysqlite"),
-        connect_args={"check_same_thread": False, "timeout": 1.0},
-        **({"poolclass": StaticPool} if memory else {}),
-    )
-
-    @event.listens_for(engine, "connect")
-    def _set_up(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "busy_timeout=1000"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    return engine
-
-
 class Writer:
     """Runs units of work in order, in one thread, many to a commit."""
 
@@ -82,6 +64,11 @@ class Writer:
         self._cursor: Any = None
         self._units: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
         self._closed = threading.Event()
+        self._turn = threading.Lock()  # who holds it uses the connection
+        self._arrivals: list[_Unit] = []  # appends of this turn of the event loop
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._aside_until = 0.0
+        self._commits = 0  # since the last checkpoint
         self._thread = threading.Thread(target=self._live, name="writer", daemon=True)
         self._thread.start()
 
@@ -102,10 +89,22 @@ class Writer:
         return answer.result()
 
     async def append(self, sql: str, row: Sequence[object]) -> bool:
-        """Execute one `INSERT … ON CONFLICT DO NOTHING` with `?` for values; true when the row is new. The fast way in for events."""
+        """Execute one `INSERT … ON CONFLICT DO NOTHING` with `?` for values; true when the row is new.
+
+        The fast way in for events: an append that comes alone while the writer is idle is committed on the spot, which saves two
+        changes of thread; as soon as there is company, the writer commits all together.
+        """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bool] = loop.create_future()
-        self._hand_over(_Unit(None, sql, row, answer, loop))
+        unit = _Unit(None, sql, row, answer, loop)
+        if self._loop is not loop:
+            # the first append of a loop, or of a second loop beside the first: the plain way
+            self._loop = None if self._arrivals or not self._sqlite or self._memory else loop
+            self._hand_over(unit)
+        else:
+            self._arrivals.append(unit)
+            if len(self._arrivals) == 1:
+                loop.call_soon(self._sort_arrivals)
         return await answer
 
     async def read(self, work: Callable[[Session], T]) -> T:
@@ -120,7 +119,7 @@ class Writer:
             return self.run_now(work)
         with self.engine.connect() as connection:
             if not self._sqlite:
-                connection.execution_options(postgresql_readonly=True)
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 with Session(connection, expire_on_commit=False) as session:
                     return work(session)
             raw = connection.connection.dbapi_connection.cursor()  # type: ignore[union-attr]
@@ -149,6 +148,41 @@ class Writer:
         if not self._thread.is_alive():  # closed between the two lines above
             self._refuse_rest()
 
+    def _sort_arrivals(self) -> None:
+        """In the event loop, once per turn: commit a lone append here, hand over everything else."""
+        units, self._arrivals = self._arrivals, []
+        if len(units) == 1 and self._units.empty() and not self._closed.is_set() and self._commit_here(units):
+            return
+        for unit in units:
+            try:
+                self._hand_over(unit)
+            except StorageUnavailable as problem:
+                _answer([unit], [(False, problem)])
+
+    def _commit_here(self, units: list[_Unit]) -> bool:
+        """Commit without the writer's thread if that needs no waiting; after a slow commit stand aside for a while."""
+        began = time.monotonic()
+        if self._connection is None or self._commits >= COMMITS_PER_CHECKPOINT or began < self._aside_until:
+            return False
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            try:
+                self._cursor.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error:
+                return False  # somebody else's lock, or worse: the writer's thread has the patience for it
+            try:
+                outcomes = self._append_all(units)
+            except BaseException as problem:
+                outcomes = self._fail(units, problem)
+        finally:
+            self._turn.release()
+        took = time.monotonic() - began
+        if took > SLOW_COMMIT_SECONDS:
+            self._aside_until = began + 100 * took
+        _resolve([(unit.answer, *outcome) for unit, outcome in zip(units, outcomes, strict=True)])
+        return True
+
     # --- in the writer's thread -----------------------------------------------------------------------------------
 
     def _live(self) -> None:
@@ -161,10 +195,24 @@ class Writer:
                     units.put(None)
                     break
                 batch.append(following)
-            _answer(batch, self._commit(batch))
+            with self._turn:
+                outcomes = self._commit(batch)
+            _answer(batch, outcomes)
+            if self._sqlite and self._commits >= COMMITS_PER_CHECKPOINT:
+                self._checkpoint()
         self._refuse_rest()
         if self._connection is not None:
             self._connection.close()
+
+    def _checkpoint(self) -> None:
+        """Copy the WAL into the database when nobody waits for an answer, instead of inside every thousandth page's commit."""
+        with self._turn:
+            self._commits = 0
+            try:
+                if self._connection is not None:
+                    self._cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            except sqlite3.Error:
+                self._give_up()
 
     def _refuse_rest(self) -> None:
         while not self._units.empty():
@@ -189,9 +237,12 @@ class Writer:
                 self._end(connection, "COMMIT")
             return outcomes
         except BaseException as problem:
-            self._give_up()
-            reason = f"{type(problem).__name__}: {str(getattr(problem, 'orig', problem))[:200]}"
-            return [(False, StorageUnavailable(reason)) for _ in batch]
+            return self._fail(batch, problem)
+
+    def _fail(self, batch: list[_Unit], problem: BaseException) -> list[Outcome]:
+        self._give_up()
+        reason = f"{type(problem).__name__}: {str(getattr(problem, 'orig', problem))[:200]}"
+        return [(False, StorageUnavailable(reason)) for _ in batch]
 
     def _connect(self) -> Connection:
         self._connection = self.engine.connect()
@@ -199,14 +250,19 @@ class Writer:
         self._cursor = self._raw.cursor()
         if self._sqlite:
             self._cursor.execute("PRAGMA query_only=OFF")
+            self._cursor.execute("PRAGMA busy_timeout=0")  # we wait ourselves, and in the writer's thread only
+            self._cursor.execute("PRAGMA wal_autocheckpoint=0")
         return self._connection
 
     def _commit_appends(self, batch: list[_Unit]) -> list[Outcome]:
         """The hot path: single inserts go straight to the driver, without a session."""
         if not self._sqlite:
             return self._commit_appends_postgresql(batch)
-        cursor = self._cursor
         self._begin_immediate()
+        return self._append_all(batch)
+
+    def _append_all(self, batch: list[_Unit]) -> list[Outcome]:
+        cursor = self._cursor
         outcomes: list[Outcome] = []
         for unit in batch:
             try:
@@ -214,21 +270,22 @@ class Writer:
                 outcomes.append((True, cursor.rowcount > 0))
             except Exception as problem:
                 # SQLite undoes the one statement; what concerns the whole database ends the batch
-                if _is_fatal(problem):
+                if is_fatal(problem):
                     raise
                 outcomes.append((False, problem))
         failpoint("inbox.before_commit")
         cursor.execute("COMMIT")
+        self._commits += 1
         return outcomes
 
     def _commit_appends_postgresql(self, batch: list[_Unit]) -> list[Outcome]:
         """All statements in one round trip; only if one of them fails, once more with a savepoint around each."""
         try:
             with self._raw.pipeline():
-                cursors = [self._raw.execute(_percent(unit.sql), unit.row) for unit in batch]
+                cursors = [self._raw.execute(percent(unit.sql), unit.row) for unit in batch]
             outcomes: list[Outcome] = [(True, cursor.rowcount > 0) for cursor in cursors]
         except Exception as problem:
-            if _is_fatal(problem):
+            if is_fatal(problem):
                 raise
             self._raw.rollback()
             outcomes = [self._append_one(unit) for unit in batch]
@@ -240,10 +297,10 @@ class Writer:
         """One insert among units of other kinds."""
         self._cursor.execute("SAVEPOINT append")
         try:
-            self._cursor.execute(unit.sql if self._sqlite else _percent(unit.sql), unit.row)
+            self._cursor.execute(unit.sql if self._sqlite else percent(unit.sql), unit.row)
             outcome: Outcome = True, self._cursor.rowcount > 0
         except Exception as problem:
-            if _is_fatal(problem):
+            if is_fatal(problem):
                 raise
             self._cursor.execute("ROLLBACK TO append")
             outcome = False, problem
@@ -260,7 +317,7 @@ class Writer:
                 result = unit.work(session)
                 session.commit()
         except BaseException as problem:
-            if _is_fatal(problem):
+            if is_fatal(problem):
                 raise
             return False, RuntimeError(repr(problem)) if isinstance(problem, StopIteration) else problem
         return True, result
@@ -279,12 +336,14 @@ class Writer:
             except sqlite3.OperationalError as problem:
                 if problem.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
+                time.sleep(LOCK_RETRY_SECONDS)
 
     def _end(self, connection: Connection, verb: str) -> None:
         """SQLite's own transaction is opened and closed by us; SQLAlchemy's bookkeeping follows it."""
         transaction = connection.get_transaction()
         if self._sqlite and self._raw.in_transaction:
             self._cursor.execute(verb)
+            self._commits += 1
         if transaction is not None:
             transaction.commit() if verb == "COMMIT" else transaction.rollback()
 
@@ -305,40 +364,12 @@ class Writer:
             connection.close()
 
 
-# what concerns the database and not the unit of work that met it
-_FATAL_SQLITE = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_NOTADB,
-    }
-)
-
-
-def _is_fatal(problem: BaseException) -> bool:
-    """Whether the whole batch is lost: disk, lock or connection, as against a mistake of one unit."""
-    if isinstance(problem, DBAPIError):
-        return problem.connection_invalidated or (problem.orig is not None and _is_fatal(problem.orig))
-    if isinstance(problem, sqlite3.Error):
-        return getattr(problem, "sqlite_errorcode", 0) & 0xFF in _FATAL_SQLITE
-    # psycopg files lost connections, shutdowns, full disks and deadlocks under these two; it is loaded only where it is used
-    kinds = {kind.__name__ for kind in type(problem).__mro__ if kind.__module__ == "psycopg.errors" or kind.__module__ == "psycopg"}
-    return bool(kinds & {"OperationalError", "InterfaceError"})
-
-
-@functools.cache
-def _percent(sql: str) -> str:
-    return sql.replace("%", "%%").replace("?", "%s")
-
-
 def _answer(batch: list[_Unit], outcomes: Sequence[Outcome]) -> None:
     """Give every caller its outcome; all callers of one event loop are woken by one call."""
+    if len(batch) == 1 and batch[0].loop is not None:
+        with contextlib.suppress(RuntimeError):
+            batch[0].loop.call_soon_threadsafe(_resolve, [(batch[0].answer, *outcomes[0])])
+        return
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], bool, Any]]] = {}
     for unit, (ok, result) in zip(batch, outcomes, strict=True):
         if isinstance(unit.answer, Future):
@@ -351,23 +382,7 @@ def _answer(batch: list[_Unit], outcomes: Sequence[Outcome]) -> None:
             loop.call_soon_threadsafe(_resolve, answers)
 
 
-def _resolve(answers: list[tuple[asyncio.Future[Any], bool, Any]]) -> None:
+def _resolve(answers: list[tuple[Any, bool, Any]]) -> None:
     for future, ok, result in answers:
         if not future.done():
             future.set_result(result) if ok else future.set_exception(result)
-
-
-def sqlite_version_warning() -> str | None:
-    """A sentence when the SQLite library carries the WAL-reset bug (fixed in 3.51.3), else None."""
-    if sqlite3.sqlite_version_info >= (3, 51, 3):
-        return None
-    return f"SQLite {sqlite3.sqlite_version}: older than 3.51.3, keep to one process per database file"
-
-
-def check_integrity(engine: Engine) -> str | None:
-    """None when the database is sound, else what SQLite says about the damage."""
-    if engine.dialect.name != "sqlite":
-        return None
-    with engine.connect() as connection:
-        verdict = connection.execute(text("PRAGMA quick_check(1)")).scalar()
-    return None if verdict == "ok" else str(verdict)

@@ -1,0 +1,91 @@
+"""Engines for SQLite and PostgreSQL, set up the way the writer needs them, and what their errors mean."""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
+
+WAL_LIMIT_BYTES = 64 * 1024 * 1024
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for `sqlite:///…` or `postgresql://…` with every connection set up the way the writer needs it."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    memory = parsed.database in (None, "", ":memory:")
+    engine = create_engine(
+        parsed.set(drivername="sqlite+pysqlite"),
+        connect_args={"check_same_thread": False, "timeout": 1.0},
+        **({"poolclass": StaticPool} if memory else {}),
+    )
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+            "busy_timeout=1000",
+            f"journal_size_limit={WAL_LIMIT_BYTES}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def sqlite_version_warning() -> str | None:
+    """A sentence when the SQLite library carries the WAL-reset bug (fixed in 3.51.3), else None."""
+    if sqlite3.sqlite_version_info >= (3, 51, 3):
+        return None
+    return f"SQLite {sqlite3.sqlite_version}: older than 3.51.3, keep to one process per database file"
+
+
+def check_integrity(engine: Engine) -> str | None:
+    """None when the database is sound, else what SQLite says about the damage."""
+    if engine.dialect.name != "sqlite":
+        return None
+    with engine.connect() as connection:
+        verdict = connection.execute(text("PRAGMA quick_check(1)")).scalar()
+    return None if verdict == "ok" else str(verdict)
+
+
+# what concerns the database and not the unit of work that met it
+_FATAL_SQLITE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+
+
+def is_fatal(problem: BaseException) -> bool:
+    """Whether the whole batch is lost: disk, lock or connection, as against a mistake of one unit."""
+    if isinstance(problem, DBAPIError):
+        return problem.connection_invalidated or (problem.orig is not None and is_fatal(problem.orig))
+    if isinstance(problem, sqlite3.Error):
+        return getattr(problem, "sqlite_errorcode", 0) & 0xFF in _FATAL_SQLITE
+    # psycopg files lost connections, shutdowns, full disks and deadlocks under these two; it is loaded only where it is used
+    kinds = {kind.__name__ for kind in type(problem).__mro__ if kind.__module__ in ("psycopg.errors", "psycopg")}
+    return bool(kinds & {"OperationalError", "InterfaceError"})
+
+
+@functools.cache
+def percent(sql: str) -> str:
+    """`?` placeholders as psycopg writes them."""
+    return sql.replace("%", "%%").replace("?", "%s")

