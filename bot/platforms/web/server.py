@@ -85,11 +85,11 @@ class Server:
         self._runner = runner
         self.port = int(runner.addresses[0][1])
         self._front.open(self.port)
+        self._sockets.start()
 
     async def stop(self) -> None:
         """Say goodbye to everybody and close."""
-        for line in self.hub.all():
-            line.end("restart", self._texts("bye.restart"))
+        self._sockets.stop()
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
+from functools import partial
 
 import structlog
 from aiohttp import WSMsgType, web
@@ -70,10 +71,26 @@ class Sockets:
         self._talk = talk
         self._texts = texts
         self._from: Counter[str] = Counter()
+        self._strangers: dict[int, web.Request] = {}  # those who have not said hello
+        self._closing = False
+
+    def start(self) -> None:
+        """Let people in."""
+        self._closing = False
+
+    def stop(self) -> None:
+        """Say goodbye to everybody, and let nobody in any more."""
+        self._closing = True
+        for line in self._hub.all():
+            line.end("restart", self._texts("bye.restart"))
+        for request in self._strangers.values():
+            _abort(request)
 
     async def open(self, request: web.Request) -> web.StreamResponse:
         """Serve one browser until it goes."""
         self._front.check_origin(request)
+        if self._closing:
+            raise RefusedInput("request.failed")
         # a frame somewhat above the limit is still read, so that it gets a sentence instead of a broken connection
         socket = web.WebSocketResponse(
             timeout=GOODBYE_SECONDS, heartbeat=HEARTBEAT_SECONDS, max_msg_size=4 * MOST_FRAME_BYTES, compress=False
@@ -95,12 +112,7 @@ class Sockets:
         return socket
 
     async def _greet(self, request: web.Request, socket: web.WebSocketResponse) -> None:
-        try:
-            async with asyncio.timeout(self._settings.hello_seconds):
-                raw = await socket.receive()
-            hello = parse(raw.data) if raw.type is WSMsgType.TEXT else None
-        except (TimeoutError, BadFrame):
-            hello = None
+        hello = await self._hello(request, socket)
         if not isinstance(hello, Hello):
             await socket.close(code=4400)
             return
@@ -109,12 +121,11 @@ class Sockets:
         if person is None or token is None:
             await self._refuse(socket, "signed_out")
             return
+        if self._closing:
+            await self._refuse(socket, "restart")
+            return
 
-        def abort() -> None:
-            if request.transport is not None:
-                request.transport.abort()
-
-        outbox = Outbox(socket, self._settings.most_queued_bytes, abort)
+        outbox = Outbox(socket, self._settings.most_queued_bytes, partial(_abort, request))
         line = Line(person.id, hashed(token), outbox, self._bye("slow"))
         self._hub.add(line)
         visit = Visit(self._settings, self._sessions, self._talk, self._texts, line, person, token)
@@ -128,6 +139,17 @@ class Sockets:
                 await greeting
             await visit.stop()
             await outbox.stop()
+
+    async def _hello(self, request: web.Request, socket: web.WebSocketResponse) -> Frame | None:
+        self._strangers[id(request)] = request
+        try:
+            async with asyncio.timeout(self._settings.hello_seconds):
+                raw = await socket.receive()
+            return parse(raw.data) if raw.type is WSMsgType.TEXT else None
+        except (TimeoutError, BadFrame):
+            return None
+        finally:
+            del self._strangers[id(request)]
 
     async def _listen(self, socket: web.WebSocketResponse, visit: Visit) -> None:
         budget = Budget(self._settings.frames_per_second)
@@ -253,3 +275,8 @@ class Visit:
             case _:
                 raise RefusedInput("request.bad")
         return None
+
+
+def _abort(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
