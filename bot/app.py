@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import signal
 import socket
 import warnings
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -249,6 +250,19 @@ async def serving(settings: Settings, clock: Clock | None = None, content: Path 
     finally:
         await photos.close()
         await asyncio.to_thread(writer.close)
+
+
+async def serve(settings: Settings, tell: Callable[[str], None]) -> None:
+    """Run until SIGTERM or SIGINT; `tell` gets one line for the person at the terminal once the page is up."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(settings) as app:
+        if app.web is not None and settings.web.enabled:
+            tell(app.web.url)
+        await stop.wait()
+        log.info("stopping")
 
 
 def open_database(url: str) -> Writer:
