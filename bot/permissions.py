@@ -166,7 +166,7 @@ class Rights:
 
 def acting_officer(session: Session, message: Inbound) -> Officer | None:
     """The officer behind a message, if it is a fresh original message of a bound personal account; else None."""
-    if message.copied or not message.sender.personal or message.kind not in (Kind.MESSAGE, Kind.TAP):
+    if message.copied or not message.sender.personal or message.kind not in (Kind.MESSAGE, Kind.TAP, Kind.MET):
         return None
     return officer_of_account(session, message.address.platform, message.sender.id)
 

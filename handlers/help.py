@@ -10,7 +10,7 @@ from bot.messages import Inbound, Kind
 from bot.router import Router
 from bot.say import Say
 from bot.turn import Menu, Rules
-from storage.tables import Group
+from storage.tables import Group, Officer
 
 router = Router("help")
 
@@ -29,8 +29,10 @@ def show_help(message: Inbound, menu: Menu, say: Say) -> None:
 
 
 @router.on(Kind.MET)
-def first_private_words(say: Say, rules: Rules) -> None:
-    """What it is, what is kept, what to do; once, when the private chat is opened."""
+def first_private_words(officer: Officer | None, say: Say, rules: Rules) -> None:
+    """What it is, what is kept, what to do; once, when the private chat is opened. Officers know."""
+    if officer is not None:
+        return
     say.reply("help.met", name=rules.bot_name, station=rules.station, quote=False)
 
 

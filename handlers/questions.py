@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlmodel import Session
 
 from bot.messages import Inbound
@@ -17,6 +19,11 @@ from handlers.origin import origin_of
 from storage.tables import Group
 
 router = Router("questions")
+
+# whoever asks us something we cannot place still wants an answer; greetings such as "在吗" do not
+_ASKS = re.compile(
+    r"[?？]\s*$|什么|怎么|怎样|几点|几号|多少|多久|哪[里儿个天家]|谁|能不能|可不可以|可以.*吗|要不要|有没有|是不是"
+)
 
 
 @router.intent("question")
@@ -71,11 +78,15 @@ def feedback(message: Inbound, say: Say) -> None:
 
 
 @router.intent("chat")
-def small_talk(message: Inbound, answered: Answered, say: Say) -> None:
-    """Talked to without a matter: one polite line about what the bot can do; a sure answer if there is one."""
+def small_talk(message: Inbound, group: Group | None, answered: Answered, desk: CaseDesk, say: Say, session: Session) -> None:
+    """Talked to without a matter: one polite line about what the bot can do; a question that nobody foresaw goes to a person."""
     if not (message.address.private or message.mentions_me):
         raise NotMine
-    if not answer(message, answered, say):
+    if answer(message, answered, say):
+        return
+    if _ASKS.search(message.text):
+        ask_a_person(message, message.text, group, desk, say, session)
+    else:
         say.reply("help.what_i_do")
 
 
