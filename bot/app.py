@@ -45,6 +45,7 @@ from cases.roster import Roster
 from cases.tips import Seal, Tips
 from content.phrases import PhraseBook
 from content.taxonomy import Taxonomy
+from content.words import load_words
 from handlers import callback, desk, emergencies, hazards, officers, questions, tips
 from handlers import help as help_
 from storage.database import OldLibrary, prepare
@@ -67,6 +68,7 @@ class Library:
     taxonomy: Taxonomy
     understanding: Understanding
     answers: Answers
+    vague_places: frozenset[str]
 
     @staticmethod
     def load(content: Path, now: datetime) -> Library:
@@ -76,6 +78,7 @@ class Library:
             Taxonomy.load(content / "taxonomy.toml"),
             Understanding.load(content),
             Answers.load(content, now.date()),
+            load_words(content / "lexicon" / "vague_places.txt"),
         )
         for broken in (*library.phrases.broken, *library.answers.broken):
             log.warning("broken_content", file=str(broken.path), line=broken.line, problem=broken.problem)
@@ -178,6 +181,7 @@ class App:
             station=settings.bot.station or self.writer.read_now(_station),
             bot_name=settings.bot.name,
             alarm_repeat=timedelta(seconds=settings.alarms.repeat_seconds),
+            vague_places=self.library.vague_places,
         )
         accounts = dict(self.adapters.keys())
         return House(

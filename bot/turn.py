@@ -81,6 +81,7 @@ class Rules:
     bot_name: str
     alarm_repeat: timedelta = timedelta(minutes=2)
     auto_dispatch: bool = True  # the bot accepts and dispatches routine categories by the routing table
+    vague_places: frozenset[str] = frozenset()  # words for a place to which nobody can be sent
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,11 +41,6 @@ FLOOD = 5  # reports of one person in SAME_REPORT; what comes on top is added to
 NEEDS_PLACE = frozenset({"hazard"})
 ROUTINE_TIERS = frozenset({"T1", "T2", "T3"})
 LONGEST_PLACE = 60
-# words for a place that every building has: nobody can be sent there
-VAGUE = frozenset(
-    "楼道 楼道里 楼道口 走廊 过道 楼梯 楼梯间 楼梯口 电梯 电梯里 楼上 楼下 门口 大门口 门前 家里 屋里 阳台 楼顶 天台 车棚 路上 路边 路口 马路 马路边 "
-    "小区 小区里 院子 院里 单元 单元门 单元楼 地下室 地下车库 车库 停车场 绿化带 花坛 通道 消防通道 外墙 这里 那里 这边 那边 附近 旁边".split()
-)
 
 
 @router.intent("hazard", "dispute", "wish", "missing", "lost_found", "scam_report")
@@ -74,7 +69,7 @@ def report(
     if same is not None:
         desk.add(same, message.text, photos.ids, "reporter", message.message_id)
         return
-    place = "、".join(dict.fromkeys(found.text for found in meaning.places if found.text not in VAGUE))[:LONGEST_PLACE]
+    place = "、".join(dict.fromkeys(found.text for found in meaning.places if found.text not in rules.vague_places))[:LONGEST_PLACE]
     if not place and message.location is not None:
         place = message.location.name or f"{message.location.latitude:.5f},{message.location.longitude:.5f}"
     kind = KIND.get(meaning.intent, "hazard")
