@@ -109,13 +109,16 @@ class App:
         self._photos = photos
         self._sealers = (Sealer(data / "keys" / "inbox.key"), Sealer(data / "keys" / "tips.key"))
         self.router = build_router(settings.bot.handlers)
+        self.phrases = library.phrases
+        for folder in sorted({path.parent / "phrases" for path in settings.bot.handlers}):
+            self.phrases = self.phrases.joined(PhraseBook.load(folder))
         self.outbox = Outbox(
             writer,
             self.adapters,
             pacing or Pacing(settings.pacing.rules, overall_per_second=settings.pacing.overall_per_second),
             clock,
             node=socket.gethostname(),
-            repeat_mark=library.phrases.say("notice.repeat"),
+            repeat_mark=self.phrases.say("notice.repeat"),
         )
         self.worker = Worker(
             writer,
@@ -186,7 +189,7 @@ class App:
         accounts = dict(self.adapters.keys())
         return House(
             self.router,
-            Voice(self.library.phrases, accounts),
+            Voice(self.phrases, accounts),
             settings.bot.zone,
             timedelta(seconds=settings.bot.photo_wait_seconds),
             rules,

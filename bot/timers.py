@@ -38,7 +38,7 @@ class Timers:
         self._now = now
         self.changed = False
 
-    def after(self, wait: timedelta, kind: str, key: str, **data: str) -> None:
+    def after(self, wait: timedelta, kind: str, key: str, /, **data: str) -> None:
         """In `wait` from now, call the handler of `kind` with `key` and `data`."""
         row = self._row(kind, key) or Timer(kind=kind, key=key, due_at=self._now)
         row.due_at, row.data, row.tries = self._now + wait, json.dumps(data, ensure_ascii=False), 0

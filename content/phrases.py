@@ -77,6 +77,13 @@ class PhraseBook:
         phrases = {key: replace(phrase, template=environment.from_string(phrase.source)) for key, phrase in self._phrases.items()}
         return PhraseBook(self.folder, self.broken, MappingProxyType(phrases))
 
+    def joined(self, other: PhraseBook) -> PhraseBook:
+        """Both books in one. Raises ValueError when a key is in both: a phrase has one place."""
+        twice = sorted(self.keys() & other.keys())
+        if twice:
+            raise ValueError(f"{other.folder} has phrases that are there already: {', '.join(twice)}")
+        return PhraseBook(self.folder, (*self.broken, *other.broken), MappingProxyType({**self._phrases, **other._phrases}))
+
     def say(self, key: str, /, **values: object) -> Ready:
         """The phrase with its values. Raises `PhraseMissing` for an unknown key or a value that is not there."""
         phrase = self._phrases.get(key)

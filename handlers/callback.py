@@ -103,9 +103,7 @@ def rated(message: Inbound, pending: Pending, desk: CaseDesk, dialogs: Dialogs, 
 
 
 @router.dialog("result.photo")
-def result_photo(
-    message: Inbound, pending: Pending, photos: Photos, officer: Officer | None, desk: CaseDesk, say: Say
-) -> None:
+def result_photo(message: Inbound, pending: Pending, photos: Photos, officer: Officer | None, desk: CaseDesk, say: Say) -> None:
     """A photo that follows `/办结` belongs to the result and goes to the reporter."""
     case = desk.get(pending.case_id) if pending.case_id is not None else None
     if case is None or officer is None or not photos.ids:

@@ -69,7 +69,8 @@ def report(
     if same is not None:
         desk.add(same, message.text, photos.ids, "reporter", message.message_id)
         return
-    place = "、".join(dict.fromkeys(found.text for found in meaning.places if found.text not in rules.vague_places))[:LONGEST_PLACE]
+    places = dict.fromkeys(found.text for found in meaning.places if found.text not in rules.vague_places)
+    place = "、".join(places)[:LONGEST_PLACE]
     if not place and message.location is not None:
         place = message.location.name or f"{message.location.latitude:.5f},{message.location.longitude:.5f}"
     kind = KIND.get(meaning.intent, "hazard")
