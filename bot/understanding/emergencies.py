@@ -64,7 +64,6 @@ class Emergencies:
         self.rules = rules
         self.safe_triggers = safe_triggers
         self._safe = safe
-        self._by_danger = {rule.danger: rule for rule in rules}
 
     @staticmethod
     def load(folder: Path) -> Emergencies:
@@ -72,7 +71,8 @@ class Emergencies:
         file = WordFile(folder / "emergencies.toml")
         guards = {name: _guard(file, name, table) for name, table in file.table("guard").items()}
         tables = file.table("danger")
-        rules = []
+        rules: list[Rule] = []
+        cries: list[Rule] = []
         for danger in ORDER:
             table = tables.get(danger.value)
             if not isinstance(table, dict):
@@ -86,14 +86,17 @@ class Emergencies:
                 raise ConfigError(f"{file.path}: [danger.{danger.value}] names unknown guards {', '.join(unknown)}")
             quiet = file.compile(file.texts(table, "quiet"))
             rules.append(Rule(danger, file.texts(table, "triggers"), alarm, quiet, tuple(guards[name] for name in named)))
+            cry = file.compile(file.texts(table, "cry"))
+            if cry is not None:  # a bare cry for help says least about the danger, so it is heard last
+                cries.append(Rule(danger, (), cry, quiet, tuple(guards[name] for name in named)))
         table = file.table("safe")
         safe = file.compile(file.texts(table, "sure"))
         if safe is None:
             raise ConfigError(f"{file.path}: [safe] has no patterns")
-        return Emergencies(tuple(rules), file.texts(table, "triggers"), safe)
+        return Emergencies((*rules, *cries), file.texts(table, "triggers"), safe)
 
     def find(self, text: str, among: frozenset[Danger] | None = None) -> Alarm | None:
-        """The first alarm of a plain text, in the order of `ORDER`; `among` are the dangers whose triggers it holds (None: try all)."""
+        """The first alarm of a plain text, by `ORDER`; `among` are the dangers whose triggers it holds (None: try all)."""
         if len(text) > 4000:  # a wall of text is not a cry for help; its beginning and end are enough
             text = text[:2000] + "\n" + text[-2000:]
         parts = sentences(text)
@@ -123,10 +126,7 @@ class Emergencies:
 
     def _over(self, part: str, match: re.Match[str]) -> bool:
         """"着火了，已经灭了，人没事": the same sentence says afterwards that it is over, and no "but" follows."""
-        for safe in self._safe.finditer(part, match.start()):
-            if not _BUT.search(part, safe.start()):
-                return True
-        return False
+        return any(not _BUT.search(part, safe.start()) for safe in self._safe.finditer(part, match.start()))
 
 
 def _guard(file: WordFile, name: str, table: object) -> Guard:

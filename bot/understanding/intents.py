@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from content.taxonomy import Taxonomy
 
-# The tables of `intents.toml` in the order in which they are asked, with the intent that they speak for. The narrow ones go first:
+# The tables of `intents.toml` in the order in which they are asked, with their intents. The narrow ones go first:
 # "上次反映的路灯修好了" must not become a broken lamp, nor "想举报赌博窝点" a question.
 TABLES = (
     ("feedback", Intent.FEEDBACK),

@@ -1,4 +1,4 @@
-"""Places named in a message: building, unit, gate, shop, road, crossing, village group, "菜场后面". No gazetteer of the world.
+"""Places named in a message: building, unit, gate, shop, road, crossing, village group, "菜场后面".
 
 The words of the text are read from left to right; a word that ends a place ("路", "超市", "3号楼") closes a span, which reaches back
 over name-like words and forward over numbers and directions. Words are data: `content/lexicon/places.toml`.
@@ -41,11 +41,14 @@ class _Word:
 class Places:
     """Finds place spans in plain text."""
 
-    def __init__(self, heads: Sequence[str], ends: str, not_places: Sequence[str], after: Sequence[str], before: Sequence[str]) -> None:
+    def __init__(
+        self, heads: Sequence[str], ends: str, not_places: Sequence[str], after: Sequence[str], before: Sequence[str]
+    ) -> None:
         self._heads = frozenset(heads)
         self._ends = frozenset(ends)
         self._not = frozenset(not_places)
-        self._after = frozenset(after)
+        tails = sorted({*heads, *after}, key=len, reverse=True)
+        self._tail = re.compile("|".join(map(re.escape, tails)))
         self._before = frozenset(before)
 
     @staticmethod
@@ -68,7 +71,13 @@ class Places:
                 index += 1
                 continue
             start = self._reach_back(words, index, spans[-1][1] if spans else 0)
-            index, end = self._reach_forward(words, index, numbered)
+            end = self._reach_forward(text, max(word.end, numbered.get(word.start, 0)))
+            while index < len(words) and words[index].start < end:
+                index += 1
+            if index < len(words) and self._closes(words[index], numbered) and words[index].start == end:
+                end = self._reach_forward(text, max(words[index].end, numbered.get(words[index].start, 0)))
+                while index < len(words) and words[index].start < end:
+                    index += 1
             if end - start >= 2:
                 spans.append((start, end))
         return tuple(self._place(plain, start, end) for start, end in spans)
@@ -95,23 +104,13 @@ class Places:
             start = word.start
         return start
 
-    def _reach_forward(self, words: list[_Word], index: int, numbered: dict[int, int]) -> tuple[int, int]:
-        end = max(words[index].end, numbered.get(words[index].start, 0))
-        index += 1
-        while index < len(words) and words[index].start < end:
-            index += 1
-        while index < len(words):
-            word = words[index]
-            if word.start in numbered:
-                end = max(word.end, numbered[word.start])
-            elif word.text in self._after or word.text in self._heads or self._closes(word, numbered):
-                end = word.end
-            else:
-                break
-            index += 1
-            while index < len(words) and words[index].start < end:
-                index += 1
-        return index, end
+    def _reach_forward(self, text: str, end: int) -> int:
+        """Over numbers, parts and directions that follow: "3号楼" + "2单元" + "楼道" + "门口"."""
+        while True:
+            match = NUMBERED.match(text, end) or self._tail.match(text, end)
+            if match is None or match.end() == end:
+                return end
+            end = match.end()
 
     def _place(self, plain: Plain, start: int, end: int) -> Place:
         first, last = plain.span(start, end)

@@ -1,6 +1,6 @@
-"""Is the text itself a scam's bait, and which type: rules for structure and words (`content/lexicon/scams.toml`), judged by text only.
+"""Is the text itself a scam's bait, and which type: rules for structure and words (`content/lexicon/scams.toml`).
 
-No link is ever fetched.
+Links are judged by their text only; nothing is ever fetched.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class ScamRule:
 class Scams:
     """All scam rules."""
 
-    def __init__(self, rules: tuple[ScamRule, ...], link: ScamRule, benign: ScamRule, triggers: tuple[str, ...], line: float) -> None:
+    def __init__(
+        self, rules: tuple[ScamRule, ...], link: ScamRule, benign: ScamRule, triggers: tuple[str, ...], line: float
+    ) -> None:
         self.rules = rules
         self.triggers = triggers
         self._link = link

@@ -36,7 +36,7 @@ _CATEGORY = {
 }
 _CHILD = ("孩", "娃", "宝宝", "儿子", "女儿", "孙", "学生", "弟弟", "妹妹", "小朋友", "婴", "闺女", "幼儿园", "放学")
 
-# What a trigger found by the automaton stands for: bits 0 to 15 dangers, 16 safe, 17 scam, 18 "not in plain form", from 20 intents.
+# What a trigger found by the automaton stands for: bits 0 to 15 dangers, 16 safe, 17 scam, 18 "not plain yet", from 20 intents.
 _SAFE, _SCAM, _RAW, _RULES = 16, 17, 18, 20
 _DANGER_BITS = (1 << _SAFE) - 1
 

@@ -1,0 +1,113 @@
+"""Tier T0: our own corpus of cries for help, their false friends, and ten thousand ordinary messages."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.understanding.meaning import Danger, Intent
+from bot.understanding.understanding import Understanding
+from tests.understanding.chatter import chatter
+from tests.understanding.conftest import lines
+
+
+def corpus() -> list[tuple[set[str], str]]:
+    """Every phrase with the kinds that are right for it."""
+    rows = [line.split("|", 1) for line in lines("emergencies.txt")]
+    return [(set(kinds.split("/")), text) for kinds, text in rows]
+
+
+def test_cries_for_help_are_heard(understanding: Understanding) -> None:
+    rows = corpus()
+    missed = [text for _, text in rows if understanding.glance(text).danger is None]
+    assert len(rows) >= 300
+    assert len(missed) <= len(rows) // 100, missed
+
+
+def test_the_kind_of_danger_is_right(understanding: Understanding) -> None:
+    wrong = [(text, danger) for kinds, text in corpus() if (danger := understanding.glance(text).danger) and danger not in kinds]
+    assert len(wrong) <= 6, wrong
+
+
+def test_every_kind_is_in_the_corpus() -> None:
+    assert {kind for kinds, _ in corpus() for kind in kinds} == {danger.value for danger in Danger}
+
+
+def test_false_friends_stay_quiet(understanding: Understanding) -> None:
+    texts = lines("false_friends.txt")
+    alarmed = [text for text in texts if understanding.glance(text).danger]
+    assert len(texts) >= 200
+    assert len(alarmed) <= len(texts) * 2 // 100, alarmed
+
+
+def test_ordinary_messages_get_no_flag_but_question(understanding: Understanding) -> None:
+    texts = list(chatter(10_000))
+    assert len(set(texts)) == 10_000
+    hints = [(text, understanding.glance(text)) for text in texts]
+    flagged = [text for text, hint in hints if hint.danger or hint.report or hint.tip or hint.safe]
+    assert len(flagged) <= 10, flagged
+
+
+@pytest.mark.parametrize("text", ["打死个蚊子", "这家店火了", "煤气卡没钱了", "笑死我了", "热死了", "昨天新闻说哪里着火"])
+def test_named_false_friends(understanding: Understanding, text: str) -> None:
+    hint = understanding.glance(text)
+    assert hint.danger is None
+    assert not hint.report
+
+
+@pytest.mark.parametrize("text", ["人都安全了", "火灭了", "没事了", "孩子找到了，谢谢大家", "虚惊一场", "大火已经扑灭"])
+def test_safe_is_seen(understanding: Understanding, text: str) -> None:
+    hint = understanding.glance(text)
+    assert hint.safe
+    assert hint.danger is None
+
+
+@pytest.mark.parametrize("text", ["火灭了但是又冒烟了", "还没灭，火好大", "孩子还没找到，找不到孩子了"])
+def test_not_safe_yet(understanding: Understanding, text: str) -> None:
+    assert understanding.glance(text).danger is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "如果家里着火应该怎么办",
+        "去年我们小区着过一次火",
+        "电视剧里那个人跳楼了",
+        "明天消防演练，模拟着火逃生",
+        "新闻报道某地燃气爆炸",
+        "着火了保险赔不赔",
+        "要是煤气泄漏打哪个电话",
+        "我昨晚梦见有人拿刀砍我",
+    ],
+)
+def test_told_supposed_or_acted_is_no_alarm(understanding: Understanding, text: str) -> None:
+    assert understanding.glance(text).danger is None
+
+
+@pytest.mark.parametrize(
+    ("text", "danger"),
+    [
+        ("着 火 了 快 跑", Danger.FIRE),
+        ("電線掉在地上冒火花", Danger.ELECTRIC),
+        ("没气味好大，头晕", Danger.GAS),
+        ("液话气漏了", Danger.GAS),
+        ("着\u200b火\u200b了", Danger.FIRE),
+        ("哪里有ＡＥＤ", Danger.MEDICAL),
+    ],
+)
+def test_slips_and_odd_writing_are_understood(understanding: Understanding, text: str, danger: Danger) -> None:
+    assert understanding.glance(text).danger is danger
+
+
+def test_an_emergency_reads_as_tier_t0(understanding: Understanding) -> None:
+    meaning = understanding.read("5栋2单元着火了，快来人")
+    assert meaning.intent is Intent.EMERGENCY
+    assert meaning.tier == "T0"
+    assert meaning.category == "fire.active"
+    assert meaning.danger is Danger.FIRE
+    assert [place.text for place in meaning.places] == ["5栋2单元"]
+    assert meaning.reasons
+
+
+def test_a_wall_of_text_is_read_in_time(understanding: Understanding) -> None:
+    assert understanding.glance("救命" + "啊" * 20_000 + "着火了").danger is not None
+    assert understanding.glance("好吃" * 20_000).danger is None
