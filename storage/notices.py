@@ -149,12 +149,22 @@ _INSERTS = {
     "sqlite": sqlite.insert(OUTBOX).on_conflict_do_nothing(index_elements=["key"]).returning(OUTBOX.c.id),
     "postgresql": postgresql.insert(OUTBOX).on_conflict_do_nothing(index_elements=["key"]).returning(OUTBOX.c.id),
 }
+_INSERTS_OF_MANY = {
+    "sqlite": sqlite.insert(OUTBOX).on_conflict_do_nothing(index_elements=["key"]),
+    "postgresql": postgresql.insert(OUTBOX).on_conflict_do_nothing(index_elements=["key"]),
+}
 _NEW = {"state": "pending", "attempt": 0, "lost": 0, "owner": "", "problem": ""}
 
 
 def insert(connection: Connection, values: Mapping[str, object]) -> bool:
     """One new pending row; false when its key is there already."""
     return connection.execute(_INSERTS[connection.dialect.name], {**_NEW, **values}).first() is not None
+
+
+def insert_many(connection: Connection, values: Sequence[Mapping[str, object]]) -> None:
+    """New pending rows; those whose key is there already are left out."""
+    if values:
+        connection.execute(_INSERTS_OF_MANY[connection.dialect.name], [{**_NEW, **row} for row in values])
 
 
 def claim(
