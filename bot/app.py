@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 from sqlmodel import Session, col, select
 
+from bot.campaigns import Campaigns, PostRules
 from bot.clock import Clock
 from bot.config import Settings
 from bot.demo import District, load_district, seed
@@ -34,6 +35,7 @@ from bot.platforms.web import WebPlatform, WebSettings
 from bot.platforms.web.settings import is_loopback
 from bot.router import Router, split_command
 from bot.say import Voice
+from bot.schedule import ScheduleLoop
 from bot.timers import TimerLoop
 from bot.turn import Effects, House, Rules, Turn
 from bot.understanding.answers import Answers
@@ -44,9 +46,10 @@ from cases.desk import CaseDesk
 from cases.roster import Roster
 from cases.tips import Seal, Tips
 from content.phrases import PhraseBook
+from content.posts import PostLibrary
 from content.taxonomy import Taxonomy
 from content.words import load_words
-from handlers import callback, desk, emergencies, hazards, officers, questions, tips
+from handlers import callback, desk, emergencies, hazards, officers, posts, questions, tips
 from handlers import help as help_
 from storage.database import OldLibrary, prepare
 from storage.sealing import Sealer
@@ -56,7 +59,7 @@ from storage.writer import Writer
 log = structlog.get_logger(__name__)
 
 CONTENT = Path(__file__).resolve().parent.parent / "content"
-HANDLERS = (emergencies, hazards, questions, tips, desk, callback, officers, help_)
+HANDLERS = (emergencies, hazards, questions, tips, desk, callback, officers, help_, posts)
 HISTORY_OF_DONE = timedelta(days=14)  # how long event ids are kept against a second delivery
 
 
@@ -68,6 +71,7 @@ class Library:
     taxonomy: Taxonomy
     understanding: Understanding
     answers: Answers
+    posts: PostLibrary
     vague_places: frozenset[str]
 
     @staticmethod
@@ -78,9 +82,10 @@ class Library:
             Taxonomy.load(content / "taxonomy.toml"),
             Understanding.load(content),
             Answers.load(content, now.date()),
+            PostLibrary.load(content / "posts"),
             load_words(content / "lexicon" / "vague_places.txt"),
         )
-        for broken in (*library.phrases.broken, *library.answers.broken):
+        for broken in (*library.phrases.broken, *library.answers.broken, *library.posts.broken):
             log.warning("broken_content", file=str(broken.path), line=broken.line, problem=broken.problem)
         return library
 
@@ -112,6 +117,8 @@ class App:
         self.phrases = library.phrases
         for folder in sorted({path.parent / "phrases" for path in settings.bot.handlers}):
             self.phrases = self.phrases.joined(PhraseBook.load(folder))
+        self._voice = Voice(self.phrases, dict(self.adapters.keys()))
+        self._post_rules = PostRules.of(settings)
         self.outbox = Outbox(
             writer,
             self.adapters,
@@ -137,6 +144,9 @@ class App:
         wait = timedelta(seconds=settings.bot.photo_wait_seconds)
         self.inbox = Inbox(writer, self._sealers[0], senses, self.lanes, self.mind, clock, wait)
         self.timers = TimerLoop(writer, clock, self.worker.run_timer)
+        self.schedules = ScheduleLoop(
+            writer, clock, settings.schedules, settings.bot.zone, self._voice, self.campaigns, self.outbox.wake
+        )
         self.supervisor = Supervisor(adapters, self.inbox)
         self.metrics = Metrics()
         self.web: WebPlatform | None = None
@@ -151,6 +161,7 @@ class App:
                 house.create_task(self.lanes.run(), name="lanes"),
                 house.create_task(self.timers.run(), name="timers"),
                 house.create_task(self._forget_photos(), name="photos"),
+                house.create_task(self.schedules.run(), name="schedules"),
             ]
             outbox = house.create_task(self.outbox.run(), name="outbox")
             listening = house.create_task(self.supervisor.run(), name="platforms")
@@ -167,7 +178,12 @@ class App:
         """Return when everything that has been said is handled and everything due is sent; for tests and the command line."""
         await self.lanes.drained()
         await self.timers.run_due()
+        await self.schedules.run_due()
         await self.outbox.drain()
+
+    def campaigns(self, session: Session, now: datetime) -> Campaigns:
+        """The sending of posts inside one transaction."""
+        return Campaigns(session, now, self.library.posts, self.phrases, self._post_rules)
 
     def health(self) -> dict[str, Health]:
         """Every enabled platform's health, by its name."""
@@ -186,10 +202,9 @@ class App:
             alarm_repeat=timedelta(seconds=settings.alarms.repeat_seconds),
             vague_places=self.library.vague_places,
         )
-        accounts = dict(self.adapters.keys())
         return House(
             self.router,
-            Voice(self.phrases, accounts),
+            self._voice,
             settings.bot.zone,
             timedelta(seconds=settings.bot.photo_wait_seconds),
             rules,
@@ -206,6 +221,7 @@ class App:
             Alarms: lambda turn: Alarms(turn.session, turn.now),
             Roster: lambda turn: Roster(turn.session, turn.now),
             Tips: lambda turn: Tips(turn.session, seal, turn.now),
+            Campaigns: lambda turn: self.campaigns(turn.session, turn.now),
         }
 
     def _after(self, effects: Effects) -> None:
@@ -332,7 +348,7 @@ def _web_platform(
     )
 
 
-SERVICES: tuple[type, ...] = (CaseDesk, Alarms, Roster, Tips)
+SERVICES: tuple[type, ...] = (CaseDesk, Alarms, Roster, Tips, Campaigns)
 
 
 def build_router(extra: Sequence[Path] = ()) -> Router:
