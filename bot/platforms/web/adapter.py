@@ -334,12 +334,12 @@ class WebPlatform:
         if self._data_dir is None:
             raise NeverDelivered("there is no data directory to take the photo from")
         base = await asyncio.to_thread(self._data_dir.resolve)
-        path = await asyncio.to_thread((base / what.photo).resolve)
-        if not path.is_relative_to(base):
-            raise NeverDelivered("the photo does not lie in the data directory")
         try:
+            path = await asyncio.to_thread((base / what.photo).resolve)
+            if not path.is_relative_to(base):
+                raise NeverDelivered("the photo does not lie in the data directory")
             photo = await self._photos.normalise(await asyncio.to_thread(path.read_bytes))
-        except OSError as problem:
+        except (OSError, ValueError) as problem:
             raise NeverDelivered("the photo cannot be read") from problem
         except RefusedInput as refusal:
             if refusal.phrase == "photo.busy":
