@@ -94,6 +94,7 @@ class WebPlatform:
         self._hasher = hasher or PasswordHasher()
         self._house: _House | None = None
         self._opening = asyncio.Lock()
+        self._closed = False
         self._tries: Sequence[TrySeed] = ()
         self._started = asyncio.Event()
 
@@ -152,11 +153,11 @@ class WebPlatform:
 
     async def send(self, to: Address, what: Outbound) -> Receipt:
         """Say it in the room. The same key in the same room again gives the first receipt."""
-        house = await self._open()
-        room = self._room(house, to)
         if len(what.text) > self._settings.max_text:
             raise NeverDelivered(f"the text is longer than {self._settings.max_text} characters")
         try:
+            house = await self._open()
+            room = self._room(house, to)
             new = NewMessage(
                 room=room.id,
                 person=BOT_ID,
@@ -174,16 +175,16 @@ class WebPlatform:
 
     async def recall(self, to: Address, message_id: str) -> bool:
         """Take a message of the bot back, whenever it was said."""
-        house = await self._open()
         try:
+            house = await self._open()
             return await house.talk.recall_as_bot(self._room(house, to).id, message_id)
         except (NeverDelivered, StorageUnavailable):
             return False
 
     async def fetch(self, attachment: Attachment, limit: int) -> bytes:
         """The JPEG of a photo that somebody sent. Raises RefusedInput `photo.too_large` or `photo.gone`."""
-        house = await self._open()
         try:
+            house = await self._open()
             size = await house.album.size_of(attachment.id)
             if size is not None and size > limit:
                 raise RefusedInput("photo.too_large", megabytes=max(1, limit // 1_000_000))
@@ -257,6 +258,7 @@ class WebPlatform:
 
     async def close(self) -> None:
         """Close the file and the photo worker. `listen` must have ended."""
+        self._closed = True
         house, self._house = self._house, None
         if self._owns_photos:
             await self._photos.close()
@@ -268,6 +270,8 @@ class WebPlatform:
 
     async def _open(self) -> _House:
         async with self._opening:
+            if self._closed:
+                raise StorageUnavailable("the web chat is closed")
             if self._house is None:
                 self._house = await self._build()
             return self._house

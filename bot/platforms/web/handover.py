@@ -18,6 +18,8 @@ from bot.platforms.web.settings import ACCOUNT, BOT_ID
 
 log = structlog.get_logger(__name__)
 
+REST_SECONDS = 5.0
+
 
 def address_of(room: Room) -> Address:
     """How the bot calls a room."""
@@ -58,22 +60,30 @@ class Handover:
         return True
 
     async def give_all(self, told: Callable[[Event], None]) -> int:
-        """Give everything owed, in order; `told` hears of each that got settled. How many are still owed."""
+        """Give everything owed, in order; `told` hears of each that got settled. How many are still owed.
+
+        After a failure whatever else the same person said in the same room waits for the next round, so that it stays in order.
+        """
         left = 0
+        waiting: set[tuple[str, str]] = set()
         for event in await self._book.events():
-            if event in self._busy:
-                continue
             owed = await self._book.event(event)
-            if await self.give(event):
-                if owed is not None:
-                    told(owed)
+            if owed is None or event in self._busy:
+                continue
+            if (owed.room, owed.person) not in waiting and await self.give(event):
+                told(owed)
             else:
+                waiting.add((owed.room, owed.person))
                 left += 1
         return left
 
     async def rest(self) -> None:
-        """Wait for the attempts that are under way."""
-        await asyncio.gather(*self._busy.values(), return_exceptions=True)
+        """Wait for the attempts that are under way, but not for ever: what is cut off here is given again at the next start."""
+        tasks = set(self._busy.values())
+        if tasks:
+            _, pending = await asyncio.wait(tasks, timeout=REST_SECONDS)
+            for task in pending:
+                task.cancel()
 
     def _finished(self, event: str, task: asyncio.Task[Event | None]) -> None:
         self._busy.pop(event, None)

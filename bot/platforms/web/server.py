@@ -15,7 +15,7 @@ from bot.platforms.web.http import Front, read_json
 from bot.platforms.web.hub import Hub
 from bot.platforms.web.people import People, Person, clean_name, hashed
 from bot.platforms.web.rooms import Book
-from bot.platforms.web.sessions import Sessions, SignIn
+from bot.platforms.web.sessions import Sessions, SignIn, Throttle
 from bot.platforms.web.settings import TrySeed, WebSettings
 from bot.platforms.web.socket import Sockets
 from bot.platforms.web.store import millis
@@ -26,6 +26,7 @@ from bot.platforms.web.wire import Json, moment, user
 
 STATIC = Path(__file__).resolve().parent / "static"
 GOODBYE_SECONDS = 2.0
+NEWCOMERS_A_MINUTE = 60
 
 OnHealth = Callable[[], Mapping[str, Health]]
 OnMetrics = Callable[[], Awaitable[str]]
@@ -65,6 +66,8 @@ class Server:
         self._clock = clock
         self._on_health = on_health
         self._on_metrics = on_metrics
+        # a whole meeting may join from one address; a link that leaked must not fill the rooms with made-up people
+        self._newcomers = Throttle(clock, NEWCOMERS_A_MINUTE)
         self._runner: web.AppRunner | None = None
         self.tries: Sequence[TrySeed] = ()
         self.port = settings.port
@@ -167,7 +170,7 @@ class Server:
         token = self._front.token(request)
         person = await self._sessions.person(token)
         if person is None or token is None:
-            person = await self._newcomer(fields.text_or_none("name") or "")
+            person = await self._newcomer(fields.text_or_none("name") or "", self._front.address(request))
             token = await self._sessions.start(person)
         await self._book.open_rooms(room.id for room in self._people.rooms_of(person.id))
         await self._people.join(place.id, person.id, await self._book.head(place.id))
@@ -175,12 +178,16 @@ class Server:
         _, frame = await self._talk.room_for(person, place)
         return self._signed_in(person, token, {"room": frame})
 
-    async def _newcomer(self, raw: str) -> Person:
+    async def _newcomer(self, raw: str, address: str) -> Person:
         name = clean_name(raw)
         if not name:
             raise RefusedInput("join.name_empty")
         if self._people.name_is_taken(name):
             raise RefusedInput("join.name_taken")
+        seconds = self._newcomers.wait(address)
+        if seconds:
+            raise RefusedInput("signin.wait", seconds=seconds)
+        self._newcomers.count(address)
         return await self._people.add_resident(name)
 
     async def _signin(self, request: web.Request) -> web.Response:

@@ -141,10 +141,11 @@ class Sessions:
 
 
 class Throttle:
-    """Counts tries per key: five a minute, then the next has to wait. The wait always ends; nobody is locked out."""
+    """Counts tries per key: so many a minute, then the next has to wait. The wait always ends; nobody is locked out."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, clock: Callable[[], datetime], most: int = TRIES) -> None:
         self._clock = clock
+        self._most = most
         self._tries: dict[str, deque[datetime]] = {}
 
     def wait(self, *keys: str) -> int:
@@ -153,8 +154,8 @@ class Throttle:
         longest = 0.0
         for key in keys:
             tries = self._fresh(key, now)
-            if len(tries) >= TRIES:
-                longest = max(longest, TRIES_SECONDS - (now - tries[-TRIES]).total_seconds())
+            if len(tries) >= self._most:
+                longest = max(longest, TRIES_SECONDS - (now - tries[-self._most]).total_seconds())
         return math.ceil(longest)
 
     def count(self, *keys: str) -> None:

@@ -103,6 +103,8 @@ class Sockets:
                 await self._refuse(socket, "too_many")
             else:
                 await self._greet(request, socket)
+        except StorageUnavailable:
+            await self._refuse(socket, "restart")
         except ConnectionError:
             pass
         finally:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from bot.errors import RefusedInput
-from bot.platforms.web.handover import Handover
+from bot.platforms.web.handover import REST_SECONDS, Handover
 from bot.platforms.web.hub import Hub, Line
 from bot.platforms.web.people import Membership, People, Person, Room, private_room
 from bot.platforms.web.rooms import Book, NotTheirs, TooLate, UnknownPhoto
@@ -18,6 +18,8 @@ from bot.platforms.web.wire import Json, Older, Painter, Read, Recall, Say, Tap,
 from bot.platforms.web.wire import room as room_frame
 
 T = TypeVar("T")
+
+MOST_MEMBERS = 200
 
 
 class Talk:
@@ -127,7 +129,7 @@ class Talk:
         head, unread, last = await self._book.overview(room.id, who.id, membership.since, membership.read)
         frame = room_frame(
             room,
-            self._people.members(room.id),
+            self._shown_members(who, room),
             seq=head,
             read=membership.read,
             unread=unread,
@@ -167,7 +169,8 @@ class Talk:
 
     async def rest(self) -> None:
         """Wait for what is being stored."""
-        await asyncio.gather(*self._running, return_exceptions=True)
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=REST_SECONDS)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -192,6 +195,13 @@ class Talk:
     def _present(self, frame: Say) -> tuple[str, ...]:
         """Only people in the room can be called."""
         return tuple(who for who in frame.mentions if who == BOT_ID or self._people.membership(frame.room, who) is not None)
+
+    def _shown_members(self, who: Person, room: Room) -> list[Person]:
+        """Whom to list: in a large room the bot, the officers, oneself, and some of the others."""
+        members = self._people.members(room.id)
+        if len(members) > MOST_MEMBERS:
+            members.sort(key=lambda person: (person.role == "resident", person.id != who.id))
+        return members[:MOST_MEMBERS]
 
     @staticmethod
     def _may_post(who: Person, room: Room) -> bool:

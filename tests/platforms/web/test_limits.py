@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from aiohttp import WSMsgType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.messages import Outbound
-from bot.platforms.web import WebSettings
+from bot.errors import RetryLater
+from bot.messages import Attachment, Outbound
+from bot.platforms.web import RoomSeed, UserSeed, WebSettings
 from bot.platforms.web.hub import Line, Outbox
 from bot.platforms.web.wire import BadFrame, parse
 from tests.platforms.web.conftest import GROUP, ROOM, Chat, running, until
@@ -198,3 +200,39 @@ def test_a_cid_is_found_in_a_bad_frame(t: str) -> None:
     with pytest.raises(BadFrame) as bad:
         parse(json.dumps({"t": t, "cid": "c-1"}))
     assert bad.value.cid == "c-1"
+
+
+async def test_a_locked_file_loses_nothing(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.writer.LOCK_PATIENCE_SECONDS", 0.0)
+    tab = await (await chat.persona("zhang")).tab()
+    other = sqlite3.connect(chat.folder / "web.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        refused = await tab.say("门口有人打架", cid="c-1")
+        assert (refused["code"], chat.bot.heard) == ("not_taken", [])
+        with pytest.raises(RetryLater):
+            await chat.platform.send(GROUP, Outbound("k", "收到"))
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+    assert (await tab.say("门口有人打架", cid="c-1"))["t"] == "ack"
+    await chat.platform.send(GROUP, Outbound("k", "收到"))
+    assert [message["text"] for message in await tab.page()] == ["门口有人打架", "收到"]
+
+
+async def test_after_closing_nothing_is_opened_again(chat: Chat) -> None:
+    await chat.stop()
+    with pytest.raises(RetryLater):
+        await chat.platform.send(GROUP, Outbound("k", "收到"))
+    with pytest.raises(RetryLater):
+        await chat.platform.fetch(Attachment("p", "photo"), 100)
+    assert not await chat.platform.recall(GROUP, "m")
+
+
+async def test_in_a_large_room_officers_and_oneself_are_listed_first(chat: Chat) -> None:
+    people = [UserSeed(f"u{n}", f"邻居{n}") for n in range(300)]
+    await chat.platform.seed([RoomSeed(ROOM, "港新1号网格", (), tuple(person.id for person in people))], people)
+    tab = await (await chat.persona("u250")).tab()
+    (room,) = (room for room in tab.passed[0]["rooms"] if room["id"] == ROOM)
+    assert [member["id"] for member in room["members"]][:3] == ["bot", "li", "u250"]
+    assert len(room["members"]) == 200
