@@ -2,7 +2,7 @@
 
 import { Refusal, session, setTabToken, signOut } from "./api.js";
 import { Composer } from "./composer.js";
-import { choosePersona, drawTry, personaFromAddress, startDemo, takeIntent } from "./demo.js";
+import { choosePersona, drawTry, keepIntent, personaFromAddress, startDemo, takeIntent } from "./demo.js";
 import { byId, el } from "./dom.js";
 import { openMenu } from "./menu.js";
 import { avatar, badgeOf } from "./message.js";
@@ -109,7 +109,7 @@ function showMembers() {
   const people = [...room.members].sort((a, b) => rank[a.role] - rank[b.role] || a.name.localeCompare(b.name, "zh"));
   byId("members-list").replaceChildren(
     ...people.map((user) =>
-      el("li", { class: "member" }, avatar(user), el("span", { class: "member-name", text: user.name }), badgeOf(user), user.id === state.me?.id && el("span", { class: "here", text: "您" })),
+      el("li", { class: "member" }, avatar(user), el("span", { class: "member-name", text: user.name }), badgeOf(user), user.id === state.me?.id && el("span", { class: "here", text: "我" })),
     ),
   );
   byId("members-dialog").showModal();
@@ -118,10 +118,10 @@ function showMembers() {
 /** @param {string} id */
 const addressOf = (id) => `#/room/${encodeURIComponent(id)}`;
 
-/** Shows the room in the address, or on a wide screen the first one. */
+/** Shows the room in the address, or on a wide screen the first group. */
 function route() {
   const wanted = decodeURIComponent(location.hash.replace(/^#\/room\//, ""));
-  const first = ordered()[0];
+  const first = ordered().find((room) => room.kind === "group") ?? ordered()[0];
   if (!state.rooms.has(wanted) && first && matchMedia("(min-width: 768px)").matches) {
     history.replaceState(null, "", addressOf(first.id));
     showRoom(first.id);
@@ -174,6 +174,10 @@ function backToList() {
 
 /** Puts a text into the composer of a room; sending it is for the person to decide. @param {string} room @param {string} text */
 function fill(room, text) {
+  if (!state.rooms.size) {
+    keepIntent(room, text);
+    return;
+  }
   if (!state.rooms.has(room)) {
     notice("现在的身份不在那个群里，换个身份再试。");
     return;

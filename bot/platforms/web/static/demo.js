@@ -8,6 +8,11 @@ import { emit, state } from "./state.js";
 const INTENT = "qianshao.intent";
 const TRIED = "qianshao.tried";
 
+/** @param {string} room @param {string} text */
+export function keepIntent(room, text) {
+  sessionStorage.setItem(INTENT, JSON.stringify({ room, text }));
+}
+
 /** The text to put into a room once the page has come back as somebody else. @returns {{room: string, text: string}|null} */
 export function takeIntent() {
   const kept = sessionStorage.getItem(INTENT);
@@ -64,7 +69,9 @@ export function choosePersona() {
   byId("persona-residents").replaceChildren(...personas.filter((user) => user.role === "resident").map(card));
   byId("persona-officers").replaceChildren(...personas.filter((user) => user.role === "officer").map(card));
   byId("personas-close").hidden = !state.me;
-  dialog.oncancel = (event) => !state.me && event.preventDefault();
+  dialog.oncancel = (event) => {
+    if (!state.me) event.preventDefault();
+  };
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
 }
@@ -90,7 +97,7 @@ function tryStep(step, index, fill) {
       drawTry(fill);
       return;
     }
-    sessionStorage.setItem(INTENT, JSON.stringify({ room: step.room, text: step.text }));
+    keepIntent(step.room, step.text);
     become(persona.id);
   };
   return el(

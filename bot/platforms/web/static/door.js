@@ -19,6 +19,8 @@ export function showError(text) {
 export function startDoor(check, submit) {
   startSettings();
   const button = byId("submit");
+  // until here a form sent by the browser itself would put a password into the address
+  button.disabled = false;
   byId("form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const wrong = check();

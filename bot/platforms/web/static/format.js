@@ -44,12 +44,15 @@ export function initial(name) {
   return first ? first.segment.toUpperCase() : "？";
 }
 
-/** One of ten colours that a person keeps on every screen. @param {string} id */
-export function tint(id) {
+/** A number that looks random and is the same everywhere (FNV-1a). @param {string} text */
+export function scatter(text) {
   let hash = 2166136261;
-  for (const char of id) hash = Math.imul(hash ^ char.codePointAt(0), 16777619);
-  return (hash >>> 0) % 10;
+  for (const char of text) hash = Math.imul(hash ^ char.codePointAt(0), 16777619);
+  return hash >>> 0;
 }
+
+/** One of ten colours that a person keeps on every screen. @param {string} id */
+export const tint = (id) => scatter(id) % 10;
 
 /**
  * The word beside a name. Residents get none unless the server gave them a title.

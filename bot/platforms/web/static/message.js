@@ -5,6 +5,10 @@ import { badge, gist, initial, longTime, tint } from "./format.js";
 import { thumbnail } from "./photos.js";
 import { state } from "./state.js";
 
+/** largest size of a photo that is alone in its message, in rem */
+const ALONE_WIDTH = 15;
+const ALONE_HEIGHT = 17;
+
 /** @param {{id: string, name: string, role: string}} user */
 export function avatar(user) {
   if (user.role === "bot") return el("span", { class: "avatar avatar-bot", "aria-hidden": "true" }, icon("bot"));
@@ -39,7 +43,7 @@ function textWithMentions(text, mentions, members) {
     }
     if (best < 0) break;
     const word = `@${who.name}`;
-    body.append(rest.slice(0, best), el("span", { class: who.id === state.me?.id ? "mention me" : "mention", text: word }));
+    body.append(rest.slice(0, best), el("span", { class: who.id === state.me?.id ? "mention mention-me" : "mention", text: word }));
     rest = rest.slice(best + word.length);
   }
   body.append(rest);
@@ -52,9 +56,14 @@ function photoGrid(message, actions) {
   const grid = el("div", { class: photos.length === 1 ? "photos one" : "photos" });
   photos.forEach((photo, index) => {
     const label = photos.length > 1 ? `打开第 ${index + 1} 张照片，共 ${photos.length} 张` : "打开照片";
-    grid.append(
-      el("button", { type: "button", class: "photo", "aria-label": label, onclick: () => actions.view(photo.id) }, thumbnail(photo)),
-    );
+    const button = el("button", { type: "button", class: "photo", "aria-label": label, onclick: () => actions.view(photo.id) }, thumbnail(photo));
+    if (photos.length === 1) {
+      // a photo alone keeps its shape, as far as that is bearable
+      const shape = Math.max(0.6, Math.min(2.2, photo.width / photo.height || 1));
+      button.style.aspectRatio = String(shape);
+      button.style.width = `${Math.min(ALONE_WIDTH, ALONE_HEIGHT * shape)}rem`;
+    }
+    grid.append(button);
   });
   return grid;
 }

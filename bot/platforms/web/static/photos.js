@@ -56,15 +56,13 @@ async function load(image) {
 }
 
 /**
- * A thumbnail with its place reserved, so that nothing jumps when the bytes arrive.
- * @param {{id: string, width: number, height: number}} photo
+ * A thumbnail that is fetched when it comes near the screen.
+ * @param {{id: string}} photo
  */
-export function thumbnail({ id, width, height }) {
+export function thumbnail({ id }) {
   const image = document.createElement("img");
   image.dataset.photo = id;
   image.alt = "";
-  image.width = width;
-  image.height = height;
   image.draggable = false;
   watcher.observe(image);
   return image;

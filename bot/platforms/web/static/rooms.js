@@ -1,7 +1,7 @@
 /** The list of groups at the left: filter, unread counts, last message. */
 
 import { arrowKeys, byId, el, soon } from "./dom.js";
-import { initial, shortTime, tint } from "./format.js";
+import { initial, scatter, shortTime, tint } from "./format.js";
 import { avatar, preview } from "./message.js";
 import { on, state } from "./state.js";
 
@@ -19,11 +19,14 @@ function totalUnread() {
   return sum;
 }
 
-/** A group shows its first members, so that two groups of one street are told apart. @param {any} room */
+/** A group shows four of its members, not the same in every group, so that two groups of one street are told apart. @param {any} room */
 function roomPicture(room) {
   const bot = room.members.find((user) => user.role === "bot");
   if (room.kind === "private" && bot) return avatar(bot);
-  const few = room.members.filter((user) => user.role !== "bot").slice(0, 4);
+  const few = room.members
+    .filter((user) => user.role !== "bot")
+    .sort((a, b) => scatter(room.id + a.id) - scatter(room.id + b.id))
+    .slice(0, 4);
   const tiles = few.map((user) => el("span", { class: `tint-${tint(user.id)}`, text: initial(user.name) }));
   return el("span", { class: "avatar mosaic", "aria-hidden": "true" }, ...tiles);
 }

@@ -23,6 +23,7 @@ function draw() {
   showError("");
 }
 
+byId("switch").disabled = false;
 byId("switch").addEventListener("click", () => {
   first = !first;
   draw();

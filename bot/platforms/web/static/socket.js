@@ -42,8 +42,10 @@ function drop() {
   if (!socket) return;
   const old = socket;
   socket = null;
-  old.onopen = old.onmessage = old.onclose = null;
-  old.close();
+  old.onmessage = old.onclose = null;
+  // closing a connection that is still being made would be an error in the console
+  if (old.readyState === WebSocket.CONNECTING) old.onopen = () => old.close();
+  else old.close();
 }
 
 function lost() {

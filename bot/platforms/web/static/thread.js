@@ -43,6 +43,11 @@ function looksLike(a, b) {
   return look(a) === look(b);
 }
 
+/** Buttons are for whom the bot called by name, or for everybody when it called nobody. @param {any} message */
+function asked({ mentions }) {
+  return mentions.length === 0 || mentions.includes(state.me?.id);
+}
+
 export class Thread {
   /**
    * @param {HTMLElement} log the scrolling list
@@ -160,7 +165,7 @@ export class Thread {
   row(key, message, entry, previous) {
     const { room, actions } = this;
     const failed = entry ? (entry.failed ?? "") : null;
-    const choosable = message.choices.length > 0 && !tapped(message.id);
+    const choosable = message.choices.length > 0 && asked(message) && !tapped(message.id);
     const gap = !previous || Date.parse(message.at) - Date.parse(previous.at) > PAUSE;
     const fresh =
       this.firstUnread !== null && message.seq > this.firstUnread && (previous?.seq ?? 0) <= this.firstUnread;

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, async_playwright
 
+from bot.photos import PhotoWorker
 from tests.platforms.web.browser.district import GRID, District
 
 ARGS = [
@@ -51,10 +52,19 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def photos() -> AsyncIterator[PhotoWorker]:
+    """One for all tests: starting it takes longer than most of them."""
+    worker = PhotoWorker()
+    yield worker
+    await worker.close()
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def district(request: pytest.FixtureRequest) -> AsyncIterator[District]:
+async def district(request: pytest.FixtureRequest, photos: PhotoWorker) -> AsyncIterator[District]:
     """The demonstration; `@pytest.mark.parametrize("district", ["normal"], indirect=True)` for the other mode."""
-    async with District(demo=getattr(request, "param", "demo") == "demo").open() as running:
+    demo = getattr(request, "param", "demo") == "demo"
+    async with District(demo=demo, photos=photos).open() as running:
         yield running
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from argon2 import PasswordHasher
 
 from bot.messages import Address, Choice, Inbound, Kind, Outbound
+from bot.photos import PhotoWorker
 from bot.platforms.web import OfficerCard, RoomSeed, TrySeed, UserSeed, WebPlatform, WebSettings, officer_id
 from bot.platforms.web.adapter import _House
 from bot.platforms.web.people import hashed
@@ -47,7 +48,7 @@ TRIES = (
     TrySeed("反映一处隐患", "港新路火锅店把液化气罐放在棚子里，太危险了", "r-zhang", GRID),
     TrySeed("问一个问题", "@前哨 居住证怎么办？", "r-li", GRID),
     TrySeed("看看待办", "/待办", "officer-1001", WORK),
-    TrySeed("悄悄说一件事", "我想反映一件不方便在群里说的事", "r-zhao", "private:r-zhao"),
+    TrySeed("悄悄说一件事", "我想反映一件不方便在群里说的事", "r-zhao", "private-r-zhao"),
 )
 ONE_TIME_CODE = "ABCD-1234"
 
@@ -100,14 +101,13 @@ class Bot:
 class District:
     """The running chat."""
 
-    def __init__(self, *, demo: bool = True, port: int = 0, rooms: tuple[RoomSeed, ...] = ROOMS) -> None:
+    def __init__(self, *, demo: bool = True, port: int = 0, photos: PhotoWorker | None = None) -> None:
         self.bot = Bot()
         self.ahead = timedelta()
         settings = WebSettings(demo=demo, port=port)
         hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-        self.platform = WebPlatform(settings, rooms_file=None, gate=Roster(), clock=self.now, hasher=hasher)
+        self.platform = WebPlatform(settings, rooms_file=None, gate=Roster(), clock=self.now, hasher=hasher, photos=photos)
         self.bot.platform = self.platform
-        self._rooms = rooms
         self._users = RESIDENTS + OFFICERS if demo else OFFICERS
 
     def now(self) -> datetime:
@@ -170,7 +170,7 @@ class District:
         """Serve while the block runs."""
         users = self._users
         known = {user.id for user in users}
-        rooms = [RoomSeed(r.id, r.name, r.labels, tuple(m for m in r.members if m in known), r.officers_only) for r in self._rooms]
+        rooms = [RoomSeed(r.id, r.name, r.labels, tuple(m for m in r.members if m in known), r.officers_only) for r in ROOMS]
         await self.platform.seed(rooms, users, TRIES if len(users) > len(OFFICERS) else ())
         listening = asyncio.create_task(self.platform.listen(self.bot))
         try:

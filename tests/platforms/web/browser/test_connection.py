@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
 
 import pytest
 from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.platforms.web.browser.conftest import Console, Enter
 from tests.platforms.web.browser.district import GRID, District
+from tests.platforms.web.browser.steps import until, write
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
-async def write(page: Page, text: str) -> None:
-    await page.get_by_label("消息", exact=True).fill(text)
-    await page.keyboard.press("Enter")
 
 
 class Line:
@@ -176,6 +164,7 @@ async def test_a_refused_message_can_be_taken_back_into_the_composer(page_of: En
     line.up = False
     await write(page, "不说了")
     # the room turns into one where only officers speak before the message gets out
+    await until(lambda: any('"say"' in frame for frame in line.sent))
     said = next(frame for frame in line.sent if '"say"' in frame)
     line.answer({"t": "refused", "cid": json.loads(said)["cid"], "code": "read_only", "text": "这个群只有工作人员能发言。"})
     await expect(page.locator(".why")).to_have_text("这个群只有工作人员能发言。")
@@ -189,6 +178,7 @@ async def test_what_was_sent_too_fast_goes_out_by_itself(page_of: Enter, line: L
     page = await go(page_of, line, district)
     line.up = False
     await write(page, "快一点")
+    await until(lambda: any('"say"' in frame for frame in line.sent))
     said = next(frame for frame in line.sent if '"say"' in frame)
     line.up = True
     line.answer({"t": "refused", "cid": json.loads(said)["cid"], "code": "slow_down", "text": "发得太快了，稍等一下会自动再发。"})
@@ -246,7 +236,9 @@ async def test_scrolling_back_keeps_the_place(enter: Enter, district: District) 
           const row = [...log.children].find((one) => one.offsetTop + one.offsetHeight > log.scrollTop);
           const before = row.getBoundingClientRect().top;
           const count = log.children.length;
-          await new Promise((done) => new MutationObserver(() => log.children.length > count && done()).observe(log, { childList: true }));
+          await new Promise((done) => {
+            new MutationObserver(() => log.children.length > count && done()).observe(log, { childList: true });
+          });
           await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
           return Math.abs(row.getBoundingClientRect().top - before);
         }"""

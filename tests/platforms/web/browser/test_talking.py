@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import expect
 
 from bot.messages import Choice
 from tests.platforms.web.browser.conftest import Console, Enter
 from tests.platforms.web.browser.district import GRID, NOTICES, District
+from tests.platforms.web.browser.steps import bubble, menu, until, write
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
-
-
-def bubbles(page: Page, text: str) -> Locator:
-    return page.locator(".bubble .text").filter(has_text=text)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
-async def write(page: Page, text: str) -> None:
-    await page.get_by_label("消息", exact=True).fill(text)
-    await page.keyboard.press("Enter")
-
-
-async def menu(page: Page, text: str, item: str) -> None:
-    row = page.locator(".row").filter(has_text=text)
-    await row.get_by_label("更多操作").click()
-    await page.get_by_role("menuitem", name=item, exact=True).click()
 
 
 async def test_a_message_reaches_the_neighbour_once(enter: Enter, district: District) -> None:
@@ -175,11 +153,14 @@ async def test_calling_the_bot_and_pressing_a_button(enter: Enter, district: Dis
     await zhang.get_by_role("button", name="发送").tap()
     await until(lambda: len(district.bot.heard) == 1)
     assert district.bot.heard[0].mentions_me
+    li = await enter("r-li")
+    await expect(bubble(li, "现在解决了吗")).to_be_visible()
+    await expect(li.locator(".choice")).to_have_count(0)
     await zhang.get_by_role("button", name="没有解决").tap()
     await expect(zhang.locator(".choice")).to_have_count(0)
-    await expect(bubbles(zhang, "收到：没有解决")).to_be_visible()
+    await expect(bubble(zhang, "收到：没有解决")).to_be_visible()
     await zhang.reload()
-    await expect(bubbles(zhang, "收到：没有解决")).to_be_visible()
+    await expect(bubble(zhang, "收到：没有解决")).to_be_visible()
     await expect(zhang.locator(".choice")).to_have_count(0)
 
 
@@ -239,7 +220,7 @@ async def test_recall(enter: Enter, district: District) -> None:
     zhang = await enter("r-zhang")
     li = await enter("r-li")
     await write(zhang, "发错群了")
-    await expect(bubbles(li, "发错群了")).to_be_visible()
+    await expect(bubble(li, "发错群了")).to_be_visible()
     await menu(zhang, "发错群了", "撤回")
     await expect(li.locator(".note")).to_have_text("张阿姨 撤回了一条消息")
     await expect(li.get_by_text("发错群了")).to_have_count(0)
