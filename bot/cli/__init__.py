@@ -1,0 +1,85 @@
+"""The command line: `qianshao`, same as `python -m bot`.
+
+What a person can mend is told in one or two sentences that end with the next step; a traceback is a bug of ours. Whatever a
+running bot has to see goes through the database, so every command works beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+
+import typer
+
+from bot.cli import district, house, posts, reading, shell
+from bot.cli.shell import Stop
+from bot.errors import ConfigError
+from content.refusal import Refusal
+from content.taxonomy import TaxonomyError
+from storage.database import DatabaseProblem
+from storage.writer import StorageUnavailable
+
+app = typer.Typer(
+    name="qianshao",
+    help="Qianshao (前哨), the group-chat bot for neighbourhood grids. 邻里群里的前哨：有人报事，它登记、转办、回访。",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.callback()(shell.options)
+house.register(app)
+reading.register(app)
+app.add_typer(posts.posts, name="post")
+app.add_typer(posts.schedules, name="schedule")
+app.add_typer(district.officers, name="officer")
+app.add_typer(district.groups, name="group")
+app.add_typer(district.grids, name="grid")
+app.add_typer(district.units, name="unit")
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    try:
+        app(prog_name="qianshao")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # whoever read our output has had enough; closing stdout must not complain either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except BaseExceptionGroup as group:
+        known = [sentence for error in _leaves(group) if (sentence := _sentence(error))]
+        if not known:
+            raise
+        _fail("\n".join(known))
+    except Exception as error:
+        known_sentence = _sentence(error)
+        if known_sentence is None:
+            raise
+        _fail(known_sentence)
+
+
+def _fail(text: str) -> None:
+    typer.echo(f"error: {text}", err=True)
+    sys.exit(1)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+def _sentence(error: BaseException) -> str | None:
+    """What to tell the person at the terminal, or None when it is a bug."""
+    if isinstance(error, Refusal):
+        return shell.refusal_text(error)
+    if isinstance(error, StorageUnavailable):
+        return f"the database did not answer: {error}. Look whether the disk is full or another program holds it, then try again."
+    if isinstance(error, ConfigError | DatabaseProblem | Stop | TaxonomyError):
+        return str(error)
+    return None

@@ -1,0 +1,358 @@
+"""The district from the shell: units, grids, groups and the roster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Literal, TypeVar
+
+import typer
+from sqlmodel import Session, col, select
+
+from bot.cli import shell
+from bot.cli.shell import Stop
+from bot.config import Settings
+from bot.demo import split_role
+from bot.platforms.web import WebPlatform, WebSettings
+from bot.platforms.web.settings import ACCOUNT, RoomSeed
+from content.labels import label_problem
+from storage.tables import Grid, Group, Officer, OfficerAccount, OfficerRole, Unit
+from storage.writer import Writer
+
+officers = typer.Typer(help="The roster: who is an officer, with which roles. 名册。", no_args_is_help=True)
+groups = typer.Typer(help="Groups: grid, labels, invitations. 群。", no_args_is_help=True)
+grids = typer.Typer(help="Grids. 网格。", no_args_is_help=True)
+units = typer.Typer(help="Units that handle cases. 单位。", no_args_is_help=True)
+
+Answer = TypeVar("Answer")
+
+Badge = Annotated[str, typer.Argument(help="Badge number, 工号.")]
+GroupName = Annotated[str, typer.Argument(help="The group's chat id or name.")]
+
+
+@officers.command("list")
+def list_officers() -> None:
+    """Everybody on the roster. 列出名册。"""
+
+    def work(session: Session) -> list[tuple[object, ...]]:
+        rows: list[tuple[object, ...]] = []
+        for officer in session.exec(select(Officer).order_by(col(Officer.badge))).all():
+            held = session.exec(select(OfficerRole).where(OfficerRole.officer_id == officer.id)).all()
+            bound = session.exec(select(OfficerAccount.platform).where(OfficerAccount.officer_id == officer.id)).all()
+            unit = session.get(Unit, officer.unit_id) if officer.unit_id else None
+            roles = "; ".join(sorted(_role_text(session, role) for role in held))
+            state = "active" if officer.active else "left"
+            rows.append((officer.badge, officer.name, officer.title, unit.name if unit else "", state, ", ".join(bound), roles))
+        return rows
+
+    with shell.storage() as (_, writer):
+        rows = writer.read_now(work)
+    shell.table(rows, ("badge", "name", "title", "unit", "state", "bound", "roles"))
+
+
+@officers.command("add")
+def add_officer(
+    badge: Badge,
+    name: Annotated[str, typer.Argument(help="Name.")],
+    title: Annotated[str, typer.Option(help="Title that people see, e.g. 社区民警.")],
+    role: Annotated[list[str], typer.Option(help='"role", "role grid:CODE" or "role unit:CODE"; repeatable.')],
+    unit: Annotated[str | None, typer.Option(help="Code or name of the unit.")] = None,
+) -> None:
+    """Put somebody on the roster and print the one-time code for binding an account. 加人。"""
+
+    def work(session: Session) -> str:
+        badge_ = badge.strip().upper()
+        if session.exec(select(Officer).where(Officer.badge == badge_)).first():
+            raise Stop(
+                f"badge {badge_} is on the roster already; qianshao officer role changes roles, officer code gives a new code"
+            )
+        unit_id = shell.find_unit(session, unit).id if unit else None
+        officer = Officer(badge=badge_, name=name.strip(), title=title.strip(), unit_id=unit_id)
+        session.add(officer)
+        session.flush()
+        _give(session, officer, role)
+        return _new_code(session, officer)
+
+    with shell.storage() as (_, writer):
+        code = writer.run_now(work)
+    _tell_code(badge, code)
+
+
+@officers.command("code")
+def new_code(badge: Badge) -> None:
+    """A new one-time code; an earlier unused one stops working. 重新发码。"""
+
+    def work(session: Session) -> str:
+        officer = shell.find_officer(session, badge)
+        if not officer.active:
+            raise Stop(f"officer {badge} has left; qianshao officer role {badge} --return takes them back")
+        return _new_code(session, officer)
+
+    with shell.storage() as (_, writer):
+        code = writer.run_now(work)
+    _tell_code(badge, code)
+
+
+@officers.command("role")
+def change_roles(
+    badge: Badge,
+    roles: Annotated[
+        list[str] | None, typer.Argument(help='All roles from now on: "role", "role grid:CODE", "role unit:CODE".')
+    ] = None,
+    leave: Annotated[bool, typer.Option("--leave", help="Off the roster: every right and account binding ends at once.")] = False,
+    come_back: Annotated[bool, typer.Option("--return", help="Back on the roster; accounts are bound anew.")] = False,
+) -> None:
+    """Set the roles of an officer, or take an officer off the roster. 改角色、离岗。"""
+    if not (roles or leave or come_back):
+        raise Stop("say which roles from now on, or --leave, or --return; qianshao officer list shows the present ones")
+
+    def work(session: Session) -> list[str]:
+        officer = shell.find_officer(session, badge)
+        if leave or come_back:
+            officer.active = come_back
+            session.add(officer)
+        if leave:
+            for account in session.exec(select(OfficerAccount).where(OfficerAccount.officer_id == officer.id)).all():
+                session.delete(account)
+        if roles:
+            for old in session.exec(select(OfficerRole).where(OfficerRole.officer_id == officer.id)).all():
+                session.delete(old)
+            session.flush()
+            _give(session, officer, roles)
+        held = session.exec(select(OfficerRole).where(OfficerRole.officer_id == officer.id)).all()
+        return sorted(_role_text(session, role) for role in held) if officer.active else ["(left)"]
+
+    with shell.storage() as (_, writer):
+        now = writer.run_now(work)
+    typer.echo(f"{badge}: {'; '.join(now)}")
+
+
+@units.command("list")
+def list_units() -> None:
+    """Every unit. 列出单位。"""
+    with shell.storage() as (_, writer):
+        found = writer.read_now(lambda session: session.exec(select(Unit).order_by(col(Unit.code))).all())
+    shell.table([(unit.code, unit.name, unit.kind, unit.phone) for unit in found], ("code", "name", "kind", "phone"))
+
+
+@units.command("add")
+def add_unit(
+    code: Annotated[str, typer.Argument(help="Short code.")],
+    name: Annotated[str, typer.Argument(help="Name.")],
+    kind: Annotated[str, typer.Option(help="What the routing goes by: police, community, property, fire, power, municipal …")],
+    phone: Annotated[str, typer.Option(help="Telephone.")] = "",
+) -> None:
+    """Add a unit. 加单位。"""
+
+    def work(session: Session) -> None:
+        if session.exec(select(Unit).where(Unit.code == code)).first():
+            raise Stop(f"there is a unit {code} already; qianshao unit list shows it")
+        session.add(Unit(code=code, name=name, kind=kind, phone=phone))
+
+    with shell.storage() as (_, writer):
+        writer.run_now(work)
+    typer.echo(f"unit {code} added")
+
+
+@grids.command("list")
+def list_grids() -> None:
+    """Every grid. 列出网格。"""
+
+    def work(session: Session) -> list[tuple[object, ...]]:
+        found = session.exec(select(Grid).order_by(col(Grid.code))).all()
+        codes = {grid.id: grid.code for grid in found}
+        names = {unit.id: unit.name for unit in session.exec(select(Unit)).all()}
+        return [(grid.code, grid.name, codes.get(grid.parent_id, ""), names.get(grid.unit_id, "")) for grid in found]
+
+    with shell.storage() as (_, writer):
+        rows = writer.read_now(work)
+    shell.table(rows, ("code", "name", "inside", "unit"))
+
+
+@grids.command("add")
+def add_grid(
+    code: Annotated[str, typer.Argument(help="Short code.")],
+    name: Annotated[str, typer.Argument(help="Name.")],
+    inside: Annotated[str | None, typer.Option(help="Code of the grid around it.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Code or name of the responsible unit.")] = None,
+    police_code: Annotated[str, typer.Option(help="Number of the police grid for the same ground.")] = "",
+) -> None:
+    """Add a grid. 加网格。"""
+
+    def work(session: Session) -> None:
+        if session.exec(select(Grid).where(Grid.code == code)).first():
+            raise Stop(f"there is a grid {code} already; qianshao grid list shows it")
+        parent = shell.find_grid(session, inside).id if inside else None
+        unit_id = shell.find_unit(session, unit).id if unit else None
+        session.add(Grid(code=code, name=name, parent_id=parent, unit_id=unit_id, police_code=police_code))
+
+    with shell.storage() as (_, writer):
+        writer.run_now(work)
+    typer.echo(f"grid {code} added")
+
+
+@groups.command("list")
+def list_groups() -> None:
+    """Every group the bot knows. 列出群。"""
+
+    def work(session: Session) -> list[tuple[object, ...]]:
+        codes = {grid.id: grid.code for grid in session.exec(select(Grid)).all()}
+        rows: list[tuple[object, ...]] = []
+        for group in session.exec(select(Group).order_by(col(Group.id))).all():
+            state = "active" if group.active and group.left_at is None else "left"
+            posts = "off" if group.posts_off else "default" if group.weekly_cap is None else f"{group.weekly_cap} a week"
+            rows.append((group.platform, group.chat, group.name, codes.get(group.grid_id, "-"), _labels(group), posts, state))
+        return rows
+
+    with shell.storage() as (_, writer):
+        rows = writer.read_now(work)
+    shell.table(rows, ("platform", "chat", "name", "grid", "labels", "posts", "state"))
+
+
+@groups.command("add")
+def add_group(
+    chat: Annotated[str, typer.Argument(help="Id of the new room of the web chat, 1 to 64 of A-Z a-z 0-9 _ . : -")],
+    name: Annotated[str, typer.Argument(help="Name that people see.")],
+    grid: Annotated[str | None, typer.Option(help="Code or name of its grid.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="class:综合, board:…, industry:…; repeatable.")] = None,
+) -> None:
+    """Make a room of the web chat. Groups of other platforms appear by themselves when the bot is added there. 建网页群。"""
+
+    def work(session: Session) -> tuple[str, ...]:
+        if session.exec(select(Group).where(Group.platform == "web", Group.chat == chat)).first():
+            raise Stop(f"there is a group {chat} already; qianshao group assign and label change it")
+        group = Group(platform="web", account=ACCOUNT, chat=chat, name=name)
+        group.grid_id = shell.find_grid(session, grid).id if grid else None
+        _put_labels(group, label or [])
+        session.add(group)
+        return tuple(value for value in (group.class_label, group.board, group.industry) if value)
+
+    with shell.storage() as (chosen, writer):
+        labels = writer.run_now(work)
+        room = RoomSeed(chat, name, labels, officers_only="工作" in labels)
+        asyncio.run(_with_web(chosen, writer, lambda web: web.seed([room], [])))
+    typer.echo(f"group {chat} added. A running bot opens the room at its next start; then: qianshao group invite {chat}")
+
+
+@groups.command("assign")
+def assign(group: GroupName, grid: Annotated[str, typer.Argument(help='Code or name of the grid, or "none".')]) -> None:
+    """Say which grid a group belongs to. 把群归到网格。"""
+
+    def work(session: Session) -> str:
+        found = shell.find_group(session, group)
+        chosen = None if grid == "none" else shell.find_grid(session, grid)
+        found.grid_id = chosen.id if chosen else None
+        session.add(found)
+        return f"{found.name}: {chosen.name if chosen else 'no grid'}"
+
+    with shell.storage() as (_, writer):
+        typer.echo(writer.run_now(work))
+
+
+@groups.command("label")
+def label_group(
+    group: GroupName,
+    labels: Annotated[list[str] | None, typer.Argument(help='class:综合, board:…, industry:…; "board:" takes it away.')] = None,
+    posts: Annotated[Literal["on", "off"] | None, typer.Option(help="Whether the group gets posts.")] = None,
+    weekly: Annotated[int | None, typer.Option(min=0, max=50, help="Its own weekly cap of posts.")] = None,
+) -> None:
+    """Label a group, or say how many posts it gets. 给群贴标签。"""
+
+    def work(session: Session) -> str:
+        found = shell.find_group(session, group)
+        _put_labels(found, labels or [])
+        if posts is not None:
+            found.posts_off = posts == "off"
+        if weekly is not None:
+            found.weekly_cap = weekly
+        session.add(found)
+        return f"{found.name}: {_labels(found) or 'no labels'}" + ("; no posts" if found.posts_off else "")
+
+    with shell.storage() as (_, writer):
+        typer.echo(writer.run_now(work))
+
+
+@groups.command("invite")
+def invite(
+    group: GroupName,
+    revoke: Annotated[bool, typer.Option("--revoke", help="End every invitation to this group instead.")] = False,
+) -> None:
+    """A link that lets whoever has it join a group of the web chat, for seven days. 邀请链接。"""
+    with shell.storage() as (chosen, writer):
+        found = writer.read_now(lambda session: shell.find_group(session, group))
+        if found.platform != "web":
+            raise Stop(f"{found.name} is a group of {found.platform}: invite people there")
+        if revoke:
+            ended = asyncio.run(_with_web(chosen, writer, lambda web: web.revoke_invites(found.chat)))
+            typer.echo(f"{ended} invitations ended")
+            return
+        try:
+            link = asyncio.run(_with_web(chosen, writer, lambda web: web.invite(found.chat)))
+        except KeyError:
+            raise Stop(f"the web chat has no room {found.chat} yet; start the bot once, or: qianshao group add") from None
+    typer.echo(link)
+
+
+def _put_labels(group: Group, labels: Sequence[str]) -> None:
+    for label in labels:
+        kind, _, value = label.partition(":")
+        if kind not in ("class", "board", "industry") or (value and (problem := label_problem(label))):
+            raise Stop(problem if value and kind == "class" else f"{label!r}: write class:综合, board:… or industry:…")
+        setattr(group, "class_label" if kind == "class" else kind, value)
+
+
+def _labels(group: Group) -> str:
+    pairs = (("class", group.class_label), ("board", group.board), ("industry", group.industry))
+    return " ".join(f"{kind}:{value}" for kind, value in pairs if value)
+
+
+def _give(session: Session, officer: Officer, roles: Sequence[str]) -> None:
+    for text in roles:
+        try:
+            name, kind, code = split_role(text)
+        except ValueError as problem:
+            raise Stop(str(problem)) from problem
+        scope: int | None = None
+        if kind == "grid":
+            scope = shell.find_grid(session, code).id
+        elif kind == "unit":
+            scope = shell.find_unit(session, code).id
+        session.add(OfficerRole(officer_id=officer.id or 0, role=name, scope_kind=kind, scope_id=scope))
+    session.flush()
+
+
+def _role_text(session: Session, role: OfficerRole) -> str:
+    if role.scope_kind == "grid":
+        grid = session.get(Grid, role.scope_id)
+        return f"{role.role} grid:{grid.code if grid else role.scope_id}"
+    if role.scope_kind == "unit":
+        unit = session.get(Unit, role.scope_id)
+        return f"{role.role} unit:{unit.code if unit else role.scope_id}"
+    return role.role
+
+
+def _new_code(session: Session, officer: Officer) -> str:
+    from cases.roster import Roster
+
+    return Roster(session, shell.clock()).new_code(officer)
+
+
+def _tell_code(badge: str, code: str) -> None:
+    typer.echo(f"{badge}: one-time code {code}, good for 24 hours.")
+    typer.echo(f"In the web chat: 民警登录 with the badge and this code. In another private chat with the bot: /绑定 {code}")
+
+
+async def _with_web(chosen: Settings, writer: Writer, work: Callable[[WebPlatform], Awaitable[Answer]]) -> Answer:
+    """Do something to the web chat's own file; the bot need not run, and may."""
+    from bot.app import roster_gate
+
+    web = WebPlatform(
+        WebSettings(host=chosen.web.host, port=chosen.web.port, public_url=chosen.web.public_url, bot_name=chosen.bot.name),
+        rooms_file=chosen.bot.data_dir / "web.sqlite3",
+        gate=roster_gate(writer, shell.clock),
+        clock=shell.clock,
+    )
+    try:
+        return await work(web)
+    finally:
+        await web.close()

@@ -1,0 +1,207 @@
+"""Running the bot, looking it over, and keeping a copy of what it holds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.cli.shell import CONTENT, Stop, clock, config_file, settings
+from bot.config import DEFAULT_FILE, Settings
+from bot.errors import ConfigError
+from bot.logs import set_up_logs
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands into the application."""
+    app.command()(run)
+    app.command()(check)
+    app.command()(backup)
+
+
+def run() -> None:
+    """Start the bot and serve until Ctrl+C. 启动前哨。"""
+    from bot.app import serve
+
+    chosen = settings()
+    set_up_logs(chosen.bot.log_level)
+    if problem := _port_problem(chosen):
+        raise ConfigError(problem)
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(serve(chosen, _tell))
+    else:
+        uvloop.run(serve(chosen, _tell))
+
+
+def _tell(url: str) -> None:
+    typer.echo(f"Qianshao is running: {url}   (Ctrl+C stops it)\n前哨已启动，用浏览器打开上面的网址。")
+
+
+def check() -> None:
+    """Look over settings, content, handlers, database and port without starting. 只检查，不启动。"""
+    chosen = settings()  # a mistake in the settings ends it here: everything else hangs on them
+    typer.echo(f"ok       settings: {config_file() or (DEFAULT_FILE if DEFAULT_FILE.exists() else 'defaults')}")
+    problems = 0
+    looks: tuple[tuple[str, Callable[[Settings], Iterator[str]], Callable[[Settings], str]], ...] = (
+        ("content", lambda _: _content_problems(), lambda _: _content_counts()),
+        ("handlers", _handler_problems, lambda s: f"{len(s.bot.handlers)} of your own"),
+        ("database", _database_problems, _database_name),
+        ("web port", _port_problems, lambda s: f"{s.web.host}:{s.web.port}" if s.web.enabled else "web is off"),
+    )
+    for name, look, say in looks:
+        found = list(look(chosen))
+        problems += len(found)
+        if not found:
+            typer.echo(f"ok       {name}: {say(chosen)}")
+        for problem in found:
+            typer.echo(f"problem  {name}: {problem}")
+    if problems:
+        raise typer.Exit(1)
+
+
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Folder for backups; each gets a folder of its own in it, named by time.")],
+) -> None:
+    """Copy database and photos while the bot runs. Keys and the web rooms' messages stay out. 备份。"""
+    chosen = settings()
+    source = _sqlite_file(chosen)
+    if source is None:
+        raise Stop("the database is PostgreSQL: back it up with pg_dump, and copy the folder media from the data folder")
+    if not source.exists():
+        raise Stop(f"{source}: there is no database yet, so there is nothing to copy; start the bot once with `qianshao run`")
+    target = folder / f"{clock():%Y%m%dT%H%M%SZ}"
+    try:
+        target.mkdir(mode=0o700, parents=True)
+        _copy_database(source, target / source.name)
+        media = chosen.bot.data_dir / "media"
+        if media.is_dir():
+            shutil.copytree(media, target / "media")
+    except (OSError, sqlite3.Error) as problem:
+        raise Stop(f"{target}: the copy is not complete: {problem}. Remove it and try again where there is room.") from problem
+    typer.echo(f"{target}")
+    typer.echo("Keep the folder keys of the data folder apart from it: without its keys sealed texts cannot be read.")
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    with sqlite3.connect(f"file:{source}?mode=ro", uri=True) as before, sqlite3.connect(target) as after:
+        before.backup(after)
+        verdict = after.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    before.close()
+    after.close()
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(f"the copy is damaged: {verdict}")
+
+
+def _sqlite_file(chosen: Settings) -> Path | None:
+    url = make_url(chosen.database_url)
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
+def _content_problems() -> Iterator[str]:
+    from bot.demo import load_district
+    from bot.understanding.answers import Answers
+    from content.phrases import PhraseBook
+    from content.posts import PostLibrary
+    from content.taxonomy import Taxonomy, TaxonomyError
+
+    broken = (
+        *PostLibrary.load(CONTENT / "posts").broken,
+        *PhraseBook.load(CONTENT / "phrases").broken,
+        *Answers.load(CONTENT, clock().date()).broken,
+    )
+    yield from (str(each) for each in broken)
+    try:
+        Taxonomy.load(CONTENT / "taxonomy.toml")
+    except (TaxonomyError, OSError) as problem:
+        yield str(problem)
+    try:
+        load_district(CONTENT / "demo" / "district.toml")
+    except ConfigError as problem:
+        yield from str(problem).splitlines()
+
+
+def _content_counts() -> str:
+    from bot.understanding.answers import Answers
+    from content.phrases import PhraseBook
+    from content.posts import PostLibrary
+
+    today = datetime.now(UTC).date()
+    posts = PostLibrary.load(CONTENT / "posts").posts.values()
+    ready = sum(post.why_not(today) is None for post in posts)
+    answers = len(Answers.load(CONTENT, today))
+    return (
+        f"{len(posts)} posts ({ready} to be sent), {answers} answers, {len(PhraseBook.load(CONTENT / 'phrases').keys())} phrases"
+    )
+
+
+def _handler_problems(chosen: Settings) -> Iterator[str]:
+    from bot.app import build_router
+
+    try:
+        build_router(chosen.bot.handlers)
+    except (ConfigError, TypeError, ValueError) as problem:
+        yield str(problem)
+
+
+def _database_problems(chosen: Settings) -> Iterator[str]:
+    from storage.writer import check_integrity, open_engine
+
+    file = _sqlite_file(chosen)
+    if file is not None and not file.exists():
+        above = next(folder for folder in (file.parent.absolute(), *file.absolute().parents) if folder.exists())
+        if not (above.is_dir() and os.access(above, os.W_OK)):
+            yield f"{file} cannot be made: {above} cannot be written; change bot.data_dir or storage.url"
+        return
+    engine = open_engine(chosen.database_url)
+    try:
+        if damage := check_integrity(engine):
+            yield f"{file} is damaged: {damage}; restore the newest backup"
+        with engine.connect():
+            pass
+    except SQLAlchemyError as problem:
+        yield f"{_database_name(chosen)} does not open: {str(getattr(problem, 'orig', problem)).strip()}; check storage.url"
+    finally:
+        engine.dispose()
+
+
+def _database_name(chosen: Settings) -> str:
+    name = make_url(chosen.database_url).render_as_string(hide_password=True)
+    file = _sqlite_file(chosen)
+    return name if file is None or file.exists() else f"{name} (is made at the first start)"
+
+
+def _port_problems(chosen: Settings) -> Iterator[str]:
+    if problem := _port_problem(chosen):
+        yield problem
+
+
+def _port_problem(chosen: Settings) -> str | None:
+    """Why the web chat could not listen, or None."""
+    if not chosen.web.enabled:
+        return None
+    host, port = chosen.web.host.strip("[]"), chosen.web.port
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, UnicodeError) as problem:
+        said = getattr(problem, "strerror", None) or str(problem)
+        return (
+            f"{host}:{port} cannot be listened on ({said}). Perhaps the bot runs already; else choose another port: "
+            f"web.port in config.toml or QIANSHAO_WEB__PORT={port + 1 if port < 65535 else 8311}"
+        )
+    return None
