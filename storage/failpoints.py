@@ -27,8 +27,17 @@ NAMES: frozenset[str] = frozenset(
     }
 )
 
-_armed, _, _count = os.environ.get("QIANSHAO_FAILPOINT", "").partition(":")
-_passages_left = int(_count or 1)
+_armed = ""
+_passages_left = 0
+
+
+def arm(point: str) -> None:
+    """Arm `name` or `name:n`; "" disarms. Raises ValueError for a name that no code passes."""
+    global _armed, _passages_left
+    name, _, count = point.partition(":")
+    if name and name not in NAMES:
+        raise ValueError(f"QIANSHAO_FAILPOINT: no failpoint {name!r}; there are {', '.join(sorted(NAMES))}")
+    _armed, _passages_left = name, int(count or 1)
 
 
 def failpoint(name: str) -> None:
@@ -39,3 +48,6 @@ def failpoint(name: str) -> None:
     _passages_left -= 1
     if _passages_left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+arm(os.environ.get("QIANSHAO_FAILPOINT", ""))

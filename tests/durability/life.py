@@ -1,0 +1,149 @@
+"""One life of the whole bot, in a process of its own, from start to the end of the story or to its death.
+
+    python -m tests.durability.life
+
+reads one order a line on standard input (see `Order`) and forks a process for each: the content is read once, a life costs a
+tenth of a second instead of two. It answers two lines: the process id, and how the life ended (0, an exit code, or minus the
+signal).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+import traceback
+import warnings
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from bot.app import CONTENT, App, Library, open_database
+from bot.clock import Clock
+from bot.config import load_settings
+from bot.demo import load_district, seed
+from bot.pacing import Pacing
+from bot.photos import PhotoWorker
+from storage.failpoints import arm
+from storage.tables import InboxEvent, Notice
+from tests.durability import street
+from tests.durability.plants import PLANTS
+from tests.kit.fake_platform import FakePlatform
+from tests.kit.scenario import MORNING
+
+# two seconds before ten o'clock in Shanghai on a Monday, when a schedule of config.toml is due
+START = MORNING - timedelta(seconds=2)
+LONGEST_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """`folder` has the history and the data of the bot; `failpoint` as in QIANSHAO_FAILPOINT; `plant` names a planted bug."""
+
+    folder: str
+    url: str
+    failpoint: str = ""
+    plant: str = ""
+
+    def line(self) -> str:
+        return json.dumps(asdict(self)) + "\n"
+
+
+class GoingClock(Clock):
+    """A clock that began at `START` when the folder was new and has gone on ever since, through every death."""
+
+    def __init__(self, folder: Path) -> None:
+        file = folder / "began"
+        if not file.exists():
+            file.write_text(repr(time.time()))
+        self._ahead = START - datetime.fromtimestamp(float(file.read_text()), START.tzinfo)
+
+    def __call__(self) -> datetime:
+        return super().__call__() + self._ahead
+
+
+def history_of(folder: Path) -> Path:
+    return folder / "history.jsonl"
+
+
+async def live(order: Order, library: Library) -> None:
+    """Start on what is there, let people go on, and return when everything is said, handled and sent."""
+    folder = Path(order.folder)
+    clock = GoingClock(folder)
+    environ = {"QIANSHAO_BOT__DATA_DIR": str(folder / "data"), "QIANSHAO_STORAGE__URL": order.url}
+    settings = load_settings(Path("config.toml"), environ)
+    platform = FakePlatform(street.PLATFORM, street.PLATFORM, clock=clock, path=history_of(folder))
+    platform._note(what="life", failpoint=order.failpoint)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        writer = await asyncio.to_thread(open_database, order.url or settings.database_url)
+    await writer.run(lambda session: seed(session, load_district(CONTENT / "demo" / "district.toml"), clock()))
+    photos = PhotoWorker()
+    app = App(settings, writer, library, [platform], photos, clock, pacing=Pacing.unlimited())
+    app.outbox.rule = replace(app.outbox.rule, first_wait=0.05)
+    if not platform.heard:
+        street.open_street(platform)
+    arm(order.failpoint)
+    async with asyncio.timeout(LONGEST_SECONDS), app.running():
+        await _until_quiet(app, platform)
+    arm("")
+    await photos.close()
+    await asyncio.to_thread(writer.close)
+
+
+async def _until_quiet(app: App, platform: FakePlatform) -> None:
+    """Like `App.settle`, but only looking: the bot's own loops do the work, so that every failpoint is passed as in life."""
+    still = 0
+    while still < 3:
+        said = street.go_on(platform)
+        await platform.all_confirmed()
+        await app.lanes.drained()
+        busy = await app.writer.read(_busy) or app.clock() < START + timedelta(seconds=4)
+        still = 0 if said or busy else still + 1
+        await asyncio.sleep(0.02)
+
+
+def _busy(session: Session) -> bool:
+    notices = session.exec(select(Notice.id).where(col(Notice.state).in_(("pending", "sending"))).limit(1)).first()
+    events = session.exec(select(InboxEvent.id).where(InboxEvent.state == "kept").limit(1)).first()
+    return notices is not None or events is not None
+
+
+def live_and_exit(order: Order, library: Library) -> None:
+    """The child's whole life; never returns."""
+    code = 3
+    try:
+        log = os.open(Path(order.folder) / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        PLANTS[order.plant]()
+        asyncio.run(live(order, library))
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def main() -> None:
+    """Serve orders until the input ends."""
+    library = Library.load(CONTENT, START)
+    answer: Any = sys.stdout
+    for line in sys.stdin:
+        order = Order(**json.loads(line))
+        child = os.fork()
+        if not child:
+            live_and_exit(order, library)
+        print(child, file=answer, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=answer, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""`kill -9` at every named failpoint loses nothing that was acknowledged and repeats nothing but ambiguous sends."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+from storage.failpoints import NAMES
+from tests.durability.conftest import Story
+
+# more rounds of random kills, for a nightly run: QIANSHAO_KILL_ROUNDS=300 pytest tests/durability
+ROUNDS = int(os.environ.get("QIANSHAO_KILL_ROUNDS", "3"))
+PASSAGES = (1, 2, 4)
+SCHEDULED = frozenset(name for name in NAMES if name.startswith("schedule."))
+
+
+def kill_at(story: Story, name: str, plant: str = "") -> None:
+    """Kill at the first passage, then at the second after the next start, and so on; then let it live."""
+    for passage in PASSAGES:
+        if not story.live(f"{name}:{passage}", plant):
+            return
+    story.live(plant=plant)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_killed_at(name: str, story: Story) -> None:
+    kill_at(story, name)
+    verdict = story.judge()
+    assert not verdict.faults
+    assert story.kills, f"{name} was never passed"
+    assert verdict.acknowledged >= 20
+    assert verdict.repeated <= verdict.ambiguous
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.postgres
+@pytest.mark.parametrize("name", ["inbox.before_commit", "inbox.committed", "work.before_commit", "work.committed", "outbox.sent"])
+def test_killed_at_on_postgresql(name: str, postgres_story: Story) -> None:
+    kill_at(postgres_story, name)
+    verdict = postgres_story.judge()
+    assert not verdict.faults
+    assert postgres_story.kills
+
+
+@pytest.mark.timeout(0)
+def test_killed_at_random(story: Story) -> None:
+    chance = random.Random(os.environ.get("QIANSHAO_KILL_SEED", "20261123"))
+    for _ in range(ROUNDS):
+        story.live(kill_after=chance.uniform(0.05, 1.2))
+    story.live()
+    assert not story.judge().faults
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    ("plant", "name", "fault"),
+    [
+        ("confirm before commit", "inbox.before_commit", "lost"),
+        ("done apart", "work.committed", ""),
+        ("claim forgotten", "outbox.sent", "lost"),
+        ("repeated blindly", "outbox.receipt", "duplicated"),
+    ],
+)
+def test_a_planted_bug_is_found(plant: str, name: str, fault: str, story: Story) -> None:
+    kill_at(story, name, plant)
+    faults = story.judge().faults
+    assert any(found.startswith(fault) for found in faults), faults
