@@ -1,0 +1,241 @@
+"""Online backup of the SQLite database and the media folder, and the way back.
+
+A backup is a directory: `qianshao.db` (one consistent copy, checked), `media/…` and `backup.json`, which is written last: a
+directory without it is not a backup. Copying the open file with `cp` is not a backup either; its WAL holds what the copy lacks.
+PostgreSQL brings its own tools (`pg_dump`, `pg_restore`).
+
+The database is copied first and the media after it, so that every file that a row of the copy names is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from storage.database import DatabaseProblem
+
+DATABASE = "qianshao.db"
+MEDIA = "media"
+MANIFEST = "backup.json"
+PAGES_AT_A_TIME = 1_000  # 4 MB, then the writer gets a turn
+
+
+class BackupProblem(DatabaseProblem):
+    """The backup could not be made or cannot be used. The text says why and what to do next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a backup holds. `sha256` is of the database file; `media` maps a path below the media folder to its size in bytes."""
+
+    made_at: str
+    revision: str
+    sha256: str
+    rows: dict[str, int]
+    media: dict[str, int]
+
+
+async def back_up(url: str, media: Path, target: Path) -> Manifest:
+    """Make a backup in the new directory `target` while the bot runs; returns what is in it."""
+    return await asyncio.to_thread(back_up_now, url, media, target)
+
+
+def back_up_now(url: str, media: Path, target: Path) -> Manifest:
+    """`back_up` for a caller without an event loop."""
+    source = _sqlite_path(url)
+    if not source.exists():
+        raise BackupProblem(f"{source}: there is no database to back up")
+    if target.exists() and any(target.iterdir()):
+        raise BackupProblem(f"{target}: is not empty; name a new directory")
+    half = target.with_name(target.name + ".part")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(parents=True, mode=0o700)
+    try:
+        _copy_database(source, half / DATABASE)
+        with closing(sqlite3.connect(half / DATABASE)) as copy:
+            _check(copy, half / DATABASE)
+            revision, rows = _revision(copy), _count(copy)
+        sizes = _copy_media(media, half / MEDIA)
+        manifest = Manifest(datetime.now(UTC).isoformat(timespec="seconds"), revision, _hash(half / DATABASE), rows, sizes)
+        _write(half / MANIFEST, json.dumps(asdict(manifest), indent=1).encode())
+        if target.exists():
+            target.rmdir()
+        half.rename(target)
+        _sync(target.parent)
+    except (OSError, sqlite3.Error) as problem:
+        raise BackupProblem(f"{target}: the backup was not finished: {problem}") from problem
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    return manifest
+
+
+def check_backup(source: Path) -> Manifest:
+    """Read a backup through: its database is sound and unchanged, its files are all there. Raises BackupProblem."""
+    try:
+        plain = json.loads((source / MANIFEST).read_text(encoding="utf-8"))
+        manifest = Manifest(**plain)
+    except (OSError, ValueError, TypeError) as problem:
+        raise BackupProblem(f"{source}: no complete backup ({MANIFEST} is missing or unreadable); take another one") from problem
+    database = source / DATABASE
+    if not database.exists() or _hash(database) != manifest.sha256:
+        raise BackupProblem(f"{database}: is not what was backed up; take another backup")
+    with _read_only(database) as copy:
+        _check(copy, database)
+        if _count(copy) != manifest.rows:
+            raise BackupProblem(f"{database}: has other rows than were backed up; take another backup")
+    for name, size in manifest.media.items():
+        path = source / MEDIA / name
+        if not path.is_file() or path.stat().st_size != size:
+            raise BackupProblem(f"{path}: is missing or has another size than was backed up; take another backup")
+    return manifest
+
+
+def restore(source: Path, url: str, media: Path) -> Manifest:
+    """Put a backup in the place of the database and the media folder; the bot must not run.
+
+    What was there is kept beside it, with `.before-restore` and the time at the end of its name.
+    """
+    manifest = check_backup(source)
+    target = _sqlite_path(url)
+    _refuse_while_in_use(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    ready, ready_media = target.with_name(target.name + ".restoring"), media.with_name(media.name + ".restoring")
+    shutil.rmtree(ready_media, ignore_errors=True)
+    try:
+        shutil.copyfile(source / DATABASE, ready)
+        ready.chmod(0o600)
+        with ready.open("rb") as file:
+            os.fsync(file.fileno())
+        _copy_media(source / MEDIA, ready_media)
+        ready_media.mkdir(parents=True, exist_ok=True)
+        if _hash(ready) != manifest.sha256:
+            raise BackupProblem(f"{ready}: the copy differs from the backup; check the disk")
+    except OSError as problem:
+        ready.unlink(missing_ok=True)
+        shutil.rmtree(ready_media, ignore_errors=True)
+        raise BackupProblem(f"{target}: nothing was changed, the copy could not be made: {problem}") from problem
+    suffix = f".before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    for path in (target, *(target.with_name(target.name + end) for end in ("-wal", "-shm"))):
+        if path.exists():
+            path.rename(path.with_name(path.name + suffix))
+    ready.rename(target)
+    if media.exists():
+        media.rename(media.with_name(media.name + suffix))
+    ready_media.rename(media)
+    _sync(target.parent)
+    return manifest
+
+
+# --- inside -------------------------------------------------------------------------------------------------------
+
+
+def _sqlite_path(url: str) -> Path:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        raise BackupProblem("PostgreSQL is backed up by pg_dump and restored by pg_restore; copy the media folder beside it")
+    if parsed.database in (None, "", ":memory:"):
+        raise BackupProblem("a database in memory cannot be backed up")
+    return Path(str(parsed.database))
+
+
+@contextmanager
+def _read_only(path: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    """SQLite's own online backup: one snapshot, while the writer goes on."""
+    os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    with closing(sqlite3.connect(source, timeout=20)) as connection, closing(sqlite3.connect(target)) as copy:
+        connection.execute("BEGIN")  # without it the copy would start over whenever somebody writes between two steps
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.backup(copy, pages=PAGES_AT_A_TIME, sleep=0.0)
+        copy.execute("PRAGMA journal_mode=DELETE")  # one file, complete in itself
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as problem:
+        verdict = str(problem)
+    if verdict != "ok":
+        raise BackupProblem(f"{path}: damaged: {verdict}; take another backup")
+
+
+def _revision(connection: sqlite3.Connection) -> str:
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(row[0]) if row else ""
+
+
+def _count(connection: sqlite3.Connection) -> dict[str, int]:
+    names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table' ORDER BY name")]
+    return {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names}  # noqa: S608
+
+
+def _copy_media(source: Path, target: Path) -> dict[str, int]:
+    """Copy files by name; media files never change once they are written, and one that is deleted meanwhile is not needed."""
+    sizes: dict[str, int] = {}
+    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for path in sorted(source.rglob("*")) if source.exists() else ():
+        name = path.relative_to(source)
+        if path.is_symlink() or not path.is_file():
+            continue
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(path, target / name)
+        except FileNotFoundError:
+            continue
+        sizes[name.as_posix()] = (target / name).stat().st_size
+    return sizes
+
+
+def _refuse_while_in_use(path: Path) -> None:
+    """A running bot holds the database open in WAL mode; only without other users can it be locked for itself alone."""
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("ROLLBACK")
+    except sqlite3.OperationalError as problem:
+        raise BackupProblem(f"{path}: is in use ({problem}); stop the bot first") from problem
+    except sqlite3.DatabaseError:
+        return  # damaged: all the more reason to restore
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
