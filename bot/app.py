@@ -10,7 +10,7 @@ import socket
 import warnings
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -26,14 +26,15 @@ from bot.inbox import Inbox, Job, Mind, Senses
 from bot.lanes import Lanes
 from bot.messages import Address
 from bot.metrics import Metrics
-from bot.outbox import Outbox
+from bot.outbox import Outbox, OutboxRule
 from bot.pacing import Pacing
+from bot.permissions import Rights
 from bot.photos import PhotoWorker
 from bot.platforms.base import Adapter, Health
 from bot.platforms.supervisor import Supervisor
 from bot.platforms.web import WebPlatform, WebSettings
-from bot.platforms.web.settings import is_loopback
-from bot.router import Router, split_command
+from bot.platforms.web.settings import RoomSeed, UserSeed, is_loopback, officer_id
+from bot.router import Call, Command, Router
 from bot.say import Voice
 from bot.schedule import ScheduleLoop
 from bot.timers import TimerLoop
@@ -49,18 +50,18 @@ from content.phrases import PhraseBook
 from content.posts import PostLibrary
 from content.taxonomy import Taxonomy
 from content.words import load_words
-from handlers import callback, desk, emergencies, hazards, officers, posts, questions, tips
+from handlers import additions, callback, desk, emergencies, hazards, officers, posts, questions, tips
 from handlers import help as help_
 from storage.database import OldLibrary, prepare
 from storage.sealing import Sealer
-from storage.tables import Case, CaseEntry, Counter, Notice, Officer, Unit
+from storage.tables import Case, CaseEntry, Counter, Group, Notice, Officer, Unit
 from storage.writer import Writer
 
 log = structlog.get_logger(__name__)
 
 CONTENT = Path(__file__).resolve().parent.parent / "content"
-HANDLERS = (emergencies, hazards, questions, tips, desk, callback, officers, help_, posts)
-HISTORY_OF_DONE = timedelta(days=14)  # how long event ids are kept against a second delivery
+HANDLERS = (emergencies, hazards, additions, questions, tips, desk, callback, officers, help_, posts)
+PATROL_SECONDS = 5.0  # the command line writes notices, too; the outbox looks for them that often
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +110,11 @@ class App:
         self.writer = writer
         self.library = library
         self.adapters = {(adapter.name, adapter.account): adapter for adapter in adapters}
-        self.mind = Mind()
         data = settings.bot.data_dir
         self._photos = photos
         self._sealers = (Sealer(data / "keys" / "inbox.key"), Sealer(data / "keys" / "tips.key"))
         self.router = build_router(settings.bot.handlers)
+        self.mind = Mind(self.router.hears)
         self.phrases = library.phrases
         for folder in sorted({path.parent / "phrases" for path in settings.bot.handlers}):
             self.phrases = self.phrases.joined(PhraseBook.load(folder))
@@ -126,6 +127,7 @@ class App:
             clock,
             node=socket.gethostname(),
             repeat_mark=self.phrases.say("notice.repeat"),
+            rule=OutboxRule(patrol=PATROL_SECONDS),
         )
         self.worker = Worker(
             writer,
@@ -140,7 +142,7 @@ class App:
             self._after,
         )
         self.lanes: Lanes[Job] = Lanes(self.worker.work)
-        senses = Senses(library.understanding.glance, self._is_command, self._certain)
+        senses = Senses(library.understanding.glance, self._command, self._certain, settings.bot.name)
         wait = timedelta(seconds=settings.bot.photo_wait_seconds)
         self.inbox = Inbox(writer, self._sealers[0], senses, self.lanes, self.mind, clock, wait)
         self.timers = TimerLoop(writer, clock, self.worker.run_timer)
@@ -208,7 +210,7 @@ class App:
             settings.bot.zone,
             timedelta(seconds=settings.bot.photo_wait_seconds),
             rules,
-            lambda session, address: open_alarm(session, address.platform, address.chat) is not None,
+            lambda session, address: open_alarm(session, address.platform, address.chat, self.clock()) is not None,
             _number_of,
             self._makers(),
         )
@@ -231,8 +233,9 @@ class App:
             self.timers.wake()
         self._photo_woken.set()
 
-    def _is_command(self, text: str) -> bool:
-        return split_command(text) is not None and not isinstance(self.router.find_command(text), str)
+    def _command(self, text: str) -> Command | None:
+        found = self.router.find_command(text)
+        return found.command if isinstance(found, Call) else None
 
     def _certain(self, text: str) -> bool:
         hits = self.library.answers.search(text, 1)
@@ -260,6 +263,8 @@ async def serving(settings: Settings, clock: Clock | None = None, content: Path 
         web = _web_platform(settings, writer, photos, clock, house, demo=district is not None)
         if district is not None:
             await web.seed(district.web_rooms(), district.web_users(), district.web_tries())
+        elif settings.web.enabled:
+            await web.seed(*await writer.read(rooms_of_roster))
         library = await asyncio.to_thread(Library.load, content, clock())
         app = App(settings, writer, library, [web] if settings.web.enabled else [], photos, clock)
         app.web = web
@@ -317,6 +322,24 @@ async def _demo_district(settings: Settings, writer: Writer, clock: Clock, conte
 
     await writer.run(lay)
     return district
+
+
+def rooms_of_roster(session: Session) -> tuple[list[RoomSeed], list[UserSeed]]:
+    """The web groups with the officers whose roles reach them, so that an officer who signs in is in the right rooms."""
+    officers = session.exec(select(Officer).where(col(Officer.active))).all()
+    groups = session.exec(select(Group).where(Group.platform == "web", col(Group.active))).all()
+    rights = {officer.badge: Rights(session, officer, "web", datetime.now(UTC)) for officer in officers}
+    rooms = [
+        RoomSeed(
+            group.chat,
+            group.name,
+            tuple(label for label in (group.class_label, group.board, group.industry) if label),
+            tuple(officer_id(badge) for badge, right in rights.items() if right.covers("case.view", group.grid_id)),
+            officers_only=group.class_label == "工作",
+        )
+        for group in groups
+    ]
+    return rooms, [UserSeed(officer_id(row.badge), row.name, "officer", row.title, row.badge) for row in officers]
 
 
 def _web_platform(
