@@ -52,7 +52,13 @@ function card(user) {
       "button",
       { type: "button", class: "persona-be", "aria-pressed": String(here), onclick: () => (here ? byId("personas").close() : become(user.id)) },
       avatar(user),
-      el("span", { class: "persona-name" }, el("span", { text: user.name }), badgeOf(user), here && el("span", { class: "here", text: "现在是您" })),
+      el(
+        "span",
+        { class: "persona-name" },
+        el("span", { text: user.name }),
+        badgeOf(user) ?? (user.title && el("span", { class: "persona-about", text: user.title })),
+        here && el("span", { class: "here", text: "现在是您" }),
+      ),
     ),
     el(
       "a",

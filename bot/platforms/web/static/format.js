@@ -55,7 +55,7 @@ export function scatter(text) {
 export const tint = (id) => scatter(id) % 10;
 
 /**
- * The word beside a name. Residents get none unless the server gave them a title.
+ * The word beside a name: who speaks for the authorities, and who is a machine. Residents need none.
  * @param {{role: string, title: string}} user
  * @returns {{text: string, kind: string}|null}
  */
@@ -65,7 +65,7 @@ export function badge(user) {
     const text = user.title || "工作人员";
     return { text, kind: text.includes("警") ? "police" : text.includes("网格") ? "grid" : "staff" };
   }
-  return user.title ? { text: user.title, kind: "plain" } : null;
+  return null;
 }
 
 /** One line for a preview or a quote. @param {{text: string, photos?: any[], recalled?: boolean}} message */

@@ -137,6 +137,10 @@ class District:
         said = NewMessage(room, user, text, (), reply_to)
         return (await self._house.talk._say(said, tell_bot=False)).said.id
 
+    async def say_many(self, user: str, texts: list[str], room: str = GRID) -> None:
+        """A long conversation of one, in order."""
+        await asyncio.gather(*(self.say(user, text, room) for text in texts))
+
     async def recall(self, user: str, message: str, room: str = GRID) -> None:
         """Somebody without a page takes a message back."""
         await self._house.talk._recall(room, message, user, self.now(), None)

@@ -297,3 +297,50 @@ async def test_markup_in_names_and_texts_is_text(enter: Enter, district: Distric
     await page.get_by_label("消息", exact=True).press_sequentially("@")
     await expect(page.get_by_role("option").filter(has_text="坏人")).to_be_visible()
     assert await page.locator("#log img, #log script, #log b[onclick], #rooms img, #rooms b").count() == 0
+
+
+@pytest.mark.parametrize("way", ["paste", "drop"])
+async def test_pictures_are_pasted_and_dropped(enter: Enter, picture: Path, way: str) -> None:
+    page = await enter("r-zhang")
+    await page.evaluate(
+        """async ([way, bytes]) => {
+          const carried = new DataTransfer();
+          carried.items.add(new File([new Uint8Array(bytes)], "截图.jpg", { type: "image/jpeg" }));
+          const how = { bubbles: true, cancelable: true, clipboardData: carried, dataTransfer: carried };
+          const event = way === "paste" ? new ClipboardEvent("paste", how) : new DragEvent("drop", how);
+          document.getElementById(way === "paste" ? "text" : "log").dispatchEvent(event);
+        }""",
+        [way, list(picture.read_bytes())],
+    )
+    await expect(page.locator(".tray-item.done")).to_have_count(1)
+    await page.get_by_role("button", name="发送").click()
+    await expect(page.locator(".mine .photo")).to_have_count(1)
+
+
+async def test_swiping_through_photos(enter: Enter, picture: Path) -> None:
+    page = await enter("r-zhang", phone=True)
+    await page.locator("#file").set_input_files([picture, picture])
+    await expect(page.locator(".tray-item.done")).to_have_count(2)
+    await page.get_by_role("button", name="发送").tap()
+    await page.get_by_label("打开第 1 张照片").tap()
+    await expect(page.locator("#viewer-caption")).to_contain_text("1/2")
+    session = await page.context.new_cdp_session(page)
+    for kind, x in (("touchStart", 320), ("touchMove", 240), ("touchMove", 120), ("touchEnd", None)):
+        points = [] if x is None else [{"x": x, "y": 400}]
+        await session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    await expect(page.locator("#viewer-caption")).to_contain_text("2/2")
+
+
+async def test_a_photo_that_is_gone_is_said_so(enter: Enter, picture: Path, console: Console) -> None:
+    console.expected = ["404 (Not Found)"]
+    page = await enter("r-zhang")
+    await page.route(
+        "**/api/photos/*size=*", lambda route: route.fulfill(status=404, json={"error": {"code": "gone", "text": "没了。"}})
+    )
+    await page.locator("#file").set_input_files(picture)
+    await expect(page.locator(".tray-item.done")).to_have_count(1)
+    await page.get_by_role("button", name="发送").click()
+    await expect(page.locator(".mine .more")).to_be_visible()
+    await page.reload()
+    await expect(page.locator(".photo.broken")).to_be_visible()
+    await expect(page.get_by_role("button", name="打开照片")).to_be_visible()
