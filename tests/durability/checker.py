@@ -2,8 +2,8 @@
 
 * lost: the platform was told that we have it, and nothing came of it.
 * unexpected: something that nobody said or wrote: a case without a report, a message without a notice, a kept line of chatter.
-* duplicated: a message that is in the chat more often than once plus its ambiguous sends. A send is ambiguous when the process died
-  between its beginning and the commit of its receipt: no platform here tells us afterwards whether it arrived.
+* duplicated: a message that is in the chat more often than once plus its ambiguous sends. A send is ambiguous when the process
+  died between its beginning and the commit of its receipt: no platform here tells us afterwards whether it arrived.
 * disordered: within a chat and lane, notices arrived in another order than they were written in.
 """
 
@@ -71,7 +71,9 @@ def judge(folder: Path, url: str, ambiguous: Counter[str]) -> Verdict:
     platform = FakePlatform(street.PLATFORM, street.PLATFORM, path=history_of(folder))
     verdict = Verdict(acknowledged=len(set(platform.confirmed)), ambiguous=ambiguous.total())
     if not street.finished(platform):
-        verdict.lost.append(f"nobody could say {sorted(street.LINES.keys() - platform.heard.keys())}: what they answer never came")
+        verdict.lost.append(
+            f"nobody could say {sorted(street.LINES.keys() - platform.heard.keys())}: what they answer never came"
+        )
     with _session(url) as session:
         _judge_inbox(session, platform, verdict)
         _judge_cases(session, platform, verdict)

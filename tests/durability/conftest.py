@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.durability import checker
-from tests.durability.life import Order
+from tests.durability.life import Order, history_of
 from tests.storage.conftest import postgres_server, postgres_template, postgres_url  # noqa: F401 (fixtures)
 
 KILLED = -9
@@ -73,7 +73,7 @@ class Story:
         code = self.nursery.live(Order(str(self.folder), self.url, failpoint, plant), kill_after)
         if code == KILLED:
             self.kills += 1
-            if checker.history_of(self.folder).exists():
+            if history_of(self.folder).exists():
                 self.ambiguous.update(checker.in_flight(self.folder, self.url))
             return True
         log = (self.folder / "log").read_text(encoding="utf-8", errors="replace")

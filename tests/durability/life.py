@@ -36,8 +36,8 @@ from tests.durability.plants import PLANTS
 from tests.kit.fake_platform import FakePlatform
 from tests.kit.scenario import MORNING
 
-# two seconds before ten o'clock in Shanghai on a Monday, when a schedule of config.toml is due
-START = MORNING - timedelta(seconds=2)
+# a second before ten o'clock in Shanghai on a Monday, when a schedule of config.toml is due
+START = MORNING - timedelta(seconds=1)
 LONGEST_SECONDS = 60.0
 
 
@@ -103,7 +103,7 @@ async def _until_quiet(app: App, platform: FakePlatform) -> None:
         said = street.go_on(platform)
         await platform.all_confirmed()
         await app.lanes.drained()
-        busy = await app.writer.read(_busy) or app.clock() < START + timedelta(seconds=4)
+        busy = await app.writer.read(_busy) or app.clock() < START + timedelta(seconds=2)
         still = 0 if said or busy else still + 1
         await asyncio.sleep(0.02)
 
