@@ -197,7 +197,7 @@ def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple
 
 def test_a_full_disk_refuses_loudly_and_recovers(small_disk: tuple[Path, str]) -> None:
     home, how = small_disk
-    command = [sys.executable, "-c", textwrap.dedent(FILLER), home, how]
+    command = [sys.executable, "-c", textwrap.dedent(FILLER), str(home), how]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     said = [line.split() for line in done.stdout.splitlines()]

@@ -1,0 +1,139 @@
+"""The outbox in SQL, the same on both engines: claims, fencing, pauses, several nodes at one table."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from sqlmodel import Session, select
+
+import storage.notices as rows
+from bot.messages import Address
+from bot.outbox import Lane, NewNotice, Outbox, OutboxRule, enqueue
+from bot.pacing import Pacing
+from storage.tables import Notice, Pause
+from storage.writer import Writer
+from tests.kit.fake_platform import FakePlatform, Lost
+from tests.storage.conftest import open_writer
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+LEASE = timedelta(seconds=60)
+ME = ("telegram", "a")
+
+
+def fill(writer: Writer, count: int, chats: int, lane: Lane = Lane.REPLY) -> None:
+    def work(session: Session) -> None:
+        for i in range(count):
+            enqueue(session, NewNotice(f"{lane.name}-{i}", lane, Address(*ME, f"g{i % chats}"), f"{i}"), NOW)
+
+    writer.run_now(work)
+
+
+def claim(writer: Writer, owner: str, now: datetime = NOW, room: int = 1000) -> list[rows.Claim]:
+    def work(session: Session) -> list[rows.Claim]:
+        claims, _ = rows.claim(
+            session.connection(), ME, owner=owner, now=now, lease=LEASE, room=lambda _: room, ready=lambda *_: True
+        )
+        return claims
+
+    return writer.run_now(work)
+
+
+def write_back(writer: Writer, owner: str, *results: rows.Result) -> None:
+    writer.run_now(lambda session: rows.write_back(session.connection(), owner, results))
+
+
+def states(writer: Writer) -> Counter[str]:
+    return Counter(writer.read_now(lambda session: session.exec(select(Notice.state)).all()))
+
+
+def test_the_head_of_each_chat_is_claimed_once(writer: Writer) -> None:
+    fill(writer, 300, 150)
+    first = claim(writer, "a/1")
+    assert [c.text for c in first] == [str(i) for i in range(150)]
+    assert claim(writer, "b/1") == []
+    write_back(writer, "a/1", *(rows.Sent(c, f"m{c.id}", NOW) for c in first))
+    assert [c.text for c in claim(writer, "b/1")] == [str(i) for i in range(150, 300)]
+
+
+def test_lanes_have_heads_of_their_own(writer: Writer) -> None:
+    for lane in (Lane.CAMPAIGN, Lane.ALARM, Lane.REPLY):
+        fill(writer, 2, 1, lane)
+    assert [(c.lane, c.text) for c in claim(writer, "a/1")] == [(0, "0"), (1, "0"), (3, "0")]
+
+
+def test_only_the_holder_of_the_claim_may_write(writer: Writer) -> None:
+    fill(writer, 1, 1)
+    (old,) = claim(writer, "a/1")
+    found, _ = writer.run_now(
+        lambda session: rows.abandoned(session.connection(), me="b/1", node=None, now=NOW + timedelta(seconds=61))
+    )
+    assert [row.claim.id for row in found] == [old.id]
+    write_back(writer, "a/1", rows.Waiting(old, None, lost=True))
+    (new,) = claim(writer, "b/1")
+    assert (new.attempt, new.lost) == (2, 1)
+    write_back(writer, "a/1", rows.Sent(old, "stale", NOW), rows.Ended(old, "dead", "stale"), rows.Waiting(old, None))
+    assert states(writer) == {"sending": 1}
+    write_back(writer, "b/1", rows.Sent(new, "fresh", NOW))
+    assert writer.read_now(lambda session: session.exec(select(Notice.message_id)).one()) == "fresh"
+
+
+def test_leases_that_run_are_left_alone(writer: Writer) -> None:
+    fill(writer, 1, 1)
+    claim(writer, "a/1")
+
+    def look(session: Session) -> tuple[list[rows.Abandoned], datetime | None]:
+        return rows.abandoned(session.connection(), me="b/1", node="b", now=NOW + timedelta(seconds=59))
+
+    assert writer.run_now(look) == ([], NOW + LEASE)
+    found, _ = writer.run_now(lambda session: rows.abandoned(session.connection(), me="a/2", node="a", now=NOW))
+    assert len(found) == 1
+
+
+def test_the_longer_pause_stays(writer: Writer) -> None:
+    def pause(seconds: float, now: datetime = NOW) -> None:
+        until = NOW + timedelta(seconds=seconds)
+        writer.run_now(lambda session: rows.write_pauses(session.connection(), [("s", until)], now))
+
+    pause(10)
+    pause(5)
+    assert writer.read_now(lambda session: rows.read_pauses(session.connection(), NOW)) == {"s": NOW + timedelta(seconds=10)}
+    pause(20)
+    assert writer.read_now(lambda session: rows.read_pauses(session.connection(), NOW)) == {"s": NOW + timedelta(seconds=20)}
+    pause(15, NOW + timedelta(seconds=30))
+    assert writer.read_now(lambda session: session.exec(select(Pause)).all()) == []
+
+
+async def test_two_nodes_at_one_table_send_everything_once_and_in_order(url: str) -> None:
+    """Two writers, two outboxes, one platform account; on SQLite two processes' worth of connections, on PostgreSQL two nodes."""
+    writers = [open_writer(url), open_writer(url)]
+    fill(writers[0], 400, 20)
+    platform = FakePlatform(*ME)
+    rule = OutboxRule(in_flight=8, in_flight_reserve=2)
+    outboxes = [
+        Outbox(writer, {ME: platform}, Pacing.unlimited(), lambda: datetime.now(UTC), node=f"n{k}", rule=rule)
+        for k, writer in enumerate(writers)
+    ]
+    while states(writers[0]) != {"sent": 400}:
+        await asyncio.gather(*(outbox.drain() for outbox in outboxes))
+    assert Counter(arrival.what.key for arrival in platform.arrived) == {f"REPLY-{i}": 1 for i in range(400)}
+    for chat in range(20):
+        assert platform.texts(f"g{chat}") == [str(i) for i in range(chat, 400, 20)]
+    for writer in writers:
+        writer.close()
+
+
+async def test_an_outbox_on_this_engine(writer: Writer) -> None:
+    platform = FakePlatform(*ME)
+    platform.fail(Lost(delivered=True), Lost(delivered=False))
+    fill(writer, 5, 1)
+    rule = OutboxRule(first_wait=0.01)
+    outbox = Outbox(writer, {ME: platform}, Pacing.unlimited(), lambda: datetime.now(UTC), node="n", rule=rule)
+    task = asyncio.create_task(outbox.run())
+    async with asyncio.timeout(20):
+        while states(writer) != {"sent": 5}:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await outbox.stop()
+    await task
+    assert platform.texts() == ["0", "（重发）0", "1", "2", "3", "4"]
