@@ -1,8 +1,14 @@
-"""Questions that wait for a person's next message. Rows, so that a restart forgets none of them."""
+"""Questions that wait for a person's next message. Rows, so that a restart forgets none of them.
+
+A person may be asked several things in one chat; the newest question comes first. A question that was registered with `hears` is
+patient: it knows its answer when it hears it, so it stays beneath a newer one and takes nothing else. Any other question takes
+the next message, and is forgotten when a newer one is asked.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +17,8 @@ from sqlmodel import Session, col, select
 
 from bot.messages import Address
 from storage.tables import Dialog
+
+MOST_WAITING = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +38,41 @@ class DialogKey:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A question that waits: its name, what was noted with it, and the case it is about."""
+    """A question that waits: its name, what was noted with it, the case it is about, and until when an answer is heard."""
 
     name: str
     step: str
     data: dict[str, str]
     case_id: int | None
+    until: datetime
+
+    def same_matter(self, name: str, case_id: int | None) -> bool:
+        """Whether a question `name` about that case replaces this one; "callback.reason" goes on from "callback"."""
+        return self.case_id == case_id and self.name.partition(".")[0] == name.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What the glance has to know of a question that waits."""
+
+    name: str
+    until: datetime
 
 
 class Dialogs:
     """The dialogs as one turn sees and changes them. `changed` tells the memory of the inbox what to do after the commit."""
 
-    def __init__(self, session: Session, now: datetime, own: DialogKey | None) -> None:
+    def __init__(self, session: Session, now: datetime, own: DialogKey | None, patient: Collection[str] = ()) -> None:
         self._session = session
         self._now = now
         self._own = own
-        self.changed: dict[DialogKey, datetime | None] = {}
+        self._patient = patient
+        self.current: Pending | None = None  # the question whose handler is running
+        self.changed: dict[DialogKey, tuple[Awaited, ...]] = {}
 
-    def pending(self) -> Pending | None:
-        """The question that this message may answer, unless its time is over."""
-        row = self._row(self._own) if self._own else None
-        if row is None or row.expires_at <= self._now:
-            return None
-        return Pending(row.name, row.step, json.loads(row.data), row.case_id)
+    def waiting(self) -> list[Pending]:
+        """The questions that this message may answer, the newest first."""
+        return self._load(self._own) if self._own else []
 
     def ask(
         self,
@@ -64,11 +84,40 @@ class Dialogs:
         case_id: int | None = None,
         of: DialogKey | None = None,
     ) -> None:
-        """From now on the next message of the person (default: this message's sender) answers the question `name`."""
+        """From now on the person (default: this message's sender) is awaited to answer the question `name`."""
         key = of or self._own
         if key is None:
             raise ValueError("a dialog needs somebody who is asked")
+        beneath = [other for other in self._load(key) if other.name in self._patient and not other.same_matter(name, case_id)]
+        new = Pending(name, step, data or {}, case_id, self._now + wait)
+        self._store(key, [new, *beneath][:MOST_WAITING])
+
+    def end(self) -> None:
+        """The question that is being answered is settled."""
+        if self._own is None or self.current is None:
+            return
+        settled = self.current
+        self._store(self._own, [other for other in self._load(self._own) if not other.same_matter(settled.name, settled.case_id)])
+
+    def end_about(self, case_id: int | None, of: DialogKey | None = None) -> None:
+        """Nothing more is awaited from this person here about that case."""
+        key = of or self._own
+        if key is not None:
+            self._store(key, [other for other in self._load(key) if other.case_id != case_id])
+
+    def _load(self, key: DialogKey) -> list[Pending]:
         row = self._row(key)
+        return [] if row is None else [one for one in _read(row) if one.until > self._now]
+
+    def _store(self, key: DialogKey, waiting: list[Pending]) -> None:
+        row = self._row(key)
+        self.changed[key] = tuple(Awaited(one.name, one.until) for one in waiting)
+        if not waiting:
+            if row is not None:
+                self._session.delete(row)
+                self._session.flush()
+            return
+        first = waiting[0]
         if row is None:
             row = Dialog(
                 platform=key.platform,
@@ -76,29 +125,16 @@ class Dialogs:
                 chat=key.chat,
                 thread=key.thread,
                 sender=key.sender,
-                name=name,
-                expires_at=self._now + wait,
+                name=first.name,
+                expires_at=first.until,
             )
-        row.name, row.step, row.case_id = name, step, case_id
-        row.data, row.expires_at = json.dumps(data or {}, ensure_ascii=False), self._now + wait
+        row.name, row.step, row.case_id = first.name, first.step, first.case_id
+        row.expires_at = max(one.until for one in waiting)
+        row.data = json.dumps([_plain(one) for one in waiting], ensure_ascii=False)
         self._session.add(row)
         self._session.flush()
-        self.changed[key] = row.expires_at
 
-    def end(self, of: DialogKey | None = None) -> None:
-        """Nothing more is awaited from this person here."""
-        key = of or self._own
-        if key is None:
-            return
-        row = self._row(key)
-        if row is not None:
-            self._session.delete(row)
-            self._session.flush()
-        self.changed[key] = None
-
-    def _row(self, key: DialogKey | None) -> Dialog | None:
-        if key is None:
-            return None
+    def _row(self, key: DialogKey) -> Dialog | None:
         return self._session.exec(
             select(Dialog).where(
                 Dialog.platform == key.platform,
@@ -110,8 +146,23 @@ class Dialogs:
         ).first()
 
 
-def open_dialogs(session: Session, now: datetime) -> dict[DialogKey, datetime]:
-    """All dialogs that still wait, for the glance after a start; what has run out is deleted."""
+def open_dialogs(session: Session, now: datetime) -> dict[DialogKey, tuple[Awaited, ...]]:
+    """All questions that still wait, for the glance after a start; what has run out is deleted."""
     session.execute(delete(Dialog).where(col(Dialog.expires_at) <= now))
-    rows = session.exec(select(Dialog)).all()
-    return {DialogKey(row.platform, row.account, row.chat, row.thread, row.sender): row.expires_at for row in rows}
+    return {
+        DialogKey(row.platform, row.account, row.chat, row.thread, row.sender): tuple(
+            Awaited(one.name, one.until) for one in _read(row)
+        )
+        for row in session.exec(select(Dialog)).all()
+    }
+
+
+def _plain(one: Pending) -> dict[str, object]:
+    return {"name": one.name, "step": one.step, "data": one.data, "case": one.case_id, "until": one.until.isoformat()}
+
+
+def _read(row: Dialog) -> list[Pending]:
+    return [
+        Pending(one["name"], one["step"], one["data"], one["case"], datetime.fromisoformat(one["until"]))
+        for one in json.loads(row.data)
+    ]

@@ -7,7 +7,7 @@ platform is told that we have it; a crash before that means that the platform de
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -17,9 +17,10 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from bot.clock import Clock
-from bot.dialogs import DialogKey, open_dialogs
+from bot.dialogs import Awaited, DialogKey, open_dialogs
 from bot.lanes import LaneKey, Lanes
 from bot.messages import Address, Inbound, Kind
+from bot.router import Command
 from bot.understanding.meaning import Hint
 from storage.failpoints import failpoint
 from storage.sealing import Sealed, Sealer
@@ -29,6 +30,7 @@ from storage.writer import Writer
 log = structlog.get_logger(__name__)
 
 QUIET = Hint()
+_BLANKS = " \u2005\u3000\n\t,，:："
 _CASE_NUMBER = re.compile(r"(?<!\d)\d{2}(?:0[1-9]|1[0-2])[-－]\d{4,6}(?!\d)")
 _EVENT = TypeAdapter(Inbound)
 
@@ -40,28 +42,43 @@ _KEEP = (
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A kept event on its way to a handler. `told_as_tip` marks a tip said in a group, whose words were not kept."""
+    """A kept event on its way to a handler. `told_as_tip` marks a tip said in a group, whose words were not kept.
+
+    `hint.danger` is set only when the words are the sender's own or were brought to the private chat.
+    """
 
     event: Inbound
     hint: Hint
     addressed: bool
     told_as_tip: bool = False
-    waiting: bool = False  # a photo that may belong to a report
+    waiting: bool = False  # a photo without words, that may belong to a report
 
 
 @dataclass(slots=True)
 class Mind:
-    """What the glance has to remember: who was asked something, where an emergency is open, whose photo waits for words."""
+    """What the glance has to remember: who was asked something, where an emergency is open, whose photo waits for words.
 
-    dialogs: dict[DialogKey, datetime] = field(default_factory=dict)
+    `hears` says what an answer to a patient question sounds like (`Router.dialog`).
+    """
+
+    hears: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    dialogs: dict[DialogKey, tuple[Awaited, ...]] = field(default_factory=dict)
     alarms: dict[Address, int] = field(default_factory=dict)
     reports: dict[LaneKey, datetime] = field(default_factory=dict)  # who has just reported, and until when a photo belongs to it
     photos: dict[LaneKey, list[tuple[datetime, Inbound]]] = field(default_factory=dict)
 
     def expects(self, event: Inbound, now: datetime) -> bool:
-        """Whether this person was asked something here."""
-        until = self.dialogs.get(DialogKey.of(event.address, event.sender.id))
-        return until is not None and until > now
+        """Whether this may be the answer to a question that this person was asked here."""
+        return bool(self.awaited(event, now))
+
+    def awaited(self, event: Inbound, now: datetime) -> list[str]:
+        """The names of the questions that this may answer, the newest first."""
+        waiting = self.dialogs.get(DialogKey.of(event.address, event.sender.id), ())
+        return [one.name for one in waiting if one.until > now and self._sounds_like(one.name, event)]
+
+    def _sounds_like(self, name: str, event: Inbound) -> bool:
+        pattern = self.hears.get(name)
+        return pattern is None or event.addressed or pattern.fullmatch(event.text.strip()) is not None
 
     def just_reported(self, key: LaneKey, now: datetime) -> bool:
         until = self.reports.get(key)
@@ -70,50 +87,65 @@ class Mind:
 
 @dataclass(frozen=True, slots=True)
 class Senses:
-    """What the glance may ask: the reading of words, whether a word is a command, whether an answer is certain, our names."""
+    """What the glance may ask: the reading of words, which command a text calls, whether an answer is certain, our name."""
 
     glance: Callable[[str], Hint]
-    is_command: Callable[[str], bool]
+    command: Callable[[str], Command | None]
     certain: Callable[[str], bool]
+    me: str = ""
 
 
 def glance(event: Inbound, mind: Mind, senses: Senses, now: datetime) -> Job | None:
     """Decide in memory whether an event is kept; None means forget it on the spot."""
     if event.kind is not Kind.MESSAGE:
         return _glance_other(event, senses)
-    text = event.text
-    hint = senses.glance(text) if text else QUIET
-    private = event.address.private
-    addressed = private or event.mentions_me or (event.quote is not None and event.quote.mine)
-    if hint.danger and not event.copied:
+    text, private, addressed = event.text, event.address.private, event.addressed
+    if not (text.strip() or event.attachments or event.location or event.quote or event.mentions_me):
+        return None  # a sticker, or whatever else has no words for us
+    hint = _hint(event, senses)
+    if hint.danger:
         return Job(event, hint, addressed)
-    if mind.expects(event, now):
+    command = senses.command(text) if text.lstrip()[:1] in ("/", "／") else None
+    if command is not None and command.confidential and not private:
+        return Job(_without_words(event, f"/{command.name}"), QUIET, addressed)
+    if command is not None:
         return Job(event, hint, addressed)
-    if text and (text[0] in "/／" or text.lstrip()[:1] in ("/", "／")) and (addressed or senses.is_command(text)):
-        return Job(event, hint, addressed)
-    if hint.tip and not private:
+    if hint.tip and not private and not event.copied:
         # the words of a tip in a group are dropped here: only the way to the private chat is answered
-        return Job(replace(event, text="", attachments=()), hint, addressed, told_as_tip=True)
-    if addressed or hint.report:
+        return Job(_without_words(event), hint, addressed=False, told_as_tip=True)
+    if addressed or mind.expects(event, now):
+        return Job(event, hint, addressed, waiting=event.lone_photo)
+    if event.copied:
+        return None
+    if (
+        hint.report
+        or (hint.safe and event.address in mind.alarms)
+        or _CASE_NUMBER.search(text)
+        or (hint.question and senses.certain(text))
+    ):
         return Job(event, hint, addressed)
-    if hint.safe and event.address in mind.alarms:
-        return Job(event, hint, addressed)
-    if text and _CASE_NUMBER.search(text):
-        return Job(event, hint, addressed)
-    if hint.question and not event.copied and senses.certain(text):
-        return Job(event, hint, addressed)
-    if event.attachments and not event.copied:
-        return Job(replace(event, text="", quote=None), QUIET, addressed=False, waiting=True)
+    if event.lone_photo:
+        return Job(replace(event, text="", quote=None), QUIET, addressed, waiting=True)
     return None
 
 
 def _glance_other(event: Inbound, senses: Senses) -> Job | None:
-    if event.kind is Kind.EDIT and not senses.is_command(event.text):
-        # an edit is only looked at when its message belongs to a case; Inbox.take finds that out
-        return Job(event, QUIET, addressed=False, waiting=True)
-    if event.kind is Kind.RECALL:
+    if event.kind is Kind.RECALL or (event.kind is Kind.EDIT and senses.command(event.text) is None):
+        # it is only looked at when its message belongs to a case; Inbox.take finds that out
         return Job(event, QUIET, addressed=False, waiting=True)
     return Job(event, QUIET, addressed=True)
+
+
+def _hint(event: Inbound, senses: Senses) -> Hint:
+    hint = senses.glance(event.text) if event.text else QUIET
+    if hint.danger and event.copied and not event.address.private:
+        return replace(hint, danger=None)  # passed-on news of a fire somewhere; brought to us alone it is a call for help
+    return hint
+
+
+def _without_words(event: Inbound, text: str = "") -> Inbound:
+    """The event with nothing left of what was said; it is not even known to have been said to us."""
+    return replace(event, text=text, attachments=(), quote=None, location=None, mentions_me=False)
 
 
 class Inbox:
@@ -136,11 +168,12 @@ class Inbox:
         """Keep the event durably or let it go; see `bot.platforms.base.Feed`."""
         self.heard += 1
         now = self._clock()
+        event = self._without_our_name(event)
         job = glance(event, self.mind, self._senses, now)
         if job is None:
             return
         if event.kind in (Kind.RECALL, Kind.EDIT) and job.waiting:
-            if not await self._concerns_us(event):
+            if await self._photo_taken_back(event) or not await self._belongs_to_case(event):
                 return
             job = replace(job, waiting=False)
         if not await self._keep(job, now):
@@ -160,7 +193,7 @@ class Inbox:
     async def hand(self, job: Job) -> None:
         """Queue a kept job in its lane."""
         key = LaneKey(job.event.address, job.event.sender.id)
-        await self._lanes.put(key, job, urgent=job.hint.danger is not None and not job.event.copied)
+        await self._lanes.put(key, job, urgent=job.hint.danger is not None)
 
     async def resume(self) -> int:
         """After a start: remember what was pending and queue what was kept and not done. Returns how many."""
@@ -189,11 +222,10 @@ class Inbox:
             reason = type(problem).__name__
             await self._writer.run(lambda session: _set_state(session, row.id or 0, "quarantined", reason))
             return
-        waiting = row.state == "waiting"
-        hint = self._senses.glance(event.text) if event.text else QUIET
-        told_as_tip = not event.text and not event.attachments and not event.address.private and event.kind is Kind.MESSAGE
-        addressed = event.address.private or event.mentions_me or bool(event.quote and event.quote.mine)
-        await self.hand(Job(event, hint, addressed or event.kind is not Kind.MESSAGE, told_as_tip and not addressed, waiting))
+        other = event.kind is not Kind.MESSAGE
+        told_as_tip = not (other or event.addressed or event.text or event.attachments or event.location)
+        hint = QUIET if other else _hint(event, self._senses)
+        await self.hand(Job(event, hint, other or event.addressed, told_as_tip, waiting=row.state == "waiting"))
 
     async def forget_photos(self, now: datetime) -> datetime | None:
         """Let go of photos for which no words came; returns when the next one is over."""
@@ -228,11 +260,25 @@ class Inbox:
         failpoint("inbox.committed")
         return added
 
-    async def _concerns_us(self, event: Inbound) -> bool:
-        """Whether a recalled or edited message belongs to a case, or is a photo that waits."""
+    def _without_our_name(self, event: Inbound) -> Inbound:
+        """ "@前哨 /查 2611-0042" is the command; our name says to whom, not what."""
+        if not self._senses.me or not event.mentions_me or "@" + self._senses.me not in event.text:
+            return event
+        rest = event.text.replace("@" + self._senses.me, " ", 1).strip(_BLANKS)
+        return replace(event, text=rest)
+
+    async def _photo_taken_back(self, event: Inbound) -> bool:
+        """Forget a photo that waited for words and was recalled; true when there was one."""
         key = LaneKey(event.address, event.sender.id)
-        if any(photo.message_id == event.message_id for _, photo in self.mind.photos.get(key, ())):
-            return True
+        waiting = self.mind.photos.get(key, [])
+        gone = [photo for _, photo in waiting if photo.message_id == event.message_id]
+        if not gone:
+            return False
+        self.mind.photos[key] = [entry for entry in waiting if entry[1] not in gone]
+        await self._writer.run(lambda session: _all_done(session, gone))
+        return True
+
+    async def _belongs_to_case(self, event: Inbound) -> bool:
         found = await self._writer.read(
             lambda session: session.exec(select(CaseEntry.id).where(CaseEntry.message_id == event.message_id).limit(1)).first()
         )

@@ -100,6 +100,16 @@ class Inbound:
     copied: bool = False
     group_name: str = ""
 
+    @property
+    def addressed(self) -> bool:
+        """Whether it was said to us: in the private chat, by calling our name, or as an answer to our own message."""
+        return self.address.private or self.mentions_me or (self.quote is not None and self.quote.mine)
+
+    @property
+    def lone_photo(self) -> bool:
+        """A photo without words of its own that answers nothing of ours: it may belong to a report."""
+        return bool(self.attachments) and not self.text.strip() and not (self.quote is not None and self.quote.mine)
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:

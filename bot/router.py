@@ -37,7 +37,10 @@ class Words(str):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A slash command. `needs` empty: anybody. `private`: only in the private chat."""
+    """A slash command. `needs` empty: anybody. `private`: only in the private chat.
+
+    `confidential`: what follows it in a group is dropped by the glance and never kept.
+    """
 
     name: str
     alias: str
@@ -47,6 +50,7 @@ class Command:
     private: bool
     handler: Handler
     number: str  # "": takes none, "must", "may"
+    confidential: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,21 @@ class Provider(Protocol):
 
 _SLASH = re.compile(r"^[\s​]*[/／]\s*(\S+)\s*(.*)$", re.DOTALL)
 _NUMBER = re.compile(r"(?<!\d)(\d{4})\s*[-－—–_]?\s*(\d{4,6})(?!\d)")
+_NAMED = re.compile(r"(?<![\d-])(\d{4})\s*[-—–]\s*(\d{4,6})(?![\d-])")
+LONGEST_NAME = 12  # characters of a command's name that are tried
 
 
 def parse_number(text: str) -> CaseNumber | None:
-    """The first case number in a text, however it is spelled: full-width digits, blanks or no dash."""
-    found = _NUMBER.search(unicodedata.normalize("NFKC", text))
+    """The first case number in what follows a command, however it is spelled: full-width digits, blanks or no dash."""
+    return _number(_NUMBER.search(unicodedata.normalize("NFKC", text)))
+
+
+def named_number(text: str) -> CaseNumber | None:
+    """The first case number in free words; only with its dash, since meters and dates have eight digits too."""
+    return _number(_NAMED.search(unicodedata.normalize("NFKC", text)))
+
+
+def _number(found: re.Match[str] | None) -> CaseNumber | None:
     if not found or not "01" <= found[1][2:] <= "12":
         return None
     return CaseNumber(f"{found[1]}-{found[2]}")
@@ -89,8 +103,23 @@ def split_command(text: str) -> tuple[str, str] | None:
     found = _SLASH.match(text)
     if not found:
         return None
-    word = unicodedata.normalize("NFKC", found[1]).lower().partition("@")[0]
-    return word, found[2].strip()
+    return _word(found), found[2].strip()
+
+
+def _word(slash: re.Match[str]) -> str:
+    return unicodedata.normalize("NFKC", slash[1]).lower().partition("@")[0]
+
+
+def _may_follow(command: Command, name: str, tail: str) -> bool:
+    """Whether `tail` written right after a command's name is its argument and not the rest of another word."""
+    if name.isascii():
+        return not tail[0].isascii() or not tail[0].isalpha()
+    if len(name) > 1:
+        return True
+    return tail[0].isdigit() if command.number else len(tail) > 2
+
+
+SLOTS = ("danger", "safe", "addition", "photo", "otherwise", "failed")
 
 
 @dataclass(slots=True)
@@ -102,6 +131,7 @@ class Router:
     intents: dict[Intent, Handler] = field(default_factory=dict)
     dialogs: dict[str, Handler] = field(default_factory=dict)
     timers: dict[str, Handler] = field(default_factory=dict)
+    hears: dict[str, re.Pattern[str]] = field(default_factory=dict)  # dialog -> what an answer to it sounds like
     events: dict[Kind, list[Handler]] = field(default_factory=dict)
     keywords: list[tuple[re.Pattern[str], Handler]] = field(default_factory=list)
     danger: Handler | None = None
@@ -109,6 +139,7 @@ class Router:
     addition: Handler | None = None
     photo: Handler | None = None
     otherwise: Handler | None = None
+    failed: Handler | None = None
 
     def command(
         self,
@@ -119,6 +150,7 @@ class Router:
         about: str,
         needs: Role | Iterable[Role] = (),
         private: bool = False,
+        confidential: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Register `/name` and `/alias`. `about` is the line of help; `usage` shows the arguments."""
         roles = (needs,) if isinstance(needs, Role) else tuple(needs)
@@ -126,7 +158,7 @@ class Router:
         def register(handler: Handler) -> Handler:
             wanted = wants_of(handler)
             number = next(("may" if want.optional else "must" for want in wanted if want.type is CaseNumber), "")
-            made = Command(name, alias, usage, about, roles, private, handler, number)
+            made = Command(name, alias, usage, about, roles, private, handler, number, confidential)
             for word in (name, alias):
                 _put(self.commands, word, made)
             return handler
@@ -137,8 +169,15 @@ class Router:
         """Register the handler of one or more intents."""
         return self._into(self.intents, [Intent(name) for name in names])
 
-    def dialog(self, *names: str) -> Callable[[Handler], Handler]:
-        """Register who takes the next message of a person after a question of this name was asked."""
+    def dialog(self, *names: str, hears: str | None = None) -> Callable[[Handler], Handler]:
+        """Register who takes the next message of a person after a question of this name was asked.
+
+        With `hears`, a regular expression for the whole text, the question is patient (`bot.dialogs`): what the person says in
+        a group without speaking to us is looked at only when it matches, and is not kept otherwise.
+        """
+        if hears is not None:
+            for name in names:
+                _put(self.hears, name, re.compile(hears, re.IGNORECASE))
         return self._into(self.dialogs, names)
 
     def timer(self, *kinds: str) -> Callable[[Handler], Handler]:
@@ -146,7 +185,7 @@ class Router:
         return self._into(self.timers, kinds)
 
     def keyword(self, pattern: str) -> Callable[[Handler], Handler]:
-        """Register a handler for addressed texts that match a regular expression, tried before intents."""
+        """Register a handler for addressed texts that match a regular expression, tried before intents; it may raise NotMine."""
 
         def register(handler: Handler) -> Handler:
             self.keywords.append((re.compile(pattern), handler))
@@ -165,7 +204,7 @@ class Router:
         return register
 
     def special(self, slot: str) -> Callable[[Handler], Handler]:
-        """Fill one of the single places: danger, safe, addition, photo, otherwise."""
+        """Fill one of the single places: danger, safe, addition, photo, otherwise, failed."""
 
         def register(handler: Handler) -> Handler:
             if getattr(self, slot) is not None:
@@ -182,28 +221,30 @@ class Router:
             (self.intents, other.intents),
             (self.dialogs, other.dialogs),
             (self.timers, other.timers),
+            (self.hears, other.hears),
         ):
             for key, value in theirs.items():
                 _put(typing.cast("dict[Any, Any]", mine), key, value)
         for kind, handlers in other.events.items():
             self.events.setdefault(kind, []).extend(handlers)
         self.keywords.extend(other.keywords)
-        for slot in ("danger", "safe", "addition", "photo", "otherwise"):
+        for slot in SLOTS:
             if (handler := getattr(other, slot)) is not None:
                 self.special(slot)(handler)
 
     def find_command(self, text: str) -> Call | str | None:
         """The command that a text calls, the unknown word it tried, or None when it is no command."""
-        parts = split_command(text)
-        if parts is None:
+        found = _SLASH.match(text)
+        if found is None:
             return None
-        word, rest = parts
+        word, rest = _word(found), found[2].strip()
         if command := self.commands.get(word):
             return Call(command, rest)
         # "/接单2611-0042" without a blank is how it is typed on a phone
-        for length in range(len(word) - 1, 1, -1):
-            if command := self.commands.get(word[:length]):
-                return Call(command, (word[length:] + " " + rest).strip())
+        for length in range(min(len(word) - 1, LONGEST_NAME), 0, -1):
+            command = self.commands.get(word[:length])
+            if command is not None and _may_follow(command, word[:length], word[length:]):
+                return Call(command, (found[1][_consumed(found[1], length) :] + " " + rest).strip())
         return word
 
     def all_handlers(self) -> Iterable[Handler]:
@@ -215,9 +256,7 @@ class Router:
         for handlers in self.events.values():
             seen.update(dict.fromkeys(handlers))
         seen.update(dict.fromkeys(handler for _, handler in self.keywords))
-        for handler in (self.danger, self.safe, self.addition, self.photo, self.otherwise):
-            if handler is not None:
-                seen[handler] = None
+        seen.update(dict.fromkeys(handler for slot in SLOTS if (handler := getattr(self, slot)) is not None))
         return seen
 
     def check(self, known: Iterable[type]) -> None:

@@ -3,38 +3,45 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, select
 
-from bot.dialogs import DialogKey, Dialogs, Pending
+from bot.dialogs import Awaited, DialogKey, Dialogs, Pending
 from bot.errors import NotAllowed
 from bot.inbox import Job, Mind, done
 from bot.lanes import LaneKey
 from bot.messages import Address, Inbound, Kind
 from bot.permissions import Rights, acting_officer
-from bot.router import Call, CaseNumber, Command, Router, Wants, Words, call, parse_number, split_arguments
+from bot.router import Call, CaseNumber, Command, Handler, Router, Wants, Words, call, named_number, split_arguments
 from bot.say import Say, Voice
 from bot.timers import Due, Timers
 from bot.understanding.answers import Hit
 from bot.understanding.meaning import Meaning
 from content.refusal import Refusal
-from storage.tables import Attachment, Group, Officer
+from storage.tables import Attachment, Case, Group, Officer
+
+MOST_WORDS = 1000  # characters that an officer's command may put into a message to others
 
 
 class NotMine(Exception):
-    """Raised by the handler of a dialog when the message is no answer to its question: the router goes on looking."""
+    """Raised by the handler of a dialog, keyword, number or intent that does not want the message: the router goes on looking."""
 
 
 @dataclass(frozen=True, slots=True)
 class Photos:
-    """The photos that came with a message or waited for it, stored already: ids of attachments. `lost` could not be fetched."""
+    """The photos that came with a message or waited for it, stored already: ids of attachments.
+
+    `lost` could not be had; `why` is the phrase that says what is wrong with one of them, empty when nobody knows.
+    """
 
     ids: tuple[int, ...] = ()
     lost: int = 0
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,7 @@ class Reading:
     answered: Answered
     photos: tuple[StoredPhoto, ...] = ()
     lost: int = 0
+    why: str = ""  # the phrase that says why a photo was lost
     waited: tuple[Inbound, ...] = ()  # photo events that this message picks up
 
 
@@ -102,18 +110,18 @@ class House:
 class Effects:
     """What the memory has to learn after the commit."""
 
-    dialogs: dict[DialogKey, datetime | None] = field(default_factory=dict)
+    dialogs: dict[DialogKey, tuple[Awaited, ...]] = field(default_factory=dict)
     alarms: dict[Address, int | None] = field(default_factory=dict)
     reported: datetime | None = None
     timers: bool = False
     kept_waiting: bool = False
 
     def apply(self, mind: Mind, key: LaneKey | None) -> None:
-        for dialog, until in self.dialogs.items():
-            if until is None:
-                mind.dialogs.pop(dialog, None)
+        for dialog, awaited in self.dialogs.items():
+            if awaited:
+                mind.dialogs[dialog] = awaited
             else:
-                mind.dialogs[dialog] = until
+                mind.dialogs.pop(dialog, None)
         for address, alarm in self.alarms.items():
             if alarm is None:
                 mind.alarms.pop(address, None)
@@ -141,14 +149,13 @@ class Turn:
         officer = acting_officer(session, self.event) if self.event else None
         platform = self.event.address.platform if self.event else ""
         self.rights = Rights(session, officer, platform, now)
-        self.dialogs = Dialogs(session, now, DialogKey.of(self.event.address, self.event.sender.id) if self.event else None)
+        own = DialogKey.of(self.event.address, self.event.sender.id) if self.event else None
+        self.dialogs = Dialogs(session, now, own, house.router.hears)
         self.timers = Timers(session, now)
         self.say = Say(session, house.voice, now, unique, self.event)
         self._made: dict[type, object] = {}
         self._number: CaseNumber | None = None
         self._words = Words("")
-        self._pending: Pending | None = None
-        self._photos: Photos | None = None
 
     # --- what handlers may name ---
 
@@ -187,7 +194,7 @@ class Turn:
             Inbound: self.event,
             Meaning: self.reading.meaning if self.reading else None,
             Answered: self.reading.answered if self.reading else Answered(),
-            Pending: self._pending,
+            Pending: self.dialogs.current,
             Officer: self.rights.officer,
             Rights: self.rights,
             Dialogs: self.dialogs,
@@ -224,19 +231,26 @@ class Turn:
         """Handle the event: a refusal takes back what the handler did and says why; nothing else is half done."""
         if self.job is None or self.event is None:
             raise ValueError("no event to handle")
-        savepoint = self.session.begin_nested()
-        try:
-            self._route(self.job)
-            savepoint.commit()
-        except Refusal as refusal:
-            savepoint.rollback()
-            self._refuse(refusal)
+        for step in self._steps(self.job):
+            savepoint = self.session.begin_nested()
+            try:
+                step()
+                savepoint.commit()
+            except Refusal as refusal:
+                savepoint.rollback()
+                self._refuse(refusal)
         self.effects.dialogs = self.dialogs.changed
         self.effects.timers = self.timers.changed
         if not self.effects.kept_waiting:
             done(self.session, self.event)
             for photo in self.reading.waited if self.reading else ():
                 done(self.session, photo)
+        return self.effects
+
+    def run_failed(self) -> Effects:
+        """The event could not be handled and is in quarantine: tell whoever has to know."""
+        if self.house.router.failed is not None:
+            call(self.house.router.failed, self)
         return self.effects
 
     def run_timer(self) -> Effects:
@@ -248,29 +262,35 @@ class Turn:
         self.effects.timers = self.timers.changed
         return self.effects
 
-    def _route(self, job: Job) -> None:
+    def _steps(self, job: Job) -> Iterable[Callable[[], None]]:
+        """What has to be done about an event, each for itself: a refusal of the second must not take back the first."""
+        router = self.house.router
+        found = router.find_command(job.event.text) if job.event.kind in (Kind.MESSAGE, Kind.TAP) else None
+        command = found if isinstance(found, Call) else None
+        danger = job.hint.danger is not None and router.danger is not None
+        if danger and command is not None and self.rights.holds(*command.command.needs):
+            danger = False  # an officer who writes down what happened is not calling for help
+        if danger and router.danger is not None:
+            yield partial(call, router.danger, self)
+        if command is not None:
+            yield partial(self._run_command, command)
+        elif not danger:
+            yield partial(self._route, job, found if isinstance(found, str) else "")
+
+    def _route(self, job: Job, unknown_command: str) -> None:
         event, router = job.event, self.house.router
         if event.kind not in (Kind.MESSAGE, Kind.TAP):
             for handler in router.events.get(event.kind, ()):
                 call(handler, self)
-            return
-        if job.hint.danger and not event.copied and router.danger is not None:
-            call(router.danger, self)
-            return
-        found = router.find_command(event.text)
-        if isinstance(found, Call):
-            self._run_command(found)
-            return
-        if isinstance(found, str) and (job.addressed or self.rights.officer is not None):
-            self._unknown(found)
-            return
-        if self._run_dialog():
-            return
-        if job.waiting:
+        elif unknown_command and (job.addressed or self.rights.officer is not None):
+            self._unknown(unknown_command)
+        elif self._run_safe(job) or self._run_dialogs():
+            pass
+        elif job.waiting:
             if router.photo is not None:
                 call(router.photo, self)
-            return
-        self._run_meaning(job)
+        else:
+            self._run_meaning(job)
 
     def _run_command(self, found: Call) -> None:
         command, event = found.command, self.event
@@ -284,53 +304,57 @@ class Turn:
             phrase = "refusal.not_officer" if self.rights.officer is None else "refusal.role_for"
             raise NotAllowed(phrase, action=f"command.{command.alias}", target="", command=command.name)
         self._number, self._words = split_arguments(found, self._quoted_number())
+        if command.needs and len(self._words) > MOST_WORDS:
+            raise Refusal("refusal.too_long", most=MOST_WORDS)
         call(command.handler, self)
 
-    def _run_dialog(self) -> bool:
-        pending = self.dialogs.pending()
-        if pending is None or pending.name not in self.house.router.dialogs:
+    def _run_safe(self, job: Job) -> bool:
+        """Where an emergency is open, the word that people are safe comes before whatever else this could be."""
+        router = self.house.router
+        if router.safe is None or not job.hint.safe or not self.house.alarm_open(self.session, job.event.address):
             return False
-        self._pending = pending
-        try:
-            call(self.house.router.dialogs[pending.name], self)
-        except NotMine:
-            self._pending = None
-            return False
+        call(router.safe, self)
         return True
+
+    def _run_dialogs(self) -> bool:
+        """Offer the message to the questions that wait for this person; an answer that quotes a case is for that case only."""
+        quoted = self._quoted_number()
+        for pending in self.dialogs.waiting():
+            handler = self.house.router.dialogs.get(pending.name)
+            if handler is None or (quoted is not None and pending.case_id is not None and quoted != self._number_of(pending)):
+                continue
+            self.dialogs.current = pending
+            if self._taken(handler):
+                return True
+        self.dialogs.current = None
+        return False
 
     def _run_meaning(self, job: Job) -> None:
         event, router = job.event, self.house.router
-        if (
-            job.hint.safe
-            and router.safe is not None
-            and not job.told_as_tip
-            and self.house.alarm_open(self.session, event.address)
-        ):
-            call(router.safe, self)
+        self._number = self._quoted_number() or named_number(event.text)
+        if self._number is not None and self._taken(router.addition):
             return
-        quoted = self._quoted_number() if event.quote is not None and event.quote.mine else None
-        self._number = parse_number(event.text) or quoted
-        if self._number is not None and router.addition is not None:
-            try:
-                call(router.addition, self)
-                return
-            except NotMine:
-                pass
-        if job.addressed:
-            for pattern, handler in router.keywords:
-                if pattern.search(event.text):
-                    call(handler, self)
-                    return
+        if job.addressed and any(pattern.search(event.text) and self._taken(handler) for pattern, handler in router.keywords):
+            return
         meaning = self.reading.meaning if self.reading else None
-        handler_of_intent = router.intents.get(meaning.intent) if meaning else None
-        if handler_of_intent is not None:
-            try:
-                call(handler_of_intent, self)
-                return
-            except NotMine:
-                pass
+        if meaning is not None and self._taken(router.intents.get(meaning.intent)):
+            return
         if job.addressed and router.otherwise is not None:
             call(router.otherwise, self)
+
+    def _taken(self, handler: Handler | None) -> bool:
+        """Whether there is a handler and it wants the message."""
+        if handler is None:
+            return False
+        try:
+            call(handler, self)
+        except NotMine:
+            return False
+        return True
+
+    def _number_of(self, pending: Pending) -> str | None:
+        case = self.session.get(Case, pending.case_id) if pending.case_id is not None else None
+        return case.number if case else None
 
     def _quoted_number(self) -> CaseNumber | None:
         event = self.event
@@ -339,11 +363,11 @@ class Turn:
         number = self.house.number_of(self.session, event.address, event.quote.message_id)
         if number is not None:
             return CaseNumber(number)
-        return parse_number(event.quote.text) if event.quote.mine else None
+        return named_number(event.quote.text) if event.quote.mine else None
 
     def _unknown(self, word: str) -> None:
         names = [command.name for command in self._menu().commands]
-        close = difflib.get_close_matches(word, names, n=1, cutoff=0.4)
+        close = difflib.get_close_matches(word[:20], names, n=1, cutoff=0.4)
         # an unknown "/微笑" is how WeChat writes an emoji: only somebody who talks to the bot gets an answer
         if close:
             self.say.reply("help.unknown_near", word=word[:20], near=close[0])
@@ -372,7 +396,7 @@ class Turn:
             self.session.flush()
             if row.id is not None:
                 ids.append(row.id)
-        return Photos(tuple(ids), self.reading.lost)
+        return Photos(tuple(ids), self.reading.lost, self.reading.why)
 
     def _find_group(self) -> Group | None:
         if self.event is None or self.event.address.private:

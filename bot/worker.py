@@ -19,9 +19,9 @@ from bot.lanes import LaneKey
 from bot.messages import Attachment, Inbound, Kind
 from bot.photos import MOST_BYTES, PhotoWorker
 from bot.platforms.base import Adapter
-from bot.router import split_command
+from bot.router import Call, Handler, named_number, wants_of
 from bot.timers import Due
-from bot.turn import Answered, Effects, House, Reading, StoredPhoto, Turn
+from bot.turn import Answered, Effects, House, Photos, Reading, StoredPhoto, Turn
 from bot.understanding.answers import Answers
 from bot.understanding.meaning import Intent, Meaning
 from bot.understanding.understanding import Understanding
@@ -91,11 +91,18 @@ class Worker:
         event = job.event
         key = LaneKey(event.address, event.sender.id)
         now = self._clock()
-        if job.waiting and not self._wanted(job, key, now):
+        wanted = self._mind.just_reported(key, now) or self._mind.expects(event, now)
+        if job.waiting and not wanted and not job.addressed:
             self._mind.photos.setdefault(key, []).append((now, event))
             return
-        waited = () if job.waiting else self._pick_up(key, now, job)
-        reading = await self._read(job, waited)
+        meaning = self._meaning(job)
+        waited: tuple[Inbound, ...] = ()
+        own: tuple[Attachment, ...] = ()
+        if job.hint.danger is None and (wanted if job.waiting else self._takes_photos(job, meaning, now)):
+            # nothing slow stands before the sentence that may save a life, and nothing is fetched that nobody will keep
+            waited = () if job.waiting else self._waiting_photos(key, now)
+            own = event.attachments
+        reading = await self._read(job, meaning, waited, own)
 
         def transaction(session: Session) -> Effects:
             effects = Turn(self._house, session, now, job, reading, None).run()
@@ -116,16 +123,21 @@ class Worker:
         effects.apply(self._mind, key)
         self._after_commit(effects)
 
-    def _wanted(self, job: Job, key: LaneKey, now: datetime) -> bool:
-        """Whether a lone photo belongs to something: a report just made, or a question that waits."""
-        return self._mind.just_reported(key, now) or self._mind.expects(job.event, now)
+    def _takes_photos(self, job: Job, meaning: Meaning, now: datetime) -> bool:
+        """Whether a handler that may take this message names photos."""
+        event, router = job.event, self._house.router
+        found = router.find_command(event.text)
+        if isinstance(found, Call):
+            return _names_photos(found.command.handler)
+        if any(_names_photos(router.dialogs.get(name)) for name in self._mind.awaited(event, now)):
+            return True
+        if (event.quote is not None and event.quote.mine) or named_number(event.text) is not None:
+            return _names_photos(router.addition)
+        return _names_photos(router.intents.get(meaning.intent))
 
-    def _pick_up(self, key: LaneKey, now: datetime, job: Job) -> tuple[Inbound, ...]:
-        """Photos that this person sent shortly before these words; only words that make or continue a case take them."""
-        waiting = self._mind.photos.get(key)
-        if not waiting or job.told_as_tip or not (job.hint.report or job.addressed or self._mind.expects(job.event, now)):
-            return ()
-        return tuple(event for at, event in waiting if now - at <= self._house.photo_wait)
+    def _waiting_photos(self, key: LaneKey, now: datetime) -> tuple[Inbound, ...]:
+        """Photos that this person sent shortly before these words."""
+        return tuple(event for at, event in self._mind.photos.get(key, ()) if now - at < self._house.photo_wait)
 
     def _forget_photos(self, key: LaneKey, taken: tuple[Inbound, ...]) -> None:
         left = [entry for entry in self._mind.photos.get(key, ()) if entry[1] not in taken]
@@ -134,73 +146,79 @@ class Worker:
         else:
             self._mind.photos.pop(key, None)
 
-    async def _read(self, job: Job, waited: tuple[Inbound, ...]) -> Reading:
+    def _meaning(self, job: Job) -> Meaning:
         event = job.event
-        meaning = NOTHING
         if job.told_as_tip:
-            meaning = Meaning(Intent.TIP, 1.0, tier="TT")
-        elif event.text and event.kind in (Kind.MESSAGE, Kind.TAP):
-            quoted = event.quote.text if event.quote else ""
-            meaning = self._understanding.read(event.text, quoted=quoted, has_photo=bool(event.attachments))
-        hits = self._answers.search(self._question(event)) if self._asks(job, meaning) else []
-        if job.hint.danger is not None and not event.copied:
-            # nothing slow stands before the sentence that may save a life
-            return Reading(meaning, Answered(tuple(hits)))
-        wanted = [attachment for photo in waited for attachment in photo.attachments] + list(event.attachments)
-        photos, lost = await self._fetch_all(event, wanted[:MOST_PHOTOS])
-        return Reading(meaning, Answered(tuple(hits)), photos, lost, waited)
+            return Meaning(Intent.TIP, 1.0, tier="TT")
+        if not event.text or event.kind not in (Kind.MESSAGE, Kind.TAP):
+            return NOTHING
+        quoted = event.quote.text if event.quote else ""
+        return self._understanding.read(event.text, quoted=quoted, has_photo=bool(event.attachments))
 
-    @staticmethod
-    def _question(event: Inbound) -> str:
-        command = split_command(event.text)
-        return command[1] if command else event.text
+    async def _read(self, job: Job, meaning: Meaning, waited: tuple[Inbound, ...], own: tuple[Attachment, ...]) -> Reading:
+        question = self._question(job, meaning)
+        answered = Answered(tuple(self._answers.search(question)) if question else ())
+        wanted = [attachment for photo in waited for attachment in photo.attachments] + list(own)
+        photos, whys = await self._fetch_all(job.event, wanted[:MOST_PHOTOS])
+        return Reading(meaning, answered, photos, len(whys), next(filter(None, whys), ""), waited)
 
-    @staticmethod
-    def _asks(job: Job, meaning: Meaning) -> bool:
-        return bool(job.event.text) and (job.addressed or job.hint.question or meaning.intent is Intent.QUESTION)
+    def _question(self, job: Job, meaning: Meaning) -> str:
+        """What the library is asked; empty when nothing is."""
+        found = self._house.router.find_command(job.event.text)
+        if isinstance(found, Call):
+            return found.rest
+        return job.event.text if job.addressed or job.hint.question or meaning.intent is Intent.QUESTION else ""
 
-    async def _fetch_all(self, event: Inbound, wanted: list[Attachment]) -> tuple[tuple[StoredPhoto, ...], int]:
+    async def _fetch_all(self, event: Inbound, wanted: list[Attachment]) -> tuple[tuple[StoredPhoto, ...], list[str]]:
+        """The photos, and for each that cannot be had the phrase that says why (empty: nobody knows)."""
         adapter = self._adapters.get((event.address.platform, event.address.account))
-        if adapter is None or not wanted:
-            return (), len(wanted)
-        found = [await self._fetch(adapter, attachment) for attachment in wanted if attachment.kind == "photo"]
-        stored = tuple(photo for photo in found if photo is not None)
-        return stored, len(found) - len(stored)
+        photos: list[StoredPhoto] = []
+        whys: list[str] = []
+        for attachment in wanted:
+            found = await self._fetch(adapter, attachment) if adapter is not None else ""
+            if isinstance(found, str):
+                whys.append(found)
+            else:
+                photos.append(found)
+        return tuple(photos), whys
 
-    async def _fetch(self, adapter: Adapter, attachment: Attachment) -> StoredPhoto | None:
+    async def _fetch(self, adapter: Adapter, attachment: Attachment) -> StoredPhoto | str:
+        if attachment.kind != "photo":
+            return "photo.not_image"
         for attempt in range(MOST_TRIES):
             try:
                 raw = await asyncio.wait_for(adapter.fetch(attachment, MOST_BYTES), FETCH_SECONDS)
                 failpoint("photo.fetched")
                 photo = await self._photos.normalise(raw)
                 break
-            except RefusedInput:
-                return None
+            except RefusedInput as refusal:
+                return refusal.phrase
             except (RetryLater, TimeoutError):
                 await asyncio.sleep(0.3 * (attempt + 1))
         else:
-            return None
+            return ""
         stored = await asyncio.to_thread(_store, self._media, photo.jpeg, photo.width, photo.height)
         failpoint("photo.stored")
         return stored
 
     async def _count_failure(self, job: Job, problem: str) -> bool:
-        """True when the event is quarantined now; then the sender and the operator have been told."""
-
-        def count(session: Session) -> bool:
-            given_up = failed(session, job.event, problem, MOST_TRIES)
-            if given_up and job.addressed:
-                turn = Turn(self._house, session, self._clock(), job, None, None)
-                turn.say.reply("help.failed")
-            return given_up
-
+        """True when the event is quarantined now; then the sender and the operator have been told, if that is possible at all."""
         try:
-            given_up = await self._writer.run(count)
+            if not await self._writer.run(lambda session: failed(session, job.event, problem, MOST_TRIES)):
+                return False
+            meaning = Meaning(Intent.EMERGENCY if job.hint.danger else Intent.CHAT, 0.0, danger=job.hint.danger)
+            reading, now = Reading(meaning, Answered()), self._clock()
+            effects = await self._writer.run(lambda session: Turn(self._house, session, now, job, reading, None).run_failed())
+            self._after_commit(effects)
         except StorageUnavailable:
             return False
-        if given_up:
-            self._after_commit(Effects())
-        return given_up
+        except Exception as trouble:  # whatever happens, the lanes go on
+            log.error("failure_not_told", problem=type(trouble).__name__, exc_info=trouble)
+        return True
+
+
+def _names_photos(handler: Handler | None) -> bool:
+    return handler is not None and any(want.type is Photos for want in wants_of(handler))
 
 
 def _store(media: Path, jpeg: bytes, width: int, height: int) -> StoredPhoto:

@@ -11,6 +11,7 @@ from cases.dispatch import dispatchers, officers_with, on_duty
 from storage.tables import Alarm, Group, Officer
 
 SAME_EMERGENCY = timedelta(minutes=30)  # a second call within this time in one chat is the same emergency
+OPEN_FOR = timedelta(hours=24)  # so long somebody may say that the people are safe; after that it is another matter
 ANSWER_AGAIN_AFTER = timedelta(seconds=60)  # and is answered again only after this time
 
 
@@ -23,11 +24,11 @@ class Raised:
     advise: bool
 
 
-def open_alarm(session: Session, platform: str, chat: str) -> Alarm | None:
+def open_alarm(session: Session, platform: str, chat: str, now: datetime) -> Alarm | None:
     """The newest emergency of a chat of which nobody has said yet that the people are safe."""
     return session.exec(
         select(Alarm)
-        .where(Alarm.platform == platform, Alarm.chat == chat, col(Alarm.safe_at).is_(None))
+        .where(Alarm.platform == platform, Alarm.chat == chat, col(Alarm.safe_at).is_(None), Alarm.started_at > now - OPEN_FOR)
         .order_by(col(Alarm.id).desc())
     ).first()
 
@@ -61,7 +62,7 @@ class Alarms:
         return self._session.get(Alarm, alarm_id)
 
     def open_in(self, platform: str, chat: str) -> Alarm | None:
-        return open_alarm(self._session, platform, chat)
+        return open_alarm(self._session, platform, chat, self._now)
 
     def waiting(self) -> list[Alarm]:
         """Alarms that nobody has acknowledged, oldest first."""

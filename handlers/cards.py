@@ -1,4 +1,4 @@
-"""What an officer sees of a case in two lines."""
+"""Pieces of what is said: a case in two lines, a place, what is wrong with a photo."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from typing import TypedDict
 
 from sqlmodel import Session
 
+from bot.photos import MOST_BYTES
+from bot.say import Say
+from bot.turn import Photos
 from cases.desk import CaseDesk
 from storage.tables import Case, Group
 
 LONGEST = 120
+_KNOWN_TROUBLE = frozenset(
+    {"photo.not_image", "photo.broken", "photo.heic", "photo.too_many_pixels", "photo.too_large", "photo.empty"}
+)
 
 
 class CaseCard(TypedDict):
@@ -48,3 +54,11 @@ def case_card(case: Case, desk: CaseDesk, session: Session) -> CaseCard:
         "state": desk.state_name(case),
         "unit": desk.unit_name(case),
     }
+
+
+def trouble_with(photos: Photos, say: Say) -> str:
+    """A sentence about photos that could not be taken in; empty when there are none."""
+    if not photos.lost:
+        return ""
+    phrase = photos.why if photos.why in _KNOWN_TROUBLE else "report.photo_lost"
+    return say.word(phrase, megabytes=MOST_BYTES // 1_000_000)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, select
 
 from bot.dialogs import Dialogs
+from bot.errors import NotAllowed
 from bot.messages import Inbound
 from bot.permissions import Rights, Role
 from bot.router import CaseNumber, Router, Words
@@ -20,7 +22,7 @@ from cases.queue import queue_of
 from cases.statistics import count
 from content.refusal import Refusal
 from handlers.callback import ask_reporter
-from handlers.cards import case_card
+from handlers.cards import case_card, trouble_with
 from storage.tables import Case, Officer, Unit
 
 router = Router("desk")
@@ -34,13 +36,15 @@ _UNITS = re.compile(r"[\s、,，+＋]+")
 
 
 @router.command("待办", "queue", about="看等您处理的事", needs=DESK)
-def queue(officer: Officer, rights: Rights, desk: CaseDesk, say: Say, session: Session) -> None:
+def queue(message: Inbound, officer: Officer, rights: Rights, desk: CaseDesk, say: Say, session: Session) -> None:
     """Open cases of the officer's own scope, most urgent and oldest first."""
     cases = [case for case in queue_of(session) if rights.covers("case.queue", case.grid_id, desk.units(case))]
     own = [case for case in cases if case.officer_id == officer.id]
     rest = [case for case in cases if case.officer_id is None]
     shown = [(case_card(case, desk, session), case in own) for case in [*own, *rest][:MOST_SHOWN]]
-    say.reply("desk.queue", cases=shown, more=max(0, len(own) + len(rest) - MOST_SHOWN), quote=False)
+    rights.audit("case.queue", target="", allowed=True)
+    more = max(0, len(own) + len(rest) - MOST_SHOWN)
+    out_of_the_group(message, say, "desk.queue", cases=shown, more=more)
 
 
 @router.command("查", "show", usage="号", about="看一件事办到哪一步了；不写号就看您最近反映的")
@@ -51,12 +55,17 @@ def show(
     if number is None:
         mine = desk.of_reporter(message.address.platform, message.sender.id)
         rows = [case_card(case, desk, session) for case in mine]
-        say.reply("desk.mine" if rows else "desk.none_of_mine", cases=rows, quote=False)
+        out_of_the_group(message, say, "desk.mine" if rows else "desk.none_of_mine", cases=rows)
         return
     case = desk.find(number)
     if case.reporter == message.sender.id and case.platform == message.address.platform:
-        say.reply("desk.status", case=case, result=case.result, **case_card(case, desk, session))
+        if case.private:
+            out_of_the_group(message, say, "desk.status", case=case, result=case.result, **case_card(case, desk, session))
+        else:
+            say.reply("desk.status", case=case, result=case.result, **case_card(case, desk, session))
         return
+    if rights.officer is not None and not rights.covers("case.view", case.grid_id, desk.units(case)):
+        raise NotAllowed("desk.no_such", action="case.view", target=number, number=number)
     if rights.officer is None or not rights.covers("case.view", case.grid_id, desk.units(case)):
         # a number that is not yours looks exactly like one that never existed
         raise Refusal("desk.no_such", number=number)
@@ -65,9 +74,7 @@ def show(
         (line.at.astimezone(zone).strftime("%m-%d %H:%M"), say.word(f"desk.line.{line.kind}"), line.text or "")
         for line in desk.history(case)
     ]
-    say.privately("desk.full", case=case, history=history[-12:], **case_card(case, desk, session))
-    if not message.address.private:
-        say.reply("desk.sent_privately", number=case.number)
+    out_of_the_group(message, say, "desk.full", case=case, history=history[-12:], **case_card(case, desk, session))
 
 
 @router.command("受理", "accept", usage="号", about="受理一件事", needs=(Role.DISPATCHER,))
@@ -155,15 +162,11 @@ def resolve(
     case = desk.find(number)
     officer = desk.resolve(case, words)
     desk.attach(case, photos.ids, "officer", message_id=message.message_id, officer_id=officer.id)
-    say.reply("desk.resolved", case=case, number=case.number)
-    result_photo_may_follow(case, dialogs)
-    photo = desk.photos(case)[-1].path if photos.ids else None
-    ask_reporter(case, desk, dialogs, say, unit=signing_unit(case, officer, desk, session), photo=photo)
-
-
-def result_photo_may_follow(case: Case, dialogs: Dialogs) -> None:
-    """A photo that the officer sends next belongs to the result."""
+    say.reply("desk.resolved", case=case, number=case.number, trouble=trouble_with(photos, say))
     dialogs.ask("result.photo", wait=PHOTO_WAIT, case_id=case.id)
+    photo = desk.photos(case)[-1].path if photos.ids else None
+    unit = signing_unit(case, officer, desk, session)
+    ask_reporter(case, "callback.ask", desk, dialogs, say, photo=photo, result=case.result, unit=unit)
 
 
 @router.command("回复", "reply", usage="号 答复", about="答复居民的咨询", needs=DESK)
@@ -181,18 +184,23 @@ def reply(number: CaseNumber, words: Words, desk: CaseDesk, dialogs: Dialogs, sa
         return
     officer = desk.resolve(case, words, action="answer")
     unit = signing_unit(case, officer, desk, session)
-    say.to_reporter(case, "question.reply", question=case.text[:60], unit=unit, text=words)
     say.reply("desk.answered", case=case, number=case.number)
-    ask_reporter(case, desk, dialogs, say, unit=unit, quiet=True)
+    ask_reporter(case, "question.reply", desk, dialogs, say, question=case.text[:60], unit=unit, text=words)
 
 
 @router.command("统计", "stats", about="看本月的件数和办结情况", needs=(*DESK, Role.AUDITOR))
-def stats(rights: Rights, desk: CaseDesk, say: Say, session: Session) -> None:
+def stats(message: Inbound, rights: Rights, desk: CaseDesk, say: Say, session: Session) -> None:
     """This month in the officer's scope; what could not be confirmed is counted apart."""
-    if not rights.holds(*DESK, Role.AUDITOR):
-        raise Refusal("refusal.role", roles="民警、网格员")
+    rights.audit("stats.view", target="", allowed=True)
     table = count(session, desk.now, desk.zone, lambda case: rights.covers("stats.view", case.grid_id, desk.units(case)))
-    say.reply("desk.stats", quote=False, table=table)
+    out_of_the_group(message, say, "desk.stats", table=table)
+
+
+def out_of_the_group(message: Inbound, say: Say, phrase: str, **values: Any) -> None:
+    """What is not for everybody's eyes goes to the private chat, and the group hears only that."""
+    if not message.address.private:
+        say.reply("help.sent_privately")
+    say.privately(phrase, **values)
 
 
 def known_units(session: Session) -> list[str]:

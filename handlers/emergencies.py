@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from bot.errors import NotAllowed
 from bot.messages import Inbound
 from bot.notices import Lane
 from bot.permissions import Rights, Role
@@ -16,7 +17,6 @@ from bot.understanding.meaning import Danger, Meaning
 from cases.alarms import Alarms
 from cases.desk import CaseDesk, NewCase
 from cases.roster import Roster
-from content.refusal import Refusal
 from handlers.origin import origin_of
 from storage.tables import Alarm, Group
 
@@ -67,9 +67,8 @@ def answer_emergency(
             started_at=now,
         )
     )
-    say.lane = Lane.ALARM
     if raised.advise:
-        say.reply(f"emergency.{danger.value}")
+        say.reply(f"emergency.{danger.value}", lane=Lane.ALARM)
     if raised.new:
         _call(raised.alarm, alarms, say)
         timers.after(rules.alarm_repeat, "alarm.repeat", str(raised.alarm.id))
@@ -110,9 +109,8 @@ def acknowledge(
     if mine:
         return
     if alarms.waiting():
-        raise Refusal("emergency.not_your_area")
+        raise NotAllowed("emergency.not_your_area", action="alarm.acknowledge", target="")
     grid_id = group.grid_id if group else None
-    rights.require("duty.view", grid_id=grid_id) if grid_id else None
     names = "、".join(f"{officer.title}{officer.name}" for officer in roster.on_duty(grid_id))
     say.reply("emergency.on_duty" if names else "emergency.nobody_on_duty", names=names)
 

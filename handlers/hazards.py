@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from rapidfuzz import fuzz
 from sqlmodel import Session
 
 from bot.dialogs import Dialogs, Pending
-from bot.messages import Inbound, Kind
-from bot.router import CaseNumber, Router, Words
+from bot.messages import Inbound, Location
+from bot.router import Router
 from bot.say import Say
 from bot.timers import Due, Timers
 from bot.turn import Effects, NotMine, Photos, Rules
 from bot.understanding.meaning import Intent, Meaning
 from cases.desk import CaseDesk, NewCase
 from cases.dispatch import dispatchers, handlers_of
-from cases.lifecycle import ABOUT, State
-from content.refusal import Refusal
-from handlers.cards import case_card, place_or_group
+from cases.lifecycle import State
+from handlers.additions import THANKS
+from handlers.cards import case_card, trouble_with
 from handlers.origin import origin_of
-from storage.tables import Case, Group, Officer
+from storage.tables import Case, Group
 
 router = Router("hazards")
 
@@ -31,7 +32,6 @@ KIND = {
     Intent.WISH: "wish",
     Intent.MISSING: "missing",
     Intent.LOST_FOUND: "lost_found",
-    Intent.FEEDBACK: "feedback",
     Intent.SCAM_REPORT: "scam",
 }
 PLACE_WAIT = timedelta(minutes=10)
@@ -41,6 +41,8 @@ FLOOD = 5  # reports of one person in SAME_REPORT; what comes on top is added to
 NEEDS_PLACE = frozenset({"hazard"})
 ROUTINE_TIERS = frozenset({"T1", "T2", "T3"})
 LONGEST_PLACE = 60
+PHOTO_WORDS_WAIT = timedelta(minutes=2)  # as long as the photo itself is remembered
+_NOBODY_KNOWS = re.compile("(?:我也?)?(?:不知道|不清楚|说不清|说不上来|不太清楚|不晓得)(?:在哪里?|具体位置)?[了呀啊。.]*")
 
 
 @router.intent("hazard", "dispute", "wish", "missing", "lost_found", "scam_report")
@@ -60,19 +62,12 @@ def report(
 ) -> None:
     """Open a case; ask where, but only if that cannot be told from the message."""
     origin = origin_of(message, group)
-    earlier = desk.recent_of(origin, SAME_REPORT)
-    same = next((case for case in earlier if fuzz.ratio(case.text, message.text) >= SAME_WORDS), None)
-    if same is None and len(earlier) >= FLOOD:
-        same = earlier[0]
-        if len(desk.history(same)) < 2 * FLOOD:
-            say.reply("report.slow_down", case=same, number=same.number)
-    if same is not None:
+    trouble = trouble_with(photos, say)
+    if (same := _said_already(message, desk, say)) is not None:
         desk.add(same, message.text, photos.ids, "reporter", message.message_id)
         return
     places = dict.fromkeys(found.text for found in meaning.places if found.text not in rules.vague_places)
-    place = "、".join(places)[:LONGEST_PLACE]
-    if not place and message.location is not None:
-        place = message.location.name or f"{message.location.latitude:.5f},{message.location.longitude:.5f}"
+    place = "、".join(places)[:LONGEST_PLACE] or _pinned(message.location)
     kind = KIND.get(meaning.intent, "hazard")
     new = NewCase(
         kind, meaning.category or "other", meaning.tier or "T3", message.text, place, origin, needs_place=kind in NEEDS_PLACE
@@ -83,7 +78,7 @@ def report(
     if case.state == State.DRAFT:
         dialogs.ask("place", wait=PLACE_WAIT, case_id=case.id)
         timers.after(PLACE_WAIT, "place.missing", str(case.id))
-        say.reply("report.where", case=case, number=case.number, category=category.name, advice=category.advice, lost=photos.lost)
+        say.reply("report.where", case=case, number=case.number, category=category.name, advice=category.advice, trouble=trouble)
         return
     unit = _pass_on(case, desk, say, rules, session)
     say.reply(
@@ -94,7 +89,7 @@ def report(
         unit=unit,
         tier=case.tier,
         advice=category.advice,
-        lost=photos.lost,
+        trouble=trouble,
     )
 
 
@@ -116,16 +111,24 @@ def place_told(
     if case is None or case.state != State.DRAFT:
         dialogs.end()
         raise NotMine
+    text = message.text.strip()
     desk.attach(case, photos.ids, "reporter", message_id=message.message_id)
-    place = "、".join(dict.fromkeys(found.text for found in meaning.places)) or message.text.strip()
-    place = place or (message.location.name if message.location else "")
-    if not place:
+    if not text and message.location is None:
         return  # a photo while we wait for the place: it is kept, the question stands
+    named = "、".join(dict.fromkeys(found.text for found in meaning.places)) or _pinned(message.location)
+    if not named and (THANKS.fullmatch(text) or meaning.intent in (Intent.QUESTION, Intent.TIP)):
+        raise NotMine
+    nobody_knows = not named and (len(text) > LONGEST_PLACE or _NOBODY_KNOWS.fullmatch(text) is not None)
+    place = "" if nobody_knows else named or text
     dialogs.end()
     timers.cancel("place.missing", str(case.id))
-    if message.text.strip() not in ("", place):
-        desk.add(case, message.text, (), "reporter", message.message_id)
+    if text not in ("", place):
+        desk.add(case, text, (), "reporter", message.message_id)
     desk.give_place(case, place[:LONGEST_PLACE], message.message_id)
+    if nobody_knows:
+        say.to_officers(dispatchers(session, case.grid_id), "desk.new_without_place", case=case, **case_card(case, desk, session))
+        say.reply("report.no_place", case=case, number=case.number)
+        return
     unit = _pass_on(case, desk, say, rules, session)
     say.reply("report.placed", case=case, number=case.number, place=case.place, unit=unit, tier=case.tier)
 
@@ -141,79 +144,67 @@ def nobody_said_where(due: Due, desk: CaseDesk, say: Say, session: Session) -> N
 
 
 @router.special("photo")
-def photo_follows(message: Inbound, group: Group | None, photos: Photos, desk: CaseDesk, effects: Effects) -> None:
-    """A photo without words belongs to what the person has just reported; else it waits for words for two minutes."""
-    recent = desk.recent_of(origin_of(message, group), timedelta(minutes=2))
-    if recent and photos.ids:
-        desk.attach(recent[0], photos.ids, "reporter", message_id=message.message_id)
-    elif not recent:
-        effects.kept_waiting = True
-
-
-@router.special("addition")
-def add_to_case(message: Inbound, number: CaseNumber, photos: Photos, desk: CaseDesk, say: Say, session: Session) -> None:
-    """A message that quotes our answer or names the number is added to that case, and the officer hears of it."""
-    try:
-        case = desk.find(number)
-    except Refusal:
-        if message.address.private or message.mentions_me:
-            raise
-        raise NotMine from None
-    about_own_group = case.chat == message.address.chat and case.platform == message.address.platform
-    author = "reporter" if case.reporter == message.sender.id and case.platform == message.address.platform else "resident"
-    if author == "resident" and not about_own_group:
-        # the number of somebody else's case from another place: say nothing about it, not even that it exists
-        raise Refusal("desk.no_such", number=number)
-    if not ABOUT[State(case.state)].open:
-        say.reply("report.over", case=case, number=case.number, state=desk.state_name(case))
-        return
-    desk.add(case, message.text, photos.ids, author, message.message_id)
-    say.reply("report.added", case=case, number=case.number, lost=photos.lost)
-    _tell_holder(case, "desk.addition", say, session, text=message.text, photos=len(photos.ids))
-
-
-@router.command("补充", "add", usage="号 要补充的话", about="给您反映过的事补充情况，也可以带照片")
-def add_by_command(
-    message: Inbound, number: CaseNumber, words: Words, photos: Photos, desk: CaseDesk, say: Say, session: Session
+def photo_follows(
+    message: Inbound, group: Group | None, photos: Photos, desk: CaseDesk, dialogs: Dialogs, say: Say, effects: Effects
 ) -> None:
-    """`/补充 2611-0042 …`."""
-    if not words and not photos.ids:
-        raise Refusal("refusal.usage", command="补充", usage="号 要补充的话")
-    add_to_case(message, number, photos, desk, say, session)
+    """A photo without words belongs to the report just made; else it waits for words (asked for, if it was for us)."""
+    recent = desk.recent_of(origin_of(message, group), timedelta(minutes=2))
+    if recent:
+        desk.attach(recent[0], photos.ids, "reporter", message_id=message.message_id)
+        if photos.lost:
+            say.reply("report.photo_trouble", case=recent[0], trouble=trouble_with(photos, say))
+        return
+    effects.kept_waiting = True
+    if message.addressed:
+        dialogs.ask("photo.words", wait=PHOTO_WORDS_WAIT)
+        say.reply("help.photo_alone")
 
 
-@router.command("撤回", "withdraw", usage="号", about="撤回您自己反映的事")
-def withdraw(message: Inbound, number: CaseNumber, desk: CaseDesk, say: Say, session: Session, dialogs: Dialogs) -> None:
-    """Only whoever brought it can take it back."""
-    case = desk.find(number)
-    if case.reporter != message.sender.id or case.platform != message.address.platform:
-        raise Refusal("desk.no_such" if case.chat != message.address.chat else "report.not_yours", number=number)
-    holder = case.officer_id
-    desk.withdraw(case)
+@router.dialog("photo.words")
+def photo_explained(
+    message: Inbound,
+    meaning: Meaning,
+    group: Group | None,
+    photos: Photos,
+    desk: CaseDesk,
+    dialogs: Dialogs,
+    say: Say,
+    timers: Timers,
+    effects: Effects,
+    rules: Rules,
+    session: Session,
+    now: datetime,
+) -> None:
+    """What is in the photo that came alone: a report, whatever it says."""
+    if message.lone_photo:
+        effects.kept_waiting = True
+        return
+    if THANKS.fullmatch(message.text) or meaning.intent in (Intent.QUESTION, Intent.TIP):
+        raise NotMine
     dialogs.end()
-    say.reply("report.withdrawn", case=case, number=case.number)
-    if holder is not None:
-        _tell_holder(case, "desk.withdrawn", say, session)
+    if meaning.intent not in KIND:
+        meaning = replace(meaning, intent=Intent.HAZARD, category="other", tier="T3")
+    report(message, meaning, group, photos, desk, dialogs, say, timers, effects, rules, session, now)
 
 
-@router.on(Kind.RECALL, Kind.EDIT)
-def recalled_or_edited(message: Inbound, desk: CaseDesk, say: Say, session: Session) -> None:
-    """A message of a case was taken back or changed: the case keeps its history and says so; a command is never run again."""
-    case = desk.by_message(message.address.platform, message.address.chat, message.message_id)
-    if case is None:
-        if message.kind is Kind.EDIT and message.address.private:
-            raise Refusal("refusal.edited")
-        return
-    if case.reporter != message.sender.id:
-        return
-    if message.kind is Kind.EDIT:
-        desk.note_from_reporter(case, "edit", message.text)
-        _tell_holder(case, "desk.edited", say, session, text=message.text)
-    elif case.message_id == message.message_id and case.state in (State.DRAFT, State.SUBMITTED, State.ACCEPTED, State.DISPATCHED):
-        desk.withdraw(case)
-        say.to_reporter_alone(case, "report.recalled", number=case.number)
-    else:
-        desk.note_from_reporter(case, "recall", "")
+def _said_already(message: Inbound, desk: CaseDesk, say: Say) -> Case | None:
+    """The case that these words belong to: the same said again, or too many reports in a row; the second is said once."""
+    earlier = desk.recent_of(origin_of(message, None), SAME_REPORT)
+    for case in earlier:
+        if fuzz.ratio(case.text, message.text) >= SAME_WORDS:
+            return case
+    if len(earlier) < FLOOD:
+        return None
+    last = earlier[0]
+    if all(line.kind != "addition" for line in desk.history(last)):
+        say.reply("report.slow_down", case=last, number=last.number)
+    return last
+
+
+def _pinned(location: Location | None) -> str:
+    if location is None:
+        return ""
+    return location.name or f"{location.latitude:.5f},{location.longitude:.5f}"
 
 
 def _pass_on(case: Case, desk: CaseDesk, say: Say, rules: Rules, session: Session) -> str:
@@ -224,10 +215,3 @@ def _pass_on(case: Case, desk: CaseDesk, say: Say, rules: Rules, session: Sessio
         return ""
     say.to_officers(handlers_of(session, case), "desk.dispatched", case=case, **case_card(case, desk, session))
     return unit.name
-
-
-def _tell_holder(case: Case, phrase: str, say: Say, session: Session, **values: Any) -> None:
-    """Whoever has the case, else whoever could take it."""
-    holder = session.get(Officer, case.officer_id) if case.officer_id else None
-    officers = [holder] if holder else handlers_of(session, case)
-    say.to_officers(officers, phrase, case=case, number=case.number, place=place_or_group(case, session), **values)

@@ -7,9 +7,14 @@ from datetime import datetime
 from sqlmodel import Session
 
 from bot.messages import Inbound, Kind
+from bot.notices import Lane
+from bot.permissions import Role
 from bot.router import Router
 from bot.say import Say
 from bot.turn import Menu, Rules
+from bot.understanding.meaning import Meaning
+from cases.dispatch import dispatchers
+from cases.roster import Roster
 from storage.tables import Group, Officer
 
 router = Router("help")
@@ -34,6 +39,18 @@ def first_private_words(officer: Officer | None, say: Say, rules: Rules) -> None
     if officer is not None:
         return
     say.reply("help.met", name=rules.bot_name, station=rules.station, quote=False)
+
+
+@router.special("failed")
+def could_not(message: Inbound, meaning: Meaning, group: Group | None, roster: Roster, say: Say, session: Session) -> None:
+    """A message could not be handled three times over: its sender hears it, and somebody who can look what it was."""
+    if meaning.danger is not None:
+        say.reply(f"emergency.{meaning.danger.value}", lane=Lane.ALARM)
+    elif message.text or message.addressed:
+        say.reply("help.failed")
+    who = {officer.id: officer for officer in dispatchers(session, group.grid_id if group else None)}
+    who |= {officer.id: officer for officer in roster.with_role(Role.ADMIN)}
+    say.to_officers(list(who.values()), "help.failed_card", where=group.name if group else "")
 
 
 @router.on(Kind.JOINED)

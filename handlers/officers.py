@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from bot.errors import RefusedInput
 from bot.messages import Inbound
+from bot.permissions import Rights
 from bot.router import CaseNumber, Router, Words, parse_number
 from bot.say import Say
 from cases.desk import CaseDesk
@@ -19,7 +20,7 @@ router = Router("officers")
 
 
 @router.command("绑定", "bind", usage="码", about="民警、网格员用一次性的码绑定账号（只在私聊里）")
-def bind(message: Inbound, words: Words, roster: Roster, say: Say) -> None:
+def bind(message: Inbound, words: Words, roster: Roster, rights: Rights, say: Say) -> None:
     """The code proves who it is; shown in a group it is worthless from that moment."""
     code = re.sub(r"\D", "", words)
     if not message.address.private:
@@ -30,6 +31,7 @@ def bind(message: Inbound, words: Words, roster: Roster, say: Say) -> None:
         raise RefusedInput("refusal.usage", command="绑定", usage="码")
     officer = roster.use_code(code)
     roster.bind(officer, message.address.platform, message.sender.id)
+    rights.audit("account.bind", target=officer.badge, allowed=True)
     say.reply("officers.bound", title=officer.title, name=officer.name, quote=False)
 
 

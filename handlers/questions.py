@@ -7,14 +7,15 @@ import re
 from sqlmodel import Session
 
 from bot.messages import Inbound
-from bot.router import CaseNumber, Router, Words
+from bot.router import Router, Words
 from bot.say import Say
 from bot.turn import Answered, NotMine, Photos
+from bot.understanding.meaning import Meaning
 from cases.desk import CaseDesk, NewCase
-from cases.dispatch import dispatchers, officers_with
+from cases.dispatch import handlers_of
 from content.refusal import Refusal
+from handlers.additions import THANKS
 from handlers.cards import case_card
-from handlers.hazards import add_to_case
 from handlers.origin import origin_of
 from storage.tables import Group
 
@@ -27,33 +28,43 @@ _ASKS = re.compile(
 
 
 @router.intent("question")
-def question(message: Inbound, group: Group | None, answered: Answered, desk: CaseDesk, say: Say, session: Session) -> None:
+def question(
+    message: Inbound, photos: Photos, group: Group | None, answered: Answered, desk: CaseDesk, say: Say, session: Session
+) -> None:
     """In the private chat and when addressed: an answer or a person. Unaddressed: only an answer that is certain."""
     if answer(message, answered, say):
         return
-    if not (message.address.private or message.mentions_me or (message.quote is not None and message.quote.mine)):
-        return
-    ask_a_person(message, message.text, group, desk, say, session)
+    if message.addressed:
+        ask_a_person(message, message.text, photos, group, desk, say, session)
 
 
 @router.command("问", "ask", usage="您的问题", about="问办事、法律、反诈的问题")
 def ask(
-    message: Inbound, words: Words, group: Group | None, answered: Answered, desk: CaseDesk, say: Say, session: Session
+    message: Inbound,
+    meaning: Meaning,
+    words: Words,
+    photos: Photos,
+    group: Group | None,
+    answered: Answered,
+    desk: CaseDesk,
+    say: Say,
+    session: Session,
 ) -> None:
     """`/问 居住证怎么办`."""
+    if meaning.danger is not None:
+        return  # the emergency has been answered; it becomes a case when people are safe
     if not words:
         raise Refusal("refusal.usage", command="问", usage="您的问题")
-    if not answer(message, answered, say):
-        ask_a_person(message, words, group, desk, say, session)
+    if not answer(message, answered, say, asked=True):
+        ask_a_person(message, words, photos, group, desk, say, session)
 
 
-def answer(message: Inbound, answered: Answered, say: Say) -> bool:
-    """Say the best answer if the library is sure enough for this place; true when something was said."""
+def answer(message: Inbound, answered: Answered, say: Say, *, asked: bool = False) -> bool:
+    """Say the best answer if the library is sure enough for whoever was asked; true when something was said."""
     if not answered.hits:
         return False
     best = answered.hits[0]
-    addressed = message.address.private or message.mentions_me or message.text.lstrip()[:1] in ("/", "／")
-    if not (best.certain or (best.sure and addressed)):
+    if not (best.certain or (best.sure and (asked or message.addressed))):
         return False
     say.reply(
         "question.answer", text=best.answer.body, source=best.answer.source, checked=best.answer.checked_on.strftime("%Y年%m月")
@@ -61,43 +72,41 @@ def answer(message: Inbound, answered: Answered, say: Say) -> bool:
     return True
 
 
-def ask_a_person(message: Inbound, text: str, group: Group | None, desk: CaseDesk, say: Say, session: Session) -> None:
+def ask_a_person(
+    message: Inbound, text: str, photos: Photos, group: Group | None, desk: CaseDesk, say: Say, session: Session
+) -> None:
     """A question case for whoever answers in this grid."""
-    case = desk.open(NewCase("question", "question", "TQ", text, "", origin_of(message, group), needs_place=False))
-    grid = (case.grid_id,) if case.grid_id else ()
-    officers = officers_with(session, ("officer", "grid_worker"), "grid", grid) or dispatchers(session, case.grid_id)
-    say.to_officers(officers, "desk.question", case=case, **case_card(case, desk, session))
+    new = NewCase("question", "question", "TQ", text, "", origin_of(message, group), needs_place=False)
+    case = desk.open(new, photos.ids)
+    say.to_officers(handlers_of(session, case), "desk.question", case=case, **case_card(case, desk, session))
     say.reply("question.passed_on", case=case, number=case.number)
 
 
 @router.intent("feedback")
 def feedback(message: Inbound, say: Say) -> None:
     """Thanks and praise are heard, in a few words, and only when they are meant for us."""
-    if message.address.private or message.mentions_me or (message.quote is not None and message.quote.mine):
+    if message.addressed:
         say.reply("question.thanks")
 
 
 @router.intent("chat")
-def small_talk(message: Inbound, group: Group | None, answered: Answered, desk: CaseDesk, say: Say, session: Session) -> None:
+def small_talk(
+    message: Inbound, photos: Photos, group: Group | None, answered: Answered, desk: CaseDesk, say: Say, session: Session
+) -> None:
     """Talked to without a matter: one polite line about what the bot can do; a question that nobody foresaw goes to a person."""
-    if not (message.address.private or message.mentions_me):
+    if not message.addressed:
         raise NotMine
-    if answer(message, answered, say):
-        return
-    if _ASKS.search(message.text):
-        ask_a_person(message, message.text, group, desk, say, session)
+    if message.text and THANKS.fullmatch(message.text):
+        say.reply("help.welcome")
+    elif answer(message, answered, say):
+        pass
+    elif _ASKS.search(message.text) or photos.ids:
+        ask_a_person(message, message.text, photos, group, desk, say, session)
     else:
         say.reply("help.what_i_do")
 
 
 @router.special("otherwise")
-def not_understood(
-    message: Inbound, photos: Photos, number: CaseNumber | None, desk: CaseDesk, say: Say, session: Session
-) -> None:
-    """Addressed and not understood: a photo alone is asked about, the rest gets the way to say it."""
-    if number is not None:
-        add_to_case(message, number, photos, desk, say, session)
-    elif photos.ids:
-        say.reply("help.photo_alone")
-    else:
-        say.reply("help.what_i_do")
+def not_understood(say: Say) -> None:
+    """Said to us and not understood: the way to say it."""
+    say.reply("help.what_i_do")

@@ -30,7 +30,7 @@ def tip_told(message: Inbound, tips: Tips, say: Say, roster: Roster) -> None:
     _receive(message.text, tips, say, roster)
 
 
-@router.command("举报", "tip", about="悄悄提供线索（只在私聊里），内容加密，给您一个回执码")
+@router.command("举报", "tip", about="悄悄提供线索（只在私聊里），内容加密，给您一个回执码", confidential=True)
 def tip_command(message: Inbound, words: Words, tips: Tips, dialogs: Dialogs, say: Say, roster: Roster) -> None:
     """`/举报`: in private, with the words at once or in the next message."""
     if not message.address.private:
@@ -51,7 +51,7 @@ def tip_words(message: Inbound, tips: Tips, dialogs: Dialogs, say: Say, roster: 
         say.reply("tips.stopped", quote=False)
         return
     if len(text) < SHORTEST:
-        say.reply("tips.more_words", quote=False)
+        say.reply("tips.no_photo" if message.attachments and not text else "tips.more_words", quote=False)
         return
     dialogs.end()
     _receive(text, tips, say, roster)

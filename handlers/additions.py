@@ -1,0 +1,163 @@
+"""What happens to a case that exists: more about it, an answer about it, taken back, changed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sqlmodel import Session
+
+from bot.dialogs import DialogKey, Dialogs
+from bot.messages import Inbound, Kind
+from bot.permissions import Rights
+from bot.router import CaseNumber, Router, Words
+from bot.say import Say, case_address
+from bot.timers import Timers
+from bot.turn import NotMine, Photos
+from cases.desk import CaseDesk
+from cases.dispatch import handlers_of
+from cases.lifecycle import ABOUT, State
+from content.refusal import Refusal
+from handlers.callback import ASKED, take_answer, take_rating
+from handlers.cards import place_or_group, trouble_with
+from storage.tables import Case, Officer
+
+router = Router("additions")
+
+THANKS = re.compile(
+    r"(?:好的?|嗯+|哦|收到|知道|谢谢|感谢|多谢|辛苦|麻烦|不客气|你们?|您|大家|[了啊呀哈啦哒]|[\s,，.。!！~～、👍👌🙏😊])*"
+)
+NOT_TAKEN = (State.DRAFT, State.SUBMITTED, State.ACCEPTED, State.DISPATCHED)
+
+
+@router.special("addition")
+def about_a_case(
+    message: Inbound,
+    number: CaseNumber,
+    photos: Photos,
+    rights: Rights,
+    desk: CaseDesk,
+    dialogs: Dialogs,
+    say: Say,
+    timers: Timers,
+    session: Session,
+) -> None:
+    """A message that quotes one of our answers, or names the number: an answer about that case, or more about it."""
+    case = _reachable(message, number, rights, desk)
+    if _is_reporter(message, case):
+        if case.state in (*ASKED, State.CLOSED_CONFIRMED) and take_answer(message, case, desk, dialogs, say, timers, session):
+            return
+        if take_rating(message, case, desk, say, session):
+            return
+    elif message.kind is Kind.TAP:
+        say.reply("callback.not_you")
+        return
+    if THANKS.fullmatch(message.text) and not message.attachments:
+        return
+    _add(message, message.text, case, photos, rights, desk, say, session)
+
+
+@router.command("补充", "add", usage="号 要补充的话", about="给您反映过的事补充情况，也可以带照片")
+def add_by_command(
+    message: Inbound,
+    number: CaseNumber,
+    words: Words,
+    photos: Photos,
+    rights: Rights,
+    desk: CaseDesk,
+    say: Say,
+    session: Session,
+) -> None:
+    """`/补充 2611-0042 …`."""
+    if not words and not photos.ids:
+        raise Refusal("refusal.usage", command="补充", usage="号 要补充的话")
+    _add(message, words, _reachable(message, number, rights, desk), photos, rights, desk, say, session)
+
+
+@router.command("撤回", "withdraw", usage="号", about="撤回您自己反映的事")
+def withdraw(message: Inbound, number: CaseNumber, desk: CaseDesk, say: Say, session: Session, dialogs: Dialogs) -> None:
+    """Only whoever brought it can take it back."""
+    case = desk.find(number)
+    if not _is_reporter(message, case):
+        raise Refusal("report.not_yours" if _same_chat(message, case) else "desk.no_such", number=number)
+    _withdraw(case, desk, dialogs, say, session)
+    say.reply("report.withdrawn", case=case, number=case.number)
+
+
+@router.on(Kind.RECALL, Kind.EDIT)
+def recalled_or_edited(message: Inbound, desk: CaseDesk, dialogs: Dialogs, say: Say, session: Session) -> None:
+    """A message of a case was taken back or changed: the case keeps its history and says so; a command is never run again."""
+    case = desk.by_message(message.address.platform, message.address.chat, message.message_id)
+    if case is None:
+        if message.kind is Kind.EDIT and message.address.private:
+            raise Refusal("refusal.edited")
+        return
+    if not _is_reporter(message, case):
+        return
+    if message.kind is Kind.EDIT:
+        desk.note_from_reporter(case, "edit", message.text)
+        _tell_holder(case, "desk.edited", say, session, text=message.text)
+    elif case.message_id == message.message_id and case.state in NOT_TAKEN:
+        _withdraw(case, desk, dialogs, say, session)
+        say.to_reporter_alone(case, "report.recalled", number=case.number)
+    else:
+        desk.note_from_reporter(case, "recall", "")
+        if ABOUT[State(case.state)].open:
+            _tell_holder(case, "desk.recalled", say, session)
+
+
+def _reachable(message: Inbound, number: str, rights: Rights, desk: CaseDesk) -> Case:
+    """The case, if this person may know of it here; a number of somewhere else is treated exactly like one that never was."""
+    try:
+        case = desk.find(number)
+    except Refusal:
+        case = None
+    if case is not None and (_is_reporter(message, case) or _same_chat(message, case) or _officer_sees(case, rights, desk)):
+        return case
+    if message.addressed or message.text.lstrip()[:1] in ("/", "／"):
+        raise Refusal("desk.no_such", number=number)
+    raise NotMine
+
+
+def _add(
+    message: Inbound, text: str, case: Case, photos: Photos, rights: Rights, desk: CaseDesk, say: Say, session: Session
+) -> None:
+    trouble = trouble_with(photos, say)
+    if not ABOUT[State(case.state)].open:
+        say.reply("report.over", case=case, number=case.number, state=desk.state_name(case))
+    elif not _is_reporter(message, case) and _officer_sees(case, rights, desk):
+        desk.look(case)
+        desk.note(case, text)
+        desk.attach(case, photos.ids, "officer", message_id=message.message_id)
+        say.reply("desk.noted", case=case, number=case.number, trouble=trouble)
+    else:
+        desk.add(case, text, photos.ids, "reporter" if _is_reporter(message, case) else "resident", message.message_id)
+        say.reply("report.added", case=case, number=case.number, trouble=trouble)
+        _tell_holder(case, "desk.addition", say, session, text=text, photos=len(photos.ids))
+
+
+def _withdraw(case: Case, desk: CaseDesk, dialogs: Dialogs, say: Say, session: Session) -> None:
+    known_to_somebody = case.state != State.DRAFT
+    desk.withdraw(case)
+    dialogs.end_about(case.id, of=DialogKey.of(case_address(case), case.reporter or ""))
+    if known_to_somebody:
+        _tell_holder(case, "desk.withdrawn", say, session)
+
+
+def _is_reporter(message: Inbound, case: Case) -> bool:
+    return case.reporter == message.sender.id and case.platform == message.address.platform
+
+
+def _same_chat(message: Inbound, case: Case) -> bool:
+    return (case.platform, case.account, case.chat) == (message.address.platform, message.address.account, message.address.chat)
+
+
+def _officer_sees(case: Case, rights: Rights, desk: CaseDesk) -> bool:
+    return rights.officer is not None and rights.covers("case.view", case.grid_id, desk.units(case))
+
+
+def _tell_holder(case: Case, phrase: str, say: Say, session: Session, **values: Any) -> None:
+    """Whoever has the case, else whoever could take it."""
+    holder = session.get(Officer, case.officer_id) if case.officer_id else None
+    officers = [holder] if holder else handlers_of(session, case)
+    say.to_officers(officers, phrase, case=case, number=case.number, place=place_or_group(case, session), **values)
