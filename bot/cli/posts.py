@@ -59,7 +59,7 @@ def preview(what: What, to: To = None) -> None:
         plan, group, text = writer.read_now(work)
     if text:
         typer.echo(f"--- {group}\n{text}\n---")
-    _tell_plan(plan, "would get it")
+    _tell_plan(plan, "would get")
 
 
 @posts.command("send")
@@ -76,7 +76,7 @@ def send(what: What, to: To = None, everybody: All = False) -> None:
     with shell.storage() as (chosen, writer):
         number, plan = writer.run_now(work)
     typer.echo(f"campaign {number}: {', '.join(post.slug for post in plan.posts) or 'nothing'}")
-    _tell_plan(plan, "get it")
+    _tell_plan(plan, "get")
     if not plan.sent:
         raise typer.Exit(1)
 
@@ -182,4 +182,4 @@ def _past(count: int) -> None:
 
 def _tell_plan(plan: Plan, verb: str) -> None:
     why = ", ".join(f"{reason.value} {count}" for reason, count in plan.reasons.items())
-    typer.echo(f"{plan.sent} groups {verb}" + (f"; left out: {why}" if why else ""))
+    typer.echo(f"groups that {verb} it: {plan.sent}" + (f"; left out: {why}" if why else ""))

@@ -1,0 +1,333 @@
+"""The command line: what it prints, what it leaves in the database, and that nobody ever reads a traceback."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import structlog
+import time_machine
+
+from bot.cli import main
+from bot.cli.shell import CONTENT
+
+ROOT = Path(__file__).parent.parent
+MONDAY_TEN = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a call did: exit code, standard output, standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+Shell = Callable[..., Done]
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
+    """Calls `qianshao` in a folder of its own, at ten on a Monday."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("QIANSHAO_WEB__PORT", "0")
+    handlers, level, captured = logging.getLogger().handlers[:], logging.getLogger().level, logging.raiseExceptions
+
+    def run(*arguments: str, stdin: str | bytes = "") -> Done:
+        raw = stdin.encode() if isinstance(stdin, str) else stdin
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8"))
+        monkeypatch.setattr(sys, "argv", ["qianshao", *arguments])
+        code = 0
+        with time_machine.travel(MONDAY_TEN, tick=True):
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else int(bool(end.code))
+        said = capsys.readouterr()
+        assert "Traceback" not in said.out + said.err
+        return Done(code, said.out, said.err)
+
+    yield run
+    logging.getLogger().handlers[:], logging.raiseExceptions = handlers, captured
+    logging.getLogger().setLevel(level)
+    logging.captureWarnings(False)
+    logging.getLogger("aiohttp.access").disabled = False
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def district(shell: Shell) -> Shell:
+    """A unit, a grid, two groups and two officers, made by the commands themselves."""
+    for words in (
+        ("unit", "add", "station", "港新派出所", "--kind", "police"),
+        ("grid", "add", "GX01", "港新1号网格", "--unit", "station"),
+        ("grid", "add", "GX0101", "火锅街", "--inside", "GX01"),
+        ("group", "add", "g1", "港新1号群", "--grid", "GX01", "--label", "class:综合"),
+        ("group", "add", "g2", "商户群", "--grid", "火锅街", "--label", "class:行业", "--label", "industry:餐饮"),
+        ("officer", "add", "3201", "王建国", "--title", "社区民警", "--role", "officer grid:GX01", "--unit", "港新派出所"),
+    ):
+        done = shell(*words)
+        assert done.code == 0, done.err
+    return shell
+
+
+def test_help_is_english_with_a_chinese_line(shell: Shell) -> None:
+    done = shell("--help")
+    assert "邻里群里的前哨" in done.out
+    for command in ("run", "check", "classify", "ask", "post", "officer", "group", "schedule", "backup"):
+        assert f"\n  {command}" in done.out
+    assert "启动前哨" in shell("run", "--help").out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("--config", "nowhere.toml", "check"), 1, "error: nowhere.toml: there is no such file"),
+        (("officer", "code", "9"), 1, "error: there is no officer '9'; qianshao officer list shows them"),
+        (("group", "assign", "nothing", "GX01"), 1, "error: there is no group 'nothing'; qianshao group list shows them"),
+        (("group", "invite", "nothing"), 1, "error: there is no group 'nothing'"),
+        (("post", "preview", "什么"), 1, "error: 没找到“什么”。写栏目名"),
+        (("post", "send", "反诈"), 1, "error: say to whom: --to LABEL (repeatable), or --all"),
+        (("post", "send", "反诈", "--all"), 1, "error: 没有群符合“全部”"),
+        (("post", "stop"), 1, "error: 现在没有正在发的推送"),
+        (("post", "status", "7"), 1, "error: there is no campaign 7"),
+        (("post", "list", "胡说"), 1, "error: '胡说' is no category"),
+        (("officer", "role", "3201"), 1, "error: say which roles from now on"),
+        (("ask", "--knowledge", "nowhere.jsonl"), 1, "error: nowhere.jsonl: cannot be read"),
+        (("backup", "copies"), 1, "error: data/qianshao.sqlite3: there is no database yet"),
+        (("nonsense",), 2, "No such command 'nonsense'"),
+        (("ask", "--top", "0"), 2, "Invalid value for '--top'"),
+    ],
+)
+def test_a_persons_mistake_gets_a_sentence_with_the_next_step(shell: Shell, words: tuple[str, ...], code: int, says: str) -> None:
+    done = shell(*words)
+    assert (done.code, says in done.err) == (code, True), done.err
+
+
+def test_a_mistake_in_the_settings_is_told_by_every_command(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("[web]\nprot = 1\n")
+    for words in (("run",), ("check",), ("officer", "list"), ("schedule", "list")):
+        done = shell(*words)
+        assert (done.code, done.err) == (1, "error: config.toml:2: unknown key web.prot; did you mean port?\n")
+
+
+def test_a_database_that_does_not_open_is_told(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").write_text("a file, not a folder")
+    done = shell("officer", "list")
+    assert done.code == 1
+    assert "cannot be opened" in done.err
+    (tmp_path / "broken.sqlite3").write_bytes(b"this is no database" * 100)
+    monkeypatch.setenv("QIANSHAO_STORAGE__URL", f"sqlite:///{tmp_path}/broken.sqlite3")
+    done = shell("officer", "list")
+    assert done.code == 1
+    assert "damaged" in done.err
+
+
+def test_the_roster(district: Shell, tmp_path: Path) -> None:
+    listed = district("officer", "list").out
+    assert "3201" in listed
+    assert "officer grid:GX01" in listed
+    again = district("officer", "add", "3201", "x", "--title", "y", "--role", "admin")
+    assert "badge 3201 is on the roster already" in again.err
+    wrong = district("officer", "add", "3299", "x", "--title", "y", "--role", "chief")
+    assert "'chief' is no role; there are grid_worker, officer" in wrong.err
+    nowhere = district("officer", "add", "3299", "x", "--title", "y", "--role", "officer grid:ZZ")
+    assert "there is no grid 'ZZ'" in nowhere.err
+    assert "3299" not in district("officer", "list").out, "nothing half done"
+    assert district("officer", "role", "3201", "editor", "supervisor").out == "3201: editor; supervisor\n"
+    code = district("officer", "code", "3201").out
+    assert "one-time code" in code
+    assert district("officer", "role", "3201", "--leave").out == "3201: (left)\n"
+    assert "has left" in district("officer", "code", "3201").err
+    assert district("officer", "role", "3201", "--return").out == "3201: editor; supervisor\n"
+
+
+def test_the_code_works_once_in_the_roster(district: Shell, tmp_path: Path) -> None:
+    said = district("officer", "code", "3201").out
+    code = said.split("one-time code ")[1][:8]
+    with sqlite3.connect(tmp_path / "data/qianshao.sqlite3") as database:
+        hashes = [row[0] for row in database.execute("SELECT code_hash FROM bindcode")]
+    database.close()
+    assert len(hashes) == 1, "the earlier code stopped working"
+    assert code not in hashes[0]
+
+
+def test_groups(district: Shell) -> None:
+    assert district("group", "label", "g1", "board:小区", "--posts", "off").out == "港新1号群: class:综合 board:小区; no posts\n"
+    assert district("group", "label", "港新1号群", "board:", "--posts", "on", "--weekly", "2").out == "港新1号群: class:综合\n"
+    assert "a class is one of" in district("group", "label", "g1", "class:其他").err
+    assert "write class:综合, board:… or industry:…" in district("group", "label", "g1", "person:x").err
+    assert district("group", "assign", "g1", "none").out == "港新1号群: no grid\n"
+    assert district("group", "assign", "g1", "GX0101").out == "港新1号群: 火锅街\n"
+    assert "there is a group g1 already" in district("group", "add", "g1", "x").err
+    listed = district("group", "list").out
+    assert "GX0101  class:综合" in listed
+    assert "2 a week" in listed
+
+
+def test_an_invitation_is_a_link_and_can_be_ended(district: Shell) -> None:
+    assert district("group", "invite", "g1").out.startswith("http://127.0.0.1:")
+    assert district("group", "invite", "g1", "--revoke").out == "1 invitations ended\n"
+
+
+def test_posts_are_previewed_sent_and_stopped(district: Shell) -> None:
+    preview = district("post", "preview", "反诈", "--to", "综合")
+    assert "【反诈妙招】" in preview.out
+    assert preview.out.endswith("groups that would get it: 1\n")
+    sent = district("post", "send", "反诈", "--to", "综合", "--to", "餐饮")
+    assert sent.code == 0
+    assert sent.out.startswith("campaign 1: antifraud/")
+    assert "sending" in district("post", "status").out
+    assert district("post", "stop").out == "campaign 1: 2 groups will not get it\n"
+    assert "cancelled 2" in district("post", "status", "1").out
+    district("group", "label", "g1", "--posts", "off")
+    nobody = district("post", "send", "反诈", "--to", "综合")
+    assert (nobody.code, nobody.out.splitlines()[-1]) == (1, "groups that get it: 0; left out: posts off 1")
+    assert "没有带“综和”的群" in district("post", "send", "反诈", "--to", "综和").err
+
+
+def test_posts_and_schedules_are_listed(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = shell("post", "list", "普法").out.splitlines()
+    assert all(line.startswith(("post ", "law/")) for line in listed)
+    assert len(listed) > 6
+    coming = shell("--config", str(ROOT / "config.toml"), "schedule", "next", "2").out.splitlines()
+    assert coming[1:] == ["2026-11-24 Tue 19:30  law        law", "2026-11-25 Wed 10:00  antifraud  antifraud"]
+    table = shell("--config", str(ROOT / "config.toml"), "schedule", "list").out
+    assert "2026-11-25 10:00" in table
+    assert shell("schedule", "next", "--past").out.endswith("(none)\n")
+
+
+def test_classify_speaks_the_documented_lines(shell: Shell) -> None:
+    rows = [{"id": "a", "text": "港新路火锅店把液化气罐放在棚子里，太危险了"}, {"id": 2, "text": "大家早上好"}]
+    done = shell("classify", stdin="\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n\n")
+    first, second = map(json.loads, done.out.splitlines())
+    assert list(first) == ["id", "intent", "confidence", "tier", "category", "scam", "places"]
+    assert list(first["scam"]) == ["is_scam", "score", "type"]
+    assert (first["id"], first["intent"]) == ("a", "hazard")
+    assert all(rows[0]["text"][place["start"] : place["end"]] == place["text"] for place in first["places"])  # type: ignore[index]
+    assert (second["id"], second["intent"]) == (2, "chat")
+
+
+@pytest.mark.parametrize(
+    ("stdin", "says"),
+    [
+        ('{"id":1,"text":"a"}\nnot json', "standard input, line 2: this is not JSON"),
+        ('{"id":1}', 'standard input, line 1: an object with "id" and "text" is needed'),
+        ('{"id":1,"text":5}', "line 1"),
+        ("[1]", "line 1"),
+        (b'{"id":1,"text":"a"}\n\xff\xfe', "is not UTF-8"),
+    ],
+)
+def test_a_wrong_line_is_named(shell: Shell, stdin: str | bytes, says: str) -> None:
+    done = shell("classify", stdin=stdin)
+    assert (done.code, says in done.err) == (1, True), done.err
+
+
+def test_ask_searches_ours_or_a_pool(shell: Shell, tmp_path: Path) -> None:
+    ours = json.loads(shell("ask", "--top", "2", stdin='{"id":"q","question":"孩子刚出生怎么上户口"}').out)
+    assert list(ours) == ["id", "hits"]
+    assert ours["hits"][0]["id"] == "household/newborn-registration"
+    assert len(ours["hits"]) == 2
+    pool = [{"id": 1, "text": "上户口要带出生证"}, {"id": "b", "text": "电动车不能进楼充电"}, {"id": "c", "text": "噪声扰民找谁"}]
+    (tmp_path / "pool.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in pool), encoding="utf-8")
+    done = shell("ask", "--knowledge", "pool.jsonl", stdin='{"id":1,"question":"怎么上户口"}\n{"id":2,"question":"zzz"}\n')
+    first, second = map(json.loads, done.out.splitlines())
+    assert first["hits"][0]["id"] == 1
+    assert second == {"id": 2, "hits": []}
+
+
+def test_check_tells_what_is_well(shell: Shell) -> None:
+    done = shell("--config", str(ROOT / "config.toml"), "check")
+    assert done.code == 0, done.out
+    assert [line.split()[:2] for line in done.out.splitlines()] == [
+        ["ok", "settings:"], ["ok", "content:"], ["ok", "handlers:"], ["ok", "database:"], ["ok", "web"],
+    ]  # fmt: skip
+    assert not Path("data").exists(), "checking makes nothing"
+
+
+def test_check_names_everything_that_is_wrong(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = tmp_path / "content"
+    for name in ("posts/law", "phrases", "answers", "demo"):
+        (content / name).mkdir(parents=True)
+    (content / "posts/law/bad.md").write_text("+++\ntitle = 5\n+++\nx")
+    (content / "phrases/bad.toml").write_text('x = "{{"')
+    (content / "taxonomy.toml").write_text("")
+    monkeypatch.setattr("bot.cli.house.CONTENT", content)
+    (tmp_path / "mine.py").write_text("router = 5\n")
+    monkeypatch.setenv("QIANSHAO_BOT__HANDLERS", '["mine.py"]')
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/qianshao.sqlite3").write_bytes(b"nonsense" * 1000)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("QIANSHAO_WEB__PORT", str(taken.getsockname()[1]))
+        done = shell("check")
+    assert done.code == 1
+    for says in (
+        "law/bad.md:2: title should be a valid string",
+        "phrases/bad.toml:1:",
+        "taxonomy.toml",
+        "demo/district.toml:1: cannot be read",
+        "mine.py has no `router`",
+        "database: ",
+        "cannot be listened on",
+    ):
+        assert says in done.out, f"{says!r} is not in\n{done.out}"
+
+
+def test_run_refuses_a_taken_port_before_anything_starts(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("QIANSHAO_WEB__PORT", str(port))
+        done = shell("run")
+    assert done.code == 1
+    assert f"127.0.0.1:{port} cannot be listened on" in done.err
+    assert "QIANSHAO_WEB__PORT=" in done.err
+    assert not Path("data").exists()
+
+
+def test_a_backup_is_a_sound_copy_of_a_database_in_use(district: Shell, tmp_path: Path) -> None:
+    (tmp_path / "data/media").mkdir(exist_ok=True)
+    (tmp_path / "data/media/photo.jpg").write_bytes(b"x")
+    (tmp_path / "data/keys").mkdir(exist_ok=True)
+    (tmp_path / "data/keys/tips.key").write_bytes(b"k")
+    with sqlite3.connect(tmp_path / "data/qianshao.sqlite3") as busy:
+        busy.execute("BEGIN IMMEDIATE")
+        done = district("backup", "copies")
+    busy.close()
+    assert done.code == 0, done.err
+    (copy,) = (tmp_path / "copies").iterdir()
+    assert sorted(path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()) == [
+        "media/photo.jpg",
+        "qianshao.sqlite3",
+    ]
+    assert (copy / "qianshao.sqlite3").stat().st_mode & 0o077 == 0
+    with sqlite3.connect(copy / "qianshao.sqlite3") as database:
+        assert database.execute("SELECT count(*) FROM chat_group").fetchone() == (2,)
+    database.close()
+
+
+def test_the_module_runs_as_a_program() -> None:
+    done = subprocess.run([sys.executable, "-P", "-m", "bot", "post", "list", "law"], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "law/deposit-20" in done.stdout
+
+
+def test_output_into_a_closed_pipe_ends_quietly() -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -P -m bot post list | head -1"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_our_content_lies_where_the_commands_look() -> None:
+    assert (CONTENT / "taxonomy.toml").is_file()
