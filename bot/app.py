@@ -253,14 +253,17 @@ class App:
 async def serving(settings: Settings, clock: Clock | None = None, content: Path = CONTENT) -> AsyncIterator[App]:
     """The bot of the settings with its real platforms: database migrated, sample district laid when it is a demonstration."""
     clock = clock or Clock()
-    data = settings.bot.data_dir
-    await asyncio.to_thread(data.mkdir, mode=0o700, parents=True, exist_ok=True)
-    writer = await asyncio.to_thread(open_database, settings.database_url)
-    photos = PhotoWorker()
-    try:
+    _refuse_taken_port(settings)
+    await asyncio.to_thread(settings.bot.data_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
+    async with contextlib.AsyncExitStack() as closing:
+        writer = await asyncio.to_thread(open_database, settings.database_url)
+        closing.push_async_callback(asyncio.to_thread, writer.close)
+        photos = PhotoWorker()
+        closing.push_async_callback(photos.close)
         district = await _demo_district(settings, writer, clock, content)
         house: list[App] = []
         web = _web_platform(settings, writer, photos, clock, house, demo=district is not None)
+        closing.push_async_callback(web.close)
         if district is not None:
             await web.seed(district.web_rooms(), district.web_users(), district.web_tries())
         elif settings.web.enabled:
@@ -274,10 +277,23 @@ async def serving(settings: Settings, clock: Clock | None = None, content: Path 
                 await web.started()
             log.info("running", url=web.url, demo=district is not None)
             yield app
-        await web.close()
-    finally:
-        await photos.close()
-        await asyncio.to_thread(writer.close)
+
+
+def _refuse_taken_port(settings: Settings) -> None:
+    """Say plainly that the port is taken, instead of trying again and again where nobody looks."""
+    web = settings.web
+    if not web.enabled or web.port == 0:
+        return
+    family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((web.host, web.port))
+        except OSError as problem:
+            raise ConfigError(
+                f"web.port = {web.port} on {web.host} cannot be used: {problem.strerror}. Stop the program that has it, "
+                "or choose another port: QIANSHAO_WEB__PORT=8312 make run"
+            ) from problem
 
 
 async def serve(settings: Settings, tell: Callable[[str], None]) -> None:
