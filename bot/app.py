@@ -253,7 +253,6 @@ class App:
 async def serving(settings: Settings, clock: Clock | None = None, content: Path = CONTENT) -> AsyncIterator[App]:
     """The bot of the settings with its real platforms: database migrated, sample district laid when it is a demonstration."""
     clock = clock or Clock()
-    _refuse_taken_port(settings)
     await asyncio.to_thread(settings.bot.data_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as closing:
         writer = await asyncio.to_thread(open_database, settings.database_url)
@@ -277,23 +276,6 @@ async def serving(settings: Settings, clock: Clock | None = None, content: Path 
                 await web.started()
             log.info("running", url=web.url, demo=district is not None)
             yield app
-
-
-def _refuse_taken_port(settings: Settings) -> None:
-    """Say plainly that the port is taken, instead of trying again and again where nobody looks."""
-    web = settings.web
-    if not web.enabled or web.port == 0:
-        return
-    family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((web.host, web.port))
-        except OSError as problem:
-            raise ConfigError(
-                f"web.port = {web.port} on {web.host} cannot be used: {problem.strerror}. Stop the program that has it, "
-                "or choose another port: QIANSHAO_WEB__PORT=8312 make run"
-            ) from problem
 
 
 async def serve(settings: Settings, tell: Callable[[str], None]) -> None:
