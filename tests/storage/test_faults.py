@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -341,3 +342,52 @@ def test_a_migration_that_is_killed_leaves_the_old_schema(path: Path) -> None:
             assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
         connection.close()
     open_writer(f"sqlite:///{path}").close()
+
+
+# --- how commits are shared ---------------------------------------------------------------------------------------
+
+
+async def test_lone_appends_are_committed_on_the_spot_and_company_together(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "SLOW_COMMIT_SECONDS", 60.0)
+    sizes: list[int] = []
+    real = writer._commit
+
+    def commit(batch: list[writer_module._Unit]) -> list[writer_module.Outcome]:
+        sizes.append(len(batch))
+        return real(batch)
+
+    monkeypatch.setattr(writer, "_commit", commit)
+    for i in range(100):
+        assert await writer.append(APPEND, (f"a{i}", i))
+    assert sizes == [1]  # the first connects, in the writer's thread; the others never get there
+    sizes.clear()
+    for _ in range(5):
+        await asyncio.gather(*(writer.append(APPEND, (f"{time.monotonic()}-{i}", i)) for i in range(200)))
+    assert sum(sizes) == 1000
+    assert len(sizes) <= 50
+
+
+async def test_a_slow_commit_keeps_the_event_loop_out(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "SLOW_COMMIT_SECONDS", 0.0)
+    monkeypatch.setattr(writer_module, "ASIDE_FACTOR", 1e9)
+    threads: list[int] = []
+    real = writer._append_all
+
+    def append_all(batch: list[writer_module._Unit]) -> list[writer_module.Outcome]:
+        threads.append(threading.get_ident())
+        return real(batch)
+
+    monkeypatch.setattr(writer, "_append_all", append_all)
+    for i in range(5):
+        assert await writer.append(APPEND, (f"a{i}", i))
+    here = threading.get_ident()
+    assert [thread == here for thread in threads] == [False, True, False, False, False]
+
+
+async def test_the_wal_stays_short(writer: Writer, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "COMMITS_PER_CHECKPOINT", 50)
+    for i in range(1000):
+        await writer.append(APPEND, (f"{i}" + "x" * 2000, i))
+    assert path.with_name("q.db-wal").stat().st_size < 4 * 1024 * 1024
