@@ -152,7 +152,6 @@ class PostSettings(Section):
     gap_after_report_minutes: int = Field(
         default=10, ge=0, le=1440, description="a group that just reported something gets no post for so long"
     )
-    batch_size: int = Field(default=500, ge=1, le=5000, description="groups planned in one transaction")
 
 
 class ScheduleSettings(Section):

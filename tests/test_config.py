@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from bot.cli.reference import settings_table
 from bot.config import Settings, environment_key, load_settings
 from bot.days import parse_days
 from bot.errors import ConfigError
@@ -174,6 +175,12 @@ def test_the_configuration_that_we_ship_holds_every_key_with_its_default() -> No
             table = table[part]
         comment = re.search(rf"^{path[-1]} = .*#\s*{re.escape(description)}", text, re.MULTILINE)
         assert comment, f"the comment of {path[-1]} in config.toml differs from bot/config.py: {description}"
+
+
+def test_the_documentation_holds_every_key() -> None:
+    text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+    made = text.partition("python -m bot.cli.reference -->\n\n")[2]
+    assert made == settings_table(), "run python -m bot.cli.reference and put its output into docs/configuration.md"
 
 
 def test_the_schedules_that_we_ship() -> None:
