@@ -255,6 +255,7 @@ async def serving(settings: Settings, clock: Clock | None = None, content: Path 
     clock = clock or Clock()
     await asyncio.to_thread(settings.bot.data_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as closing:
+        closing.callback(clock.close)
         writer = await asyncio.to_thread(open_database, settings.database_url)
         closing.push_async_callback(asyncio.to_thread, writer.close)
         photos = PhotoWorker()

@@ -1,4 +1,7 @@
-"""The time, and waiting for it; one object, so that a test can move it."""
+"""The time, and waiting for it; one object, so that a test can move it.
+
+APScheduler is the alarm clock and nothing more: it holds no schedule and no memory. What is due stands in rows.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,16 @@ import asyncio
 import contextlib
 from datetime import UTC, datetime, timedelta
 
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.date import DateTrigger
+
 
 class Clock:
     """The system's time in UTC."""
+
+    def __init__(self) -> None:
+        self._alarms: AsyncIOScheduler | None = None
 
     def __call__(self) -> datetime:
         return datetime.now(UTC)
@@ -18,16 +28,42 @@ class Clock:
         if until is None:
             await wake.wait()
             return
-        seconds = (until - self()).total_seconds()
-        if seconds > 0:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), seconds)
+        if until <= self():
+            return
+        rung = asyncio.Event()
+
+        async def ring() -> None:
+            rung.set()
+
+        # its default would drop an alarm that comes a second late
+        alarm = self._running().add_job(ring, DateTrigger(until), misfire_grace_time=None)
+        waits = [asyncio.ensure_future(rung.wait()), asyncio.ensure_future(wake.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waits:
+                task.cancel()
+            with contextlib.suppress(JobLookupError):
+                alarm.remove()
+
+    def close(self) -> None:
+        """No alarm rings any more."""
+        if self._alarms is not None:
+            self._alarms.shutdown(wait=False)
+            self._alarms = None
+
+    def _running(self) -> AsyncIOScheduler:
+        if self._alarms is None:
+            self._alarms = AsyncIOScheduler(timezone=UTC)
+            self._alarms.start()
+        return self._alarms
 
 
 class ManualClock(Clock):
     """A clock that stands still until it is moved; for tests and rehearsals."""
 
     def __init__(self, start: datetime) -> None:
+        super().__init__()
         self._now = start.astimezone(UTC)
         self._moved: set[asyncio.Event] = set()
 

@@ -13,6 +13,7 @@ class ShiftedClock(Clock):
     """The running time, moved to another hour; can be moved on. For tests in which a browser and its own time take part."""
 
     def __init__(self, start: datetime) -> None:
+        super().__init__()
         self._shift = start - super().__call__()
         self._waiting: set[asyncio.Event] = set()
 
