@@ -34,7 +34,7 @@ async def acknowledge(folder: Path, events: int, synchronous: str) -> None:
     if synchronous:
         await writer.run(lambda session: None)
         writer._cursor.execute(f"PRAGMA synchronous={synchronous}")
-    senses = Senses(lambda text: Hint(report=True), lambda text: False, lambda text: False)
+    senses = Senses(lambda text: Hint(report=True), lambda text: None, lambda text: False)
     lanes: Lanes[Job] = Lanes(_nothing)  # nobody works, so that every write is an acknowledgement's
     clock = Clock()
     inbox = Inbox(writer, Sealer(folder / "inbox.key"), senses, lanes, Mind(), clock, timedelta(minutes=2))

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect
 from sqlmodel import Session, col, select
 
 from bot.notices import Lane
@@ -52,8 +52,29 @@ class Verdict:
         return [f"{name}: {fault}" for name, faults in named for fault in faults]
 
 
-def in_flight(folder: Path, url: str) -> set[str]:
-    """After a kill, before the next start: the keys of the sends that had begun in this life and had no committed receipt."""
+@dataclass(slots=True)
+class Deaths:
+    """What the kills of a history left open.
+
+    `ambiguous`: sends that had begun and had no committed receipt, by key, each kill counted. `claimed`: notices that the dead
+    process had taken in hand; its successor cannot know which of them it had begun to send.
+    """
+
+    kills: int = 0
+    ambiguous: Counter[str] = field(default_factory=Counter)
+    claimed: set[str] = field(default_factory=set)
+
+    def look(self, folder: Path, url: str) -> None:
+        """Take stock after a kill, before the next start."""
+        self.kills += 1
+        if history_of(folder).exists():
+            claimed = _claimed(url)
+            self.claimed |= claimed
+            self.ambiguous.update(_begun(folder) & claimed)
+
+
+def _begun(folder: Path) -> set[str]:
+    """The keys of the sends that began in the last life."""
     begun: set[str] = set()
     for line in history_of(folder).read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
@@ -61,15 +82,22 @@ def in_flight(folder: Path, url: str) -> set[str]:
             begun.clear()
         elif entry["what"] == "attempt":
             begun.add(entry["key"])
+    return begun
+
+
+def _claimed(url: str) -> set[str]:
+    if url.startswith("sqlite") and not Path(url.partition("///")[2]).exists():
+        return set()
     with _session(url) as session:
-        claimed = session.exec(select(Notice.key).where(Notice.state == "sending")).all()
-    return begun & set(claimed)
+        if not inspect(session.get_bind()).has_table("outbox"):
+            return set()  # killed while its tables were made
+        return set(session.exec(select(Notice.key).where(Notice.state == "sending")).all())
 
 
-def judge(folder: Path, url: str, ambiguous: Counter[str]) -> Verdict:
+def judge(folder: Path, url: str, deaths: Deaths) -> Verdict:
     """Hold what the platform saw against what the database says, after the last life ended well."""
     platform = FakePlatform(street.PLATFORM, street.PLATFORM, path=history_of(folder))
-    verdict = Verdict(acknowledged=len(set(platform.confirmed)), ambiguous=ambiguous.total())
+    verdict = Verdict(acknowledged=len(set(platform.confirmed)), ambiguous=deaths.ambiguous.total())
     if not street.finished(platform):
         verdict.lost.append(
             f"nobody could say {sorted(street.LINES.keys() - platform.heard.keys())}: what they answer never came"
@@ -78,7 +106,7 @@ def judge(folder: Path, url: str, ambiguous: Counter[str]) -> Verdict:
         _judge_inbox(session, platform, verdict)
         _judge_cases(session, platform, verdict)
         _judge_rest(session, verdict)
-        _judge_sends(session, platform, ambiguous, verdict)
+        _judge_sends(session, platform, deaths, verdict)
     return verdict
 
 
@@ -148,13 +176,13 @@ def _judge_rest(session: Session, verdict: Verdict) -> None:
             verdict.lost.append(f"the occurrence of {occurrence.schedule} ended as {occurrence.state}")
 
 
-def _judge_sends(session: Session, platform: FakePlatform, ambiguous: Counter[str], verdict: Verdict) -> None:
+def _judge_sends(session: Session, platform: FakePlatform, deaths: Deaths, verdict: Verdict) -> None:
     notices = {notice.key: notice for notice in session.exec(select(Notice)).all()}
     copies = Counter(arrival.what.key for arrival in platform.arrived)
     verdict.sent = len(copies)
     verdict.repeated = copies.total() - len(copies)
     for key, notice in notices.items():
-        held = notice.state == "unknown" and notice.lane == Lane.CAMPAIGN and ambiguous[key]
+        held = notice.state == "unknown" and notice.lane == Lane.CAMPAIGN and key in deaths.claimed
         if notice.state != "sent" and not held:
             verdict.lost.append(f"notice {key} ended as {notice.state} ({notice.problem})")
         elif notice.state == "sent" and not copies[key]:
@@ -162,8 +190,8 @@ def _judge_sends(session: Session, platform: FakePlatform, ambiguous: Counter[st
     for key, times in copies.items():
         if key not in notices:
             verdict.unexpected.append(f"a message with the key {key}, which no notice has")
-        elif times > 1 + ambiguous[key]:
-            verdict.duplicated.append(f"{key} arrived {times} times, of which {ambiguous[key]} were ambiguous")
+        elif times > 1 + deaths.ambiguous[key]:
+            verdict.duplicated.append(f"{key} arrived {times} times, of which {deaths.ambiguous[key]} were ambiguous")
     seen: set[str] = set()
     for arrival in platform.arrived:
         if arrival.what.key in seen and REPEAT_MARK not in arrival.what.text:

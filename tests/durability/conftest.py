@@ -5,14 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.durability import checker
-from tests.durability.life import Order, history_of
+from tests.durability.life import Order
 from tests.storage.conftest import postgres_server, postgres_template, postgres_url  # noqa: F401 (fixtures)
 
 KILLED = -9
@@ -65,16 +64,13 @@ class Story:
         self.nursery = nursery
         self.folder = folder
         self.url = url or f"sqlite:///{folder}/data/qianshao.db"
-        self.ambiguous: Counter[str] = Counter()
-        self.kills = 0
+        self.deaths = checker.Deaths()
 
     def live(self, failpoint: str = "", plant: str = "", kill_after: float | None = None) -> bool:
         """One life; true when it was killed. Fails when it ended badly by itself."""
         code = self.nursery.live(Order(str(self.folder), self.url, failpoint, plant), kill_after)
         if code == KILLED:
-            self.kills += 1
-            if history_of(self.folder).exists():
-                self.ambiguous.update(checker.in_flight(self.folder, self.url))
+            self.deaths.look(self.folder, self.url)
             return True
         log = (self.folder / "log").read_text(encoding="utf-8", errors="replace")
         if code and not plant:
@@ -84,7 +80,7 @@ class Story:
     def judge(self) -> checker.Verdict:
         """The checker's word on the whole history."""
         try:
-            return checker.judge(self.folder, self.url, self.ambiguous)
+            return checker.judge(self.folder, self.url, self.deaths)
         finally:
             checker.let_go(self.url)
 

@@ -30,7 +30,7 @@ def test_killed_at(name: str, story: Story) -> None:
     kill_at(story, name)
     verdict = story.judge()
     assert not verdict.faults
-    assert story.kills, f"{name} was never passed"
+    assert story.deaths.kills, f"{name} was never passed"
     assert verdict.acknowledged >= 20
     assert verdict.repeated <= verdict.ambiguous
 
@@ -44,7 +44,7 @@ def test_killed_at_on_postgresql(name: str, postgres_story: Story) -> None:
     kill_at(postgres_story, name)
     verdict = postgres_story.judge()
     assert not verdict.faults
-    assert postgres_story.kills
+    assert postgres_story.deaths.kills
 
 
 @pytest.mark.timeout(0)
