@@ -56,7 +56,11 @@ const actions = {
   menu: (message, back, at) => {
     const items = [];
     if (!composer.form.hidden) {
-      items.push({ label: "引用", icon: "quote", run: () => { composer.quote(message); composer.field.focus(); } });
+      const quote = () => {
+        composer.quoteMessage(message);
+        composer.field.focus();
+      };
+      items.push({ label: "引用", icon: "quote", run: quote });
     }
     if (message.text) items.push({ label: "复制", icon: "copy", run: () => copy(message.text) });
     const room = state.rooms.get(message.room);
@@ -108,9 +112,10 @@ function showMembers() {
   const rank = { bot: 0, officer: 1, resident: 2 };
   const people = [...room.members].sort((a, b) => rank[a.role] - rank[b.role] || a.name.localeCompare(b.name, "zh"));
   byId("members-list").replaceChildren(
-    ...people.map((user) =>
-      el("li", { class: "member" }, avatar(user), el("span", { class: "member-name", text: user.name }), badgeOf(user), user.id === state.me?.id && el("span", { class: "here", text: "我" })),
-    ),
+    ...people.map((user) => {
+      const here = user.id === state.me?.id && el("span", { class: "here", text: "我" });
+      return el("li", { class: "member" }, avatar(user), el("span", { class: "member-name", text: user.name }), badgeOf(user), here);
+    }),
   );
   byId("members-dialog").showModal();
 }
@@ -193,14 +198,20 @@ function drawMe() {
   byId("me").setAttribute("aria-label", `我是${me.name}，打开我的菜单`);
 }
 
+let leaving = false;
+
 async function leave() {
-  stop();
+  leaving = true;
   try {
     await signOut();
   } catch (error) {
+    leaving = false;
     notice(/** @type {Error} */ (error).message);
     return;
   }
+  stop();
+  // nothing of this person stays for the next one at this screen
+  sessionStorage.clear();
   location.replace("/signin");
 }
 
@@ -247,10 +258,16 @@ function listen() {
   on("room", (id) => id === state.open && drawRoom(state.rooms.get(id)));
   on("arrived", ({ room, message }) => room === state.open && thread.arrived(message));
   on("signed-out", () => {
+    if (leaving) return;
     setTabToken(null);
     location.replace(state.session.mode === "demo" ? "/" : "/signin");
   });
   addEventListener("hashchange", route);
+  byId("skip").addEventListener("click", (event) => {
+    // the address names the open room and has no place for another target
+    event.preventDefault();
+    byId("text").focus();
+  });
   byId("back").addEventListener("click", backToList);
   byId("me").addEventListener("click", openMyMenu);
   for (const button of document.querySelectorAll("[data-closes]")) {

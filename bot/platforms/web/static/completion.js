@@ -96,7 +96,8 @@ export class Completion {
     const content = user
       ? [avatar(user), el("span", { class: "option-name", text: user.name }), badgeOf(user)]
       : [el("span", { class: "option-name", text: command.name }), el("span", { class: "option-hint", text: command.hint })];
-    const row = el("li", { id: `option-${index}`, role: "option", class: "option", "aria-selected": "false" }, ...content.filter(Boolean));
+    const about = { id: `option-${index}`, role: "option", class: "option", "aria-selected": "false" };
+    const row = el("li", about, ...content);
     row.addEventListener("click", () => this.take(index));
     return row;
   }
@@ -145,7 +146,11 @@ export class Completion {
   }
 }
 
-/** Members whose names stand after an @ in the text; of two names that begin alike the longer one counts. @param {any} room @param {string} text */
+/**
+ * Members whose names stand after an @ in the text; of two names that begin alike the longer one counts.
+ * @param {any} room
+ * @param {string} text
+ */
 export function mentionsIn(room, text) {
   if (room.kind === "private") return [];
   const people = mentionable(room).sort((a, b) => b.name.length - a.name.length);

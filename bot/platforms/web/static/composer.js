@@ -106,10 +106,15 @@ export class Composer {
     this.field.setSelectionRange(text.length, text.length);
   }
 
-  /** @param {any} message the message to quote, or null for none */
-  quote(message) {
-    this.reply = message && { id: message.id, name: message.from?.name ?? message.name, text: message.from ? gist(message) : message.text };
-    byId("replying").hidden = !message;
+  /** @param {any} message the message to quote */
+  quoteMessage(message) {
+    this.quote({ id: message.id, name: message.from.name, text: gist(message) });
+  }
+
+  /** @param {{id: string, name: string, text: string}|null} reply what the next message answers */
+  quote(reply) {
+    this.reply = reply;
+    byId("replying").hidden = !reply;
     byId("replying-text").textContent = this.reply ? `引用 ${this.reply.name}：${this.reply.text}` : "";
   }
 

@@ -45,12 +45,15 @@ async function become(user) {
 /** @param {any} user */
 function card(user) {
   const here = user.id === state.me?.id;
+  const choose = () => (here ? byId("personas").close() : become(user.id));
+  const label = `在新标签页里扮演${user.name}`;
+  const href = `/?as=${encodeURIComponent(user.id)}`;
   return el(
     "li",
     { class: "persona" },
     el(
       "button",
-      { type: "button", class: "persona-be", "aria-pressed": String(here), onclick: () => (here ? byId("personas").close() : become(user.id)) },
+      { type: "button", class: "persona-be", "aria-pressed": String(here), onclick: choose },
       avatar(user),
       el(
         "span",
@@ -62,7 +65,7 @@ function card(user) {
     ),
     el(
       "a",
-      { class: "persona-tab", href: `/?as=${encodeURIComponent(user.id)}`, target: "_blank", rel: "noopener", "aria-label": `在新标签页里扮演${user.name}`, title: `在新标签页里扮演${user.name}` },
+      { class: "persona-tab", href, target: "_blank", rel: "noopener", "aria-label": label, title: label },
       icon("newtab"),
     ),
   );

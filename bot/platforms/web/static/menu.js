@@ -5,7 +5,7 @@ import { arrowKeys, el, icon } from "./dom.js";
 /** @type {{menu: HTMLElement, back: HTMLElement|null}|null} */
 let current = null;
 
-export function closeMenu({ refocus = true } = {}) {
+function closeMenu({ refocus = true } = {}) {
   if (!current) return;
   const { menu, back } = current;
   current = null;
@@ -22,7 +22,8 @@ export function openMenu({ label, items, back, at }) {
   closeMenu({ refocus: false });
   const menu = el("div", { class: "menu", role: "menu", "aria-label": label });
   for (const item of items) {
-    const kind = item.checked === undefined ? "menuitem" : "menuitemcheckbox";
+    const switches = item.checked !== undefined;
+    const role = switches ? "menuitemcheckbox" : "menuitem";
     const run = () => {
       closeMenu();
       item.run();
@@ -30,7 +31,7 @@ export function openMenu({ label, items, back, at }) {
     menu.append(
       el(
         "button",
-        { type: "button", role: kind, tabindex: "-1", "aria-checked": item.checked === undefined ? null : String(item.checked), onclick: run },
+        { type: "button", role, tabindex: "-1", "aria-checked": switches ? String(item.checked) : null, onclick: run },
         item.icon && icon(item.icon),
         el("span", { text: item.label }),
         item.checked && icon("check"),

@@ -56,7 +56,8 @@ function photoGrid(message, actions) {
   const grid = el("div", { class: photos.length === 1 ? "photos one" : "photos" });
   photos.forEach((photo, index) => {
     const label = photos.length > 1 ? `打开第 ${index + 1} 张照片，共 ${photos.length} 张` : "打开照片";
-    const button = el("button", { type: "button", class: "photo", "aria-label": label, onclick: () => actions.view(photo.id) }, thumbnail(photo));
+    const view = () => actions.view(photo.id);
+    const button = el("button", { type: "button", class: "photo", "aria-label": label, onclick: view }, thumbnail(photo));
     if (photos.length === 1) {
       // a photo alone keeps its shape, as far as that is bearable
       const shape = Math.max(0.6, Math.min(2.2, photo.width / photo.height || 1));
@@ -99,7 +100,8 @@ function recalledLine(message, actions) {
 export function drawTail(message, pending, actions) {
   if (pending?.failed) {
     const label = `没有发出：${pending.failed} 点这里重试或删除`;
-    return el("button", { type: "button", class: "tail retry", "aria-label": label, onclick: () => actions.failed(pending) }, icon("warn"));
+    const open = () => actions.failed(pending);
+    return el("button", { type: "button", class: "tail retry", "aria-label": label, onclick: open }, icon("warn"));
   }
   if (pending) return el("span", { class: "tail sending" }, icon("clock"), el("span", { class: "vh", text: "正在发送" }));
   const more = el(
@@ -125,12 +127,10 @@ export function drawMessage(message, { room, pending, choosable, actions }) {
 
   const bubble = el("div", { class: message.text ? "bubble" : "bubble bare" });
   if (message.reply) {
-    const { id, name, text } = message.reply;
-    const jump = () => actions.jump(id);
-    const label = `引用 ${name}：${text || "[图片]"}`;
-    bubble.append(
-      el("button", { type: "button", class: "quote", "aria-label": label, onclick: jump }, el("b", { text: name }), `：${text || "[图片]"}`),
-    );
+    const { id, name } = message.reply;
+    const said = message.reply.text || "[图片]";
+    const about = { type: "button", class: "quote", "aria-label": `引用 ${name}：${said}`, onclick: () => actions.jump(id) };
+    bubble.append(el("button", about, el("b", { text: name }), `：${said}`));
     bubble.classList.remove("bare");
   }
   if (message.text) bubble.append(textWithMentions(message.text, message.mentions, room.members));

@@ -19,7 +19,10 @@ function totalUnread() {
   return sum;
 }
 
-/** A group shows four of its members, not the same in every group, so that two groups of one street are told apart. @param {any} room */
+/**
+ * A group shows four of its members, not the same in every group, so that two groups of one street are told apart.
+ * @param {any} room
+ */
 function roomPicture(room) {
   const bot = room.members.find((user) => user.role === "bot");
   if (room.kind === "private" && bot) return avatar(bot);
@@ -91,9 +94,10 @@ export function startRooms(open) {
   const shown = () => /** @type {HTMLElement[]} */ ([...list.querySelectorAll(".room")]);
 
   function draw() {
-    const focused = list.contains(document.activeElement) ? document.activeElement : null;
+    const focused = /** @type {HTMLElement|null} */ (list.contains(document.activeElement) ? document.activeElement : null);
     const wanted = search.value.trim().toLowerCase();
-    const rooms = ordered().filter((room) => !wanted || [room.name, ...room.labels].some((word) => word.toLowerCase().includes(wanted)));
+    const fits = (room) => !wanted || [room.name, ...room.labels].some((word) => word.toLowerCase().includes(wanted));
+    const rooms = ordered().filter(fits);
     rooms.forEach((room, index) => {
       const button = buttonOf(room.id);
       button.replaceChildren(...content(room));
@@ -105,9 +109,10 @@ export function startRooms(open) {
     while (list.children.length > rooms.length) list.lastElementChild?.remove();
     none.hidden = rooms.length > 0;
     none.textContent = wanted ? "没有找到这个群。" : "您还没有加入任何群。";
-    if (focused?.isConnected && focused !== document.activeElement) /** @type {HTMLElement} */ (focused).focus({ preventScroll: true });
+    if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
     const all = shown();
-    const stop = all.find((button) => button === document.activeElement) ?? all.find((button) => button.dataset.room === state.open) ?? all[0];
+    const here = all.find((button) => button === document.activeElement);
+    const stop = here ?? all.find((button) => button.dataset.room === state.open) ?? all[0];
     for (const button of all) button.tabIndex = button === stop ? 0 : -1;
     const unread = totalUnread();
     document.title = `${unread ? `(${unreadText(unread)}) ` : ""}前哨 · 邻里群聊`;

@@ -12,7 +12,7 @@ export function setLarge(large) {
   applySettings();
 }
 
-export function applySettings() {
+function applySettings() {
   document.documentElement.classList.toggle("large", isLarge());
   for (const button of document.querySelectorAll(".large-toggle")) button.setAttribute("aria-pressed", String(isLarge()));
 }

@@ -1,7 +1,7 @@
 /**
  * The one WebSocket: says hello, notices a dead line, comes back by itself.
  *
- * States, told through `bus` as "connection": `connecting` (first time), `online`, `lost` (coming back), `offline` (no network
+ * States, told as "connection": `connecting` (first time), `online`, `lost` (coming back), `offline` (no network
  * for a while), `closed` (signed out; does not come back).
  */
 
@@ -30,9 +30,9 @@ function tell(state) {
 }
 
 /** Half of the wait is random, so that a restarted server does not meet everybody in the same second. */
-export function backOff(attempt, random = Math.random()) {
+function backOff(attempt) {
   const full = Math.min(WAIT_MOST, WAIT_LEAST * 2 ** Math.min(attempt, 10));
-  return Math.max(WAIT_LEAST, full / 2 + (full / 2) * random);
+  return Math.max(WAIT_LEAST, full / 2 + (full / 2) * Math.random());
 }
 
 function drop() {

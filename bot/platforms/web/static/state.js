@@ -1,5 +1,5 @@
 /**
- * What this tab knows, and the one place where frames of the server change it. Views listen to `bus` and read `state`.
+ * What this tab knows, and the one place where frames of the server change it. Views listen with `on` and read `state`.
  *
  * Messages are never changed in place: a changed message is a new object, so a view sees by identity what to draw again.
  *
@@ -12,7 +12,7 @@
  *   cids: Set<string>, heard: number, more: boolean, loaded: boolean, loading: boolean}} Room
  */
 
-export const bus = new EventTarget();
+const bus = new EventTarget();
 
 /** @param {string} name @param {any} [detail] */
 export function emit(name, detail) {

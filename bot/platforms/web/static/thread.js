@@ -16,6 +16,7 @@ const NEAR = 400;
 const AT_END = 60;
 const PAUSE = 5 * 60_000;
 const LONG_PRESS = 500;
+const MENU_KEYS = ["Enter", "ContextMenu"];
 /** lower than any `seq`: the window begins with whatever comes first */
 const TOP = -1;
 
@@ -330,7 +331,7 @@ export class Thread {
       event.preventDefault();
       /** @type {HTMLElement} */ (next).focus();
       next.scrollIntoView({ block: "nearest" });
-    } else if (event.target === row && (event.key === "Enter" || event.key === "ContextMenu" || (event.shiftKey && event.key === "F10"))) {
+    } else if (event.target === row && (MENU_KEYS.includes(event.key) || (event.shiftKey && event.key === "F10"))) {
       event.preventDefault();
       this.menuOf(row);
     }

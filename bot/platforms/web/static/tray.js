@@ -6,7 +6,7 @@ import { clientId } from "./outbox.js";
 import { rememberOwn } from "./photos.js";
 import { emit } from "./state.js";
 
-export const MOST_PHOTOS = 9;
+const MOST_PHOTOS = 9;
 const MOST_BYTES = 15_000_000;
 /** the server takes few at once from one person; more would only wait there */
 const AT_ONCE = 2;
@@ -54,8 +54,9 @@ export class Tray {
         emit("notice", `“${file.name}”超过 15 MB，请换一张小一些的照片。`);
         continue;
       }
-      const item = { cid: clientId(), file, url: URL.createObjectURL(file), share: 0, failed: null, begun: false, done: null, abort: new AbortController() };
-      this.items.push(item);
+      const url = URL.createObjectURL(file);
+      const abort = new AbortController();
+      this.items.push({ cid: clientId(), file, url, share: 0, failed: null, begun: false, done: null, abort });
     }
     this.next();
     this.draw();
@@ -112,7 +113,8 @@ export class Tray {
     const focused = [...this.list.children].findIndex((row) => row.contains(document.activeElement));
     this.list.replaceChildren(...this.items.map((item, index) => this.row(item, index)));
     this.list.hidden = this.items.length === 0;
-    if (focused >= 0) /** @type {any} */ (this.list.children[Math.min(focused, this.items.length - 1)]?.querySelector("button"))?.focus();
+    const near = this.list.children[Math.min(focused, this.items.length - 1)];
+    if (near) /** @type {HTMLElement} */ (near.querySelector("button")).focus();
     this.changed();
   }
 
@@ -121,19 +123,25 @@ export class Tray {
     const image = el("img", { src: item.url, alt: `第 ${index + 1} 张照片` });
     // a browser that cannot show the format (HEIC, say) may still send it
     image.addEventListener("error", () => row.classList.add("no-preview"));
-    const row = el(
-      "li",
-      { class: item.failed ? "tray-item failed" : item.done ? "tray-item done" : "tray-item" },
-      image,
-      !item.done && !item.failed && el("progress", { max: "1", value: String(item.share), "aria-label": `第 ${index + 1} 张照片正在上传` }),
-      item.failed &&
-        el(
+    const which = `第 ${index + 1} 张照片`;
+    const retry = () => {
+      this.upload(item);
+      this.draw();
+    };
+    const state = item.failed
+      ? el(
           "button",
-          { type: "button", class: "tray-retry", "aria-label": `第 ${index + 1} 张照片没有传上去：${item.failed} 重试`, onclick: () => { this.upload(item); this.draw(); } },
+          { type: "button", class: "tray-retry", "aria-label": `${which}没有传上去：${item.failed} 重试`, onclick: retry },
           icon("retry"),
-        ),
-      el("button", { type: "button", class: "tray-remove", "aria-label": `删除第 ${index + 1} 张照片`, onclick: () => this.remove(item) }, icon("close")),
+        )
+      : !item.done && el("progress", { max: "1", value: String(item.share), "aria-label": `${which}正在上传` });
+    const remove = el(
+      "button",
+      { type: "button", class: "tray-remove", "aria-label": `删除${which}`, onclick: () => this.remove(item) },
+      icon("close"),
     );
+    const kind = item.failed ? " failed" : item.done ? " done" : "";
+    const row = el("li", { class: `tray-item${kind}` }, image, state, remove);
     return row;
   }
 

@@ -163,3 +163,11 @@ async def test_the_readers_own_font_size_counts(enter: Enter, district: District
     await session.send("Page.setFontSizes", {"fontSizes": {"standard": 22, "fixed": 18}})
     assert await page.evaluate("getComputedStyle(document.documentElement).fontSize") == "22px"
     assert await complaints(page, "overflow") == []
+
+
+async def test_the_way_past_the_list_leaves_the_room_open(enter: Enter) -> None:
+    page = await enter("r-zhang", room="grid-2")
+    await page.get_by_role("link", name="跳到输入框").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_label("消息", exact=True)).to_be_focused()
+    await expect(page.locator("#room-title")).to_have_text("港新2号网格")

@@ -105,6 +105,7 @@ async def test_a_resident_joins_by_an_invitation(page_of: Enter, district: Distr
     await page.locator("#me").tap()
     await page.get_by_role("menuitem", name="退出登录").tap()
     await expect(page.get_by_role("heading", name="工作人员登录")).to_be_visible()
+    assert await page.evaluate("sessionStorage.length") == 0
     await page.goto(district.url)
     await expect(page.get_by_role("heading", name="工作人员登录")).to_be_visible()
 
