@@ -2,13 +2,7 @@
 
 Rows are claimed in small numbers just before their slot comes, so that a reply or an alarm that is written meanwhile overtakes a
 campaign; within one lane a chat hears its notices in the order in which they were written. One transaction per round writes back
-what ended and claims what comes next. What a failed send means is decided by its cause (bot/errors.py):
-
-* RetryLater: pending again after a jittered wait; the scope that the platform named is paused, in storage.
-* NeverDelivered: dead, with the reason; when the bot is gone from the chat, the chat's other notices with it.
-* AnswerLost, a time-out or a bug: it may have arrived. Alarms, replies and notices to officers are repeated and marked as a
-  repetition; a campaign stays "unknown" for an officer to decide. Where the platform recognises a repeated key, everything is
-  repeated and nothing needs a mark.
+what ended and claims what comes next. What a failed send means is decided in bot/verdicts.py.
 """
 
 from __future__ import annotations
@@ -18,17 +12,17 @@ import random
 import secrets
 from bisect import insort
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from sqlmodel import Session
 
 from bot.errors import AnswerLost, NeverDelivered, RetryLater
-from bot.messages import Address, Outbound
-from bot.notices import Lane, NewNotice, cancel_campaign, enqueue, read_choices
+from bot.messages import Address
+from bot.notices import Lane, NewNotice, cancel_campaign, enqueue
 from bot.pacing import AccountKey, Pacing
 from bot.platforms.base import Adapter
+from bot.verdicts import OutboxRule, Verdicts, account_scope, chat_scope
 from storage import notices as rows
 from storage.failpoints import failpoint
 from storage.notices import Claim, Ended, Result, Sent, Waiting
@@ -39,36 +33,6 @@ __all__ = ["Lane", "NewNotice", "OnGone", "Outbox", "OutboxRule", "cancel_campai
 OnGone = Callable[[Session, Address, int | None, str], None]
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxRule:
-    """Times in seconds. `lease` bounds how long a dead node can hold a claim; it must outlast a send.
-
-    `patrol` is how often to look for rows that somebody else's process wrote; None never looks, for a database of our own.
-    """
-
-    send_timeout: float = 30.0
-    lease: float = 120.0
-    horizon: float = 0.25  # claim what has its slot within this time
-    in_flight: int = 32  # sends at a time per account
-    in_flight_reserve: int = 8  # of these, kept for alarms and replies
-    repeats: int = 3  # after an answer was lost
-    first_wait: float = 1.0
-    longest_wait: float = 300.0
-    most_attempts: int = 300  # about a day at the longest wait
-    grace: float = 8.0  # for sends under way when the bot stops
-    patrol: float | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 < self.send_timeout + self.horizon < self.lease:
-            raise ValueError("the lease must be longer than a send")
-        if not 0 <= self.in_flight_reserve < self.in_flight:
-            raise ValueError("in_flight_reserve must be below in_flight")
-        if self.repeats < 0 or self.most_attempts < 1:
-            raise ValueError("repeats must be 0 or more, most_attempts 1 or more")
-        if not 0 < self.first_wait <= self.longest_wait:
-            raise ValueError("first_wait must be above 0 and at most longest_wait")
 
 
 class _Account:
@@ -111,8 +75,7 @@ class Outbox:
         self._node = node
         self._me = f"{node}/{secrets.token_hex(4)}"
         self._on_gone = on_gone
-        self._mark = repeat_mark
-        self._random = rng or random.Random()
+        self._verdicts = Verdicts(self.rule, clock, repeat_mark, rng or random.Random())
         self._results: list[Result] = []
         self._new_pauses: list[tuple[str, datetime]] = []
         self._gone: list[tuple[Address, str]] = []
@@ -197,7 +160,7 @@ class Outbox:
             except Exception as problem:
                 self._troubles += 1
                 log.error("outbox.storage", problem=type(problem).__name__, troubles=self._troubles)
-                return self._clock() + timedelta(seconds=self._jittered(min(5.0, 0.1 * 2**self._troubles)))
+                return self._clock() + timedelta(seconds=self._verdicts.jittered(min(5.0, 0.1 * 2 ** min(self._troubles, 8))))
             self._troubles = 0
             return self._launch()
 
@@ -232,7 +195,7 @@ class Outbox:
             if recover:
                 answer.leases_until = self._recover(session, now, first)
             for key in asking:
-                if answer.pauses.get(_account_scope(key), now) <= now:
+                if answer.pauses.get(account_scope(key), now) <= now:
                     self._claim(session, key, now, answer)
             if claiming:
                 answer.next_due = rows.next_due(connection, now)
@@ -272,7 +235,7 @@ class Outbox:
     def _asks(self, key: AccountKey, now: datetime) -> bool:
         """Whether to look for rows of this account now."""
         account = self._accounts[key]
-        if self._pauses.get(_account_scope(key), now) > now:
+        if self._pauses.get(account_scope(key), now) > now:
             return False
         return account.look or (account.more and len(account.queue) * 2 <= self._most_in_queue(key))
 
@@ -316,7 +279,7 @@ class Outbox:
         if self.rule.patrol is not None:
             come_back = _earliest(come_back, now + timedelta(seconds=self.rule.patrol))
         for key, account in self._accounts.items():
-            pause = self._pauses.get(_account_scope(key))
+            pause = self._pauses.get(account_scope(key))
             if pause is not None and pause > now:
                 self._give_back(account, list(account.queue))
                 come_back = _earliest(come_back, pause if account.look or account.more else None)
@@ -365,7 +328,7 @@ class Outbox:
             account.look = True
 
     def _chat_ready_at(self, key: AccountKey, chat: str, lane: Lane, now: datetime, pauses: Mapping[str, datetime]) -> datetime:
-        pause = pauses.get(_chat_scope(key, chat), now)
+        pause = pauses.get(chat_scope(key, chat), now)
         return max(pause, self._pacing.chat_ready_at(key, chat, lane, now))
 
     async def _rest(self, until: datetime | None) -> None:
@@ -390,18 +353,21 @@ class Outbox:
         """Send one notice and note what came of it."""
         address = Address(claim.platform, claim.account, claim.chat, claim.private, claim.thread)
         now = self._clock()
-        if max(self._pauses.get(scope, now) for scope in (_account_scope(key), _chat_scope(key, claim.chat))) > now:
+        if max(self._pauses.get(scope, now) for scope in (account_scope(key), chat_scope(key, claim.chat))) > now:
             # told between the start of this task and now, by the answer to another send
             self._finish(account, claim, Waiting(claim, None, used=False))
             return
         failpoint("outbox.before_send")
         try:
             async with asyncio.timeout(self.rule.send_timeout):
-                receipt = await account.adapter.send(address, self._outbound(account.adapter, claim))
+                receipt = await account.adapter.send(address, self._verdicts.outbound(account.adapter, claim))
             failpoint("outbox.sent")
             result: Result = Sent(claim, receipt.message_id, self._clock())
         except RetryLater as problem:
-            result = self._later(key, claim, problem)
+            result, pause = self._verdicts.later(claim, problem)
+            if pause is not None:
+                self._new_pauses.append(pause)
+                self._pauses[pause[0]] = max(pause[1], self._pauses.get(*pause))
         except NeverDelivered as problem:
             result = Ended(claim, "dead", problem.why)
             if problem.gone:
@@ -410,12 +376,12 @@ class Outbox:
                 account.queue = [other for other in account.queue if other.chat != claim.chat]
                 self._results += [Ended(other, "dead", problem.why) for other in dead]
         except (AnswerLost, TimeoutError) as problem:
-            result = self._uncertain(account.adapter, claim, str(problem) or "no answer in time")
+            result = self._verdicts.uncertain(account.adapter, claim, str(problem) or "no answer in time")
         except asyncio.CancelledError:
-            result = self._uncertain(account.adapter, claim, "stopped while sending")
+            result = self._verdicts.uncertain(account.adapter, claim, "stopped while sending")
         except Exception as problem:
             log.exception("outbox.adapter_bug", platform=claim.platform, notice=claim.id)
-            result = self._uncertain(account.adapter, claim, f"{type(problem).__name__}: {problem}"[:200])
+            result = self._verdicts.uncertain(account.adapter, claim, f"{type(problem).__name__}: {problem}"[:200])
         self._finish(account, claim, result)
 
     def _finish(self, account: _Account, claim: Claim, result: Result) -> None:
@@ -424,44 +390,6 @@ class Outbox:
         account.more = True  # the next notice for this chat
         account.look = account.look or claim.lane < Lane.CAMPAIGN
         self._woken.set()
-
-    def _outbound(self, adapter: Adapter, claim: Claim) -> Outbound:
-        marked = claim.lost > 0 and not adapter.can.exactly_once
-        return Outbound(
-            key=claim.key,
-            text=self._mark + claim.text if marked else claim.text,
-            reply_to=claim.reply_to,
-            photo=claim.photo,
-            choices=read_choices(claim.choices),
-            mention=claim.mention,
-        )
-
-    def _later(self, key: AccountKey, claim: Claim, problem: RetryLater) -> Result:
-        """Certainly not delivered: pause what the platform named, exactly as long as it said, and try again."""
-        now = self._clock()
-        if claim.attempt >= self.rule.most_attempts:
-            return Ended(claim, "dead", f"given up after {claim.attempt} attempts: {problem.why}"[:200])
-        own = min(self.rule.longest_wait, self.rule.first_wait * 2 ** min(claim.attempt - 1, 16))
-        if problem.scope == "message":
-            due = now + timedelta(seconds=max(problem.seconds, self._jittered(own)))
-        else:
-            # a platform that keeps saying "now" is not believed for ever
-            due = now + timedelta(seconds=problem.seconds if claim.attempt <= 3 else max(problem.seconds, self._jittered(own)))
-            scope = _account_scope(key) if problem.scope == "account" else _chat_scope(key, claim.chat)
-            self._new_pauses.append((scope, due))
-            self._pauses[scope] = max(due, self._pauses.get(scope, due))
-        return Waiting(claim, due, problem.why or str(problem))
-
-    def _uncertain(self, adapter: Adapter, claim: Claim, why: str) -> Result:
-        """It may have arrived: the lane decides whether it is said again."""
-        repeat = adapter.can.exactly_once or claim.lane != Lane.CAMPAIGN
-        if not repeat or claim.lost >= self.rule.repeats:
-            return Ended(claim, "unknown", why[:200])
-        wait = self._jittered(min(self.rule.longest_wait, self.rule.first_wait * 2**claim.lost))
-        return Waiting(claim, self._clock() + timedelta(seconds=wait), why[:200], lost=True)
-
-    def _jittered(self, seconds: float) -> float:
-        return seconds * self._random.uniform(0.75, 1.25)
 
     # --- on the writer --------------------------------------------------------------------------------------------
 
@@ -474,7 +402,7 @@ class Outbox:
         for row in found:
             account = self._accounts.get((row.claim.platform, row.claim.account))
             if account is not None:
-                result = self._uncertain(account.adapter, row.claim, "the process that was sending it died")
+                result = self._verdicts.uncertain(account.adapter, row.claim, "the process that was sending it died")
                 rows.write_back(session.connection(), row.owner, [result])
         if self.rule.patrol is not None:
             next_end = _earliest(next_end, now + timedelta(seconds=self.rule.lease))
@@ -502,14 +430,6 @@ class _Answer:
         self.more: set[AccountKey] = set()
         self.ready_at: datetime | None = None  # when the first chat that was passed over may be spoken to
         self.next_due: datetime | None = None
-
-
-def _account_scope(key: AccountKey) -> str:
-    return f"account:{key[0]}:{key[1]}"
-
-
-def _chat_scope(key: AccountKey, chat: str) -> str:
-    return f"chat:{key[0]}:{key[1]}:{chat}"
 
 
 def _earliest(*times: datetime | None) -> datetime | None:

@@ -124,6 +124,8 @@ _HEADS = (
     .limit(PAGE)
     .with_for_update(of=OUTBOX, skip_locked=True)
 )
+# what is never sent again needs its secret no longer
+_SPENT = case((OUTBOX.c.secret, ""), else_=OUTBOX.c.text)
 _SENT = (
     update(OUTBOX)
     .where(
@@ -135,7 +137,7 @@ _SENT = (
     .values(
         state="sent",
         message_id=bindparam("b_message_id"),
-        text=case((OUTBOX.c.secret, ""), else_=OUTBOX.c.text),
+        text=_SPENT,
         sent_at=bindparam("b_sent_at"),
         owner="",
         lease_until=None,
@@ -262,6 +264,7 @@ def _end(connection: Connection, owner: str, result: Ended) -> None:
         .where(and_(*_mine(owner, result.claim)))  # type: ignore[arg-type]
         .values(
             state=result.state,
+            text=_SPENT,
             owner="",
             lease_until=None,
             lost=result.claim.lost + (result.state == "unknown"),
@@ -343,7 +346,7 @@ def close_chat(
     connection.execute(
         update(OUTBOX)
         .where(OUTBOX.c.platform == platform, OUTBOX.c.account == account, OUTBOX.c.chat == chat, OUTBOX.c.state == "pending")
-        .values(state="dead", problem=why)
+        .values(state="dead", text=_SPENT, problem=why)
     )
     here = and_(GROUP.c.platform == platform, GROUP.c.account == account, GROUP.c.chat == chat)
     group_id: int | None = connection.execute(select(GROUP.c.id).where(here)).scalar()

@@ -325,6 +325,21 @@ async def test_what_on_gone_writes_is_in_the_same_transaction(bench: Bench) -> N
     assert await bench.drain() == ["kicked"]
 
 
+async def test_a_secret_is_kept_no_longer_than_it_is_needed(bench: Bench) -> None:
+    bench.platform.fail(RetryLater(5), NeverDelivered("blocked", gone=True), chat="p2")
+    bench.write("sent", chat="p1", secret=True)
+    bench.write("dead", "dead too", chat="p2", secret=True)
+    bench.write("plain", chat="p3")
+    await bench.drain()
+    assert [bench.notice(key).text for key in ("sent", "dead", "plain")] == ["", "dead", "plain"]
+    await bench.drain_for(10)
+    assert [bench.notice(key).text for key in ("dead", "dead too")] == ["", ""]
+    bench.platform.fail(*(Lost(delivered=False) for _ in range(4)))
+    bench.write("unknown", chat="p1", secret=True)
+    assert (await bench.drain_for(60))[:2] == ["sent", "plain"]
+    assert (bench.notice("unknown").state, bench.notice("unknown").text) == ("unknown", "")
+
+
 # --- lost answers -------------------------------------------------------------------------------------------------
 
 

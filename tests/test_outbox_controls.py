@@ -21,8 +21,9 @@ import sqlalchemy as sa
 import storage.notices as rows
 from bot.errors import RetryLater
 from bot.messages import Address, Outbound, Receipt
-from bot.outbox import Lane, Outbox
+from bot.outbox import Lane
 from bot.pacing import Pacing, PacingRule
+from bot.verdicts import Verdicts
 from storage.notices import Claim, Result, Waiting
 from storage.tables import Notice
 from tests.kit.fake_platform import Lost
@@ -185,10 +186,10 @@ async def test_the_real_outbox_passes(bench: Bench) -> None:
 def _retry_on_time_out(patch: pytest.MonkeyPatch) -> None:
     """The usual bug: no answer means try again."""
 
-    def uncertain(self: Outbox, adapter: object, claim: Claim, why: str) -> Result:
+    def uncertain(self: Verdicts, adapter: object, claim: Claim, why: str) -> Result:
         return Waiting(claim, self._clock() + timedelta(seconds=1), why)
 
-    patch.setattr(Outbox, "_uncertain", uncertain)
+    patch.setattr(Verdicts, "uncertain", uncertain)
 
 
 def _forget_the_claim(patch: pytest.MonkeyPatch) -> None:
@@ -229,13 +230,13 @@ def _no_order(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_mark(patch: pytest.MonkeyPatch) -> None:
-    real = Outbox._outbound
+    real = Verdicts.outbound
 
-    def outbound(self: Outbox, adapter: Any, claim: Claim) -> Outbound:
+    def outbound(self: Verdicts, adapter: Any, claim: Claim) -> Outbound:
         self._mark = ""
         return real(self, adapter, claim)
 
-    patch.setattr(Outbox, "_outbound", outbound)
+    patch.setattr(Verdicts, "outbound", outbound)
 
 
 Plant = Callable[[pytest.MonkeyPatch], None]
