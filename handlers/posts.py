@@ -61,7 +61,7 @@ def stop(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
 
 def _request(words: str, campaigns: Campaigns, origin: str, *, labels_needed: bool) -> Request:
     """The request in an editor's words: a category or a title, then labels."""
-    parts = [part for part in re.split(r"[\s,，、]+", words) if part]
+    parts = words.split()
     if not parts:
         raise Refusal("posts.usage", categories="、".join(CATEGORIES.values()))
     # a title may hold blanks: the longest beginning that names something is the title
@@ -73,6 +73,7 @@ def _request(words: str, campaigns: Campaigns, origin: str, *, labels_needed: bo
         except Refusal:
             continue
     what = what or campaigns.resolve(parts[0])
+    labels = [label for label in re.split(r"[\s,，、]+", " ".join(labels)) if label]
     if labels_needed and not labels:
         raise Refusal("posts.whom", what=parts[0])
     return Request(what, campaigns.labels(labels), origin)

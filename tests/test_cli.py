@@ -243,8 +243,10 @@ def test_ask_searches_ours_or_a_pool(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "pool.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in pool), encoding="utf-8")
     done = shell("ask", "--knowledge", "pool.jsonl", stdin='{"id":1,"question":"怎么上户口"}\n{"id":2,"question":"zzz"}\n')
     first, second = map(json.loads, done.out.splitlines())
-    assert first["hits"][0]["id"] == 1
-    assert second == {"id": 2, "hits": []}
+    assert first["hits"][0]["id"] == "1"
+    assert second == {"id": "2", "hits": []}
+    (tmp_path / "pool.jsonl").write_text('{"id": 1}', encoding="utf-8")
+    assert "pool, line 1: an object with" in shell("ask", "--knowledge", "pool.jsonl", stdin="").err
 
 
 def test_check_tells_what_is_well(shell: Shell) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -15,9 +14,6 @@ import typer
 from bot.cli.shell import CONTENT, Stop, clock
 
 MOST_TOP = 1000
-
-Search = Callable[[str, int], list[tuple[str, float]]]
-"""(question, how many) -> (id, score), best first."""
 
 
 def register(app: typer.Typer) -> None:
@@ -51,37 +47,33 @@ def ask(
     top: Annotated[int, typer.Option(min=1, max=MOST_TOP, help="How many hits for a question.")] = 5,
 ) -> None:
     """Read {"id","question"} lines from stdin, write the best hits of each. 给每个问题找答案。"""
-    search = _search_ours() if knowledge is None else _search_pool(knowledge)
-    for row in _rows(_standard_input(), "standard input", ("id", "question")):
-        hits = search(row["question"], top)
-        _write({"id": row["id"], "hits": [{"id": name, "score": round(score, 4)} for name, score in hits]})
-
-
-def _search_ours() -> Search:
+    if knowledge is not None:
+        _ask_pool(knowledge, top)
+        return
     from bot.understanding.answers import Answers
 
     answers = Answers.load(CONTENT, clock().date())
-    return lambda question, top: [(hit.answer.slug, hit.confidence) for hit in answers.search(question, top)]
+    for row in _rows(_standard_input(), "standard input", ("id", "question")):
+        hits = answers.search(row["question"], top)
+        found = [{"id": hit.answer.slug, "score": round(hit.confidence, 4)} for hit in hits]
+        _write({"id": row["id"], "hits": found})
 
 
-def _search_pool(file: Path) -> Search:
-    from bot.understanding.retrieval import Index, tokens
+def _ask_pool(file: Path, top: int) -> None:
+    from bot.understanding.ask import AskError
+    from bot.understanding.ask import ask as ask_pool
 
     try:
-        with file.open(encoding="utf-8") as lines:
-            pool = list(_rows(lines, str(file), ("id", "text")))
-    except OSError as problem:
-        raise Stop(f"{file}: cannot be read: {problem.strerror}; name a file of JSON lines with id and text") from problem
+        with file.open(encoding="utf-8") as pool:
+            ask_pool(pool, _standard_input(), sys.stdout, top)
+    except AskError as problem:
+        raise Stop(str(problem)) from problem
     except UnicodeDecodeError as problem:
-        raise Stop(f"{file}: is not UTF-8; save it as UTF-8") from problem
-    index = Index(("text",))
-    index.fill((tokens(row["text"]),) for row in pool)
-
-    def search(question: str, top: int) -> list[tuple[str, float]]:
-        weights = {("text", token): float(count) for token, count in Counter(tokens(question)).items()}
-        return [(pool[match.number]["id"], match.score) for match in index.search(weights, top)]
-
-    return search
+        raise Stop(f"{file} or standard input is not UTF-8; save it as UTF-8") from problem
+    except OSError as problem:
+        if isinstance(problem, BrokenPipeError):
+            raise
+        raise Stop(f"{file}: cannot be read: {problem.strerror}; name a file of JSON lines with id and text") from problem
 
 
 def _standard_input() -> TextIO:

@@ -1,0 +1,134 @@
+"""Posts: an editor looks, sends and stops; schedules send by themselves; groups that should have peace have it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from storage.tables import Audit, Campaign, CampaignGroup, Occurrence
+from tests.kit.scenario import PRIVATE, Scenario
+
+ONE, TWO = "港新1号网格", "港新2号网格"
+EDITOR = "孙悦"
+
+
+def send(chat: Scenario, words: str) -> str:
+    chat.say(EDITOR, PRIVATE, words)
+    return chat.expect(EDITOR, "推送*号已发出：*").what.text
+
+
+def test_an_editor_previews_and_sends(chat: Scenario) -> None:
+    chat.say(EDITOR, PRIVATE, "/预览 反诈 综合")
+    said = chat.expect(EDITOR, "《*》，现在发会到2个群。*港新1号网格会读到：*【反诈妙招】*").what.text
+    assert said.endswith("要发，回：/推送 antifraud class:综合")
+    assert chat.rows(Campaign.id) == []
+    chat.say(EDITOR, PRIVATE, said.rpartition("回：")[2])
+    chat.expect(EDITOR, "推送1号已发出：《*》，2个群。*/停止 1")
+    chat.expect(ONE, "【反诈妙招】*")
+    chat.expect(TWO, "【反诈妙招】*")
+
+
+def test_a_post_by_its_title_and_the_english_command(chat: Scenario) -> None:
+    assert "《“定金”和“订金”，一字之差》，1个群" in send(chat, "/post “定金”和“订金”，一字之差 餐饮")
+    chat.expect("火锅街商户群", "【普法宣传】“定金”和“订金”，一字之差*")
+
+
+def test_words_that_fall_short_get_the_next_step(chat: Scenario) -> None:
+    chat.say(EDITOR, PRIVATE, "/推送")
+    chat.expect(EDITOR, "写法：/推送 栏目或标题 标签*栏目有：新闻播报、*")
+    chat.say(EDITOR, PRIVATE, "/推送 反诈")
+    chat.expect(EDITOR, "发给谁？*/推送 反诈 综合*全部*")
+    chat.say(EDITOR, PRIVATE, "/推送 反诈 综和")
+    chat.expect(EDITOR, "没有带“综和”的群。现有的标签：*class:综合*")
+    chat.say(EDITOR, PRIVATE, "/推送 火星 综合")
+    chat.expect(EDITOR, "没找到“火星”。*")
+    chat.say(EDITOR, PRIVATE, "/推送 寻找老人（待民警核实填写） 综合")
+    chat.expect(EDITOR, "《寻找老人（待民警核实填写）》还是草稿*")
+    chat.say(EDITOR, PRIVATE, "/停止 昨天那个")
+    chat.expect(EDITOR, "要停哪一个？*")
+    chat.say(EDITOR, PRIVATE, "/停止 12")
+    chat.expect(EDITOR, "没有12号推送。")
+    chat.say(EDITOR, PRIVATE, "/停止")
+    chat.expect(EDITOR, "现在没有正在发的推送。")
+    assert chat.rows(Campaign.id) == []
+
+
+@pytest.mark.parametrize("who", ["张阿姨", "王建国", "吴静"])
+def test_nobody_else_may(chat: Scenario, who: str) -> None:
+    chat.say(who, PRIVATE, "/推送 反诈 全部")
+    chat.expect(who, "*" if who == "张阿姨" else "没有执行：*")
+    assert chat.rows(Campaign.id) == []
+    refused = [action for action, allowed in chat.rows(Audit.action, Audit.allowed) if not allowed]
+    assert refused == ["command.post"]
+
+
+def test_a_command_in_a_group_is_answered_privately(chat: Scenario) -> None:
+    chat.say(EDITOR, "港新警务工作群", "/推送 健康 特殊")
+    chat.expect(EDITOR, "推送1号已发出*")
+    chat.expect("港新长者之家", "【健康贴士】*")
+
+
+def test_quiet_hours_hold_for_editors_too(chat: Scenario) -> None:
+    chat.wait(hours=12)  # ten in the evening
+    chat.skip(EDITOR, ONE, TWO)
+    chat.say(EDITOR, PRIVATE, "/推送 反诈 综合")
+    chat.expect(EDITOR, "这次一个群也没发。原因：现在是安静时段（2个群）。")
+    chat.say(EDITOR, PRIVATE, "/预览 反诈 综合")
+    chat.expect(EDITOR, "现在发，一个群也到不了。原因：现在是安静时段（2个群）。")
+
+
+def test_an_emergency_or_a_report_keeps_posts_out_of_that_group(chat: Scenario) -> None:
+    chat.say("陈大爷", ONE, "家里好大的煤气味，怎么办")
+    chat.say("罗嫂", TWO, "3号楼2单元楼道有人给电动车充电")
+    chat.skip(ONE, TWO)
+    chat.skip_officers()
+    chat.say(EDITOR, PRIVATE, "/推送 反诈 综合 餐饮")
+    said = chat.expect(EDITOR, "推送1号已发出*").what.text
+    assert "1个群正有紧急求助" in said
+    assert "1个群刚有人报事" in said
+    chat.expect("火锅街商户群", "【反诈妙招】*")
+    chat.skip_officers()
+
+
+ANTIFRAUD = '[{"name":"antifraud","category":"antifraud","labels":["class:综合"],"days":"mon,wed,fri","time":"10:30"}]'
+
+
+def scheduled(tmp_path: Path) -> Scenario:
+    return Scenario(tmp_path, environ={"QIANSHAO_SCHEDULES": ANTIFRAUD})
+
+
+def test_a_schedule_sends_without_repeating(tmp_path: Path) -> None:
+    with scheduled(tmp_path) as chat:
+        chat.wait(minutes=29)
+        chat.silence()
+        titles = []
+        for step in ({"minutes": 1}, {"days": 2}, {"days": 2}):
+            chat.wait(**step)
+            titles.append(chat.expect(ONE, "【反诈妙招】*").what.text.splitlines()[0])
+            chat.expect(TWO, "【反诈妙招】*")
+        assert len(set(titles)) == 3
+        posts = chat.rows(CampaignGroup.post)
+        assert len(posts) == 6
+        assert len(set(posts)) == 3
+
+
+def test_after_a_short_downtime_the_post_comes_late_and_says_so(tmp_path: Path) -> None:
+    with scheduled(tmp_path) as chat:
+        chat.settle()
+        chat.clock.advance(timedelta(minutes=70))
+        chat.restart()
+        for group in (ONE, TWO):
+            chat.expect(group, "【反诈妙招】*（这条本该10:30发，来晚了，请见谅。）")
+        chat.restart()
+        chat.silence()
+
+
+def test_after_a_long_downtime_the_editor_learns_what_was_left_out(tmp_path: Path) -> None:
+    with scheduled(tmp_path) as chat:
+        chat.settle()
+        chat.clock.advance(timedelta(hours=5))
+        chat.restart()
+        chat.expect(EDITOR, "定时推送“antifraud”11月23日10:30那次没发：晚了270分钟，按设置不补发。")
+        assert chat.rows(Occurrence.state, Occurrence.reason)[0] == ("skipped", "270 minutes late")
