@@ -3,6 +3,7 @@
  */
 
 import { photo } from "./api.js";
+import { byId } from "./dom.js";
 
 const KEEP = 150;
 
@@ -42,7 +43,8 @@ const watcher = new IntersectionObserver(
       load(/** @type {HTMLImageElement} */ (target));
     }
   },
-  { rootMargin: "600px" },
+  // the list scrolls inside the page, so the margin must be the list's
+  { root: byId("log"), rootMargin: "600px" },
 );
 
 /** @param {HTMLImageElement} image */
