@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
-import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +14,7 @@ import typer
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.cli.shell import CONTENT, Stop, clock, config_file, settings
+from bot.cli.shell import CONTENT, clock, config_file, settings
 from bot.config import DEFAULT_FILE, Settings
 from bot.errors import ConfigError
 from bot.logs import set_up_logs
@@ -27,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command()(run)
     app.command()(check)
     app.command()(backup)
+    app.command()(restore)
 
 
 def run() -> None:
@@ -75,34 +74,24 @@ def backup(
     folder: Annotated[Path, typer.Argument(help="Folder for backups; each gets a folder of its own in it, named by time.")],
 ) -> None:
     """Copy database and photos while the bot runs. Keys and the web rooms' messages stay out. 备份。"""
+    from storage.backup import back_up_now
+
     chosen = settings()
-    source = _sqlite_file(chosen)
-    if source is None:
-        raise Stop("the database is PostgreSQL: back it up with pg_dump, and copy the folder media from the data folder")
-    if not source.exists():
-        raise Stop(f"{source}: there is no database yet, so there is nothing to copy; start the bot once with `qianshao run`")
     target = folder / f"{clock():%Y%m%dT%H%M%SZ}"
-    try:
-        target.mkdir(mode=0o700, parents=True)
-        _copy_database(source, target / source.name)
-        media = chosen.bot.data_dir / "media"
-        if media.is_dir():
-            shutil.copytree(media, target / "media")
-    except (OSError, sqlite3.Error) as problem:
-        raise Stop(f"{target}: the copy is not complete: {problem}. Remove it and try again where there is room.") from problem
-    typer.echo(f"{target}")
-    typer.echo("Keep the folder keys of the data folder apart from it: without its keys sealed texts cannot be read.")
+    made = back_up_now(chosen.database_url, chosen.bot.data_dir / "media", target)
+    typer.echo(f"{target}: {sum(made.rows.values())} rows, {len(made.media)} photos")
+    typer.echo("Keep a copy of the folder keys of the data folder somewhere else: without it sealed texts cannot be read.")
 
 
-def _copy_database(source: Path, target: Path) -> None:
-    os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    with sqlite3.connect(f"file:{source}?mode=ro", uri=True) as before, sqlite3.connect(target) as after:
-        before.backup(after)
-        verdict = after.execute("PRAGMA integrity_check(1)").fetchone()[0]
-    before.close()
-    after.close()
-    if verdict != "ok":
-        raise sqlite3.DatabaseError(f"the copy is damaged: {verdict}")
+def restore(
+    source: Annotated[Path, typer.Argument(help="A backup, as `qianshao backup` named it.")],
+) -> None:
+    """Put a backup in the place of the database and the photos; the bot must not run. 恢复备份。"""
+    from storage.backup import restore as put_back
+
+    chosen = settings()
+    found = put_back(source, chosen.database_url, chosen.bot.data_dir / "media")
+    typer.echo(f"restored the backup of {found.made_at}: {sum(found.rows.values())} rows, {len(found.media)} photos")
 
 
 def _sqlite_file(chosen: Settings) -> Path | None:
