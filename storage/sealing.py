@@ -1,7 +1,7 @@
 """Keys of this installation and what is sealed with them, so that a copied database alone tells nobody's words.
 
-`keys/inbox.key` seals kept events until they are done; `keys/tips.key` seals tips. Both are 32 random bytes, readable by the owner only.
-Losing `tips.key` loses the tips: it belongs into the backup of secrets, never into the backup of the data.
+`keys/inbox.key` seals kept events until they are done; `keys/tips.key` seals tips. Both are 32 random bytes, readable by the
+owner only. Losing `tips.key` loses the tips: it belongs into the backup of secrets, never into the backup of the data.
 """
 
 from __future__ import annotations

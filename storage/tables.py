@@ -1,4 +1,6 @@
-"""Every table, in the words of DESIGN.md §2. No table holds chatter, and none is keyed by a resident with anything derived about them.
+"""Every table, in the words of DESIGN.md §2.
+
+No table holds chatter, and none is keyed by a resident with anything derived about them.
 
 Enumerations are stored as their text. Times are aware UTC. A row that only repeats what another row says does not exist.
 """
@@ -43,7 +45,7 @@ def _to(table: str, nullable: bool = True, index: bool = False) -> Column[int]:
 
 
 class Unit(SQLModel, table=True):
-    """单位: a department or company that handles cases. `kind` is what the taxonomy routes by (police, property, fire …)."""
+    """单位: a department or company that handles cases. `kind` is what the taxonomy routes by (police, fire …)."""
 
     id: int | None = Field(default=None, sa_column=_key())
     code: str = Field(unique=True)

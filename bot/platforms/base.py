@@ -35,7 +35,7 @@ class Feed(Protocol):
     """Where an adapter puts what it hears."""
 
     async def take(self, event: Inbound) -> None:
-        """Return once the event is kept durably or let go. Confirm to the platform only after that; if it raises, do not confirm."""
+        """Return once the event is kept durably or let go. Confirm to the platform only after that; never when it raises."""
         ...
 
     async def quarantine(self, platform: str, account: str, event_id: str, raw: bytes, why: str) -> None:
