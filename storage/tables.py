@@ -55,7 +55,7 @@ class Unit(SQLModel, table=True):
 
 
 class Grid(SQLModel, table=True):
-    """网格: a piece of ground with a responsible unit; grids nest. `police_code` is the police grid's number for the same ground."""
+    """网格: a piece of ground with a responsible unit; grids nest. `police_code` is the police grid's number for it."""
 
     id: int | None = Field(default=None, sa_column=_key())
     code: str = Field(unique=True)
