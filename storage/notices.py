@@ -124,6 +124,15 @@ _HEADS = (
     .limit(PAGE)
     .with_for_update(of=OUTBOX, skip_locked=True)
 )
+_NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(OUTBOX.c.state == "pending", OUTBOX.c.due_at > _now)
+_PAUSES = select(PAUSE.c.scope, PAUSE.c.until).where(PAUSE.c.until > _now)
+_CLAIM = (
+    update(OUTBOX)
+    .where(OUTBOX.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        state="sending", owner=bindparam("b_owner"), lease_until=bindparam("b_lease"), attempt=OUTBOX.c.attempt + 1
+    )
+)
 # what is never sent again needs its secret no longer
 _SPENT = case((OUTBOX.c.secret, ""), else_=OUTBOX.c.text)
 _SENT = (
@@ -200,11 +209,8 @@ def claim(
             if ready(row["chat"], lane):
                 picked.append(Claim(**{**row, "attempt": row["attempt"] + 1}, lease_until=now + lease))
     if picked:
-        connection.execute(
-            update(OUTBOX)
-            .where(OUTBOX.c.id.in_([claim.id for claim in picked]))
-            .values(state="sending", owner=owner, lease_until=now + lease, attempt=OUTBOX.c.attempt + 1)
-        )
+        ids = [claim.id for claim in picked]
+        connection.execute(_CLAIM, {"ids": ids, "b_owner": owner, "b_lease": now + lease})
     return picked, not full
 
 
@@ -307,9 +313,7 @@ def abandoned(connection: Connection, *, me: str, node: str | None, now: datetim
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
     """When the next notice that waits for a time becomes due."""
-    due: datetime | None = connection.execute(
-        select(func.min(OUTBOX.c.due_at)).where(OUTBOX.c.state == "pending", OUTBOX.c.due_at > now)
-    ).scalar()
+    due: datetime | None = connection.execute(_NEXT_DUE, {"now": now}).scalar()
     return due
 
 
@@ -356,7 +360,7 @@ def close_chat(
 
 def read_pauses(connection: Connection, now: datetime) -> dict[str, datetime]:
     """Scope to the end of its pause, of those that are not over."""
-    rows = connection.execute(select(PAUSE.c.scope, PAUSE.c.until).where(PAUSE.c.until > now))
+    rows = connection.execute(_PAUSES, {"now": now})
     return {row[0]: row[1] for row in rows}
 
 

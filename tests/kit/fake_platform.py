@@ -299,7 +299,9 @@ class FakePlatform:
             os.close(file)
 
     def _load(self, path: Path) -> None:
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_text(encoding="utf-8").rstrip("\n").split("\n"):
+            if not line:
+                continue
             entry = json.loads(line)
             match entry["what"]:
                 case "event":
