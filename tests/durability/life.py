@@ -10,6 +10,7 @@ signal).
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import json
 import os
 import sys
@@ -89,6 +90,7 @@ async def live(order: Order, library: Library) -> None:
     if not platform.heard:
         street.open_street(platform)
     arm(order.failpoint)
+    asyncio.get_running_loop().call_later(LONGEST_SECONDS - 5, _show_tasks)
     async with asyncio.timeout(LONGEST_SECONDS), app.running():
         await _until_quiet(app, platform)
     arm("")
@@ -108,6 +110,12 @@ async def _until_quiet(app: App, platform: FakePlatform) -> None:
         await asyncio.sleep(0.02)
 
 
+def _show_tasks() -> None:
+    """It is about to take too long: write down what everybody waits for."""
+    for task in asyncio.all_tasks():
+        task.print_stack(file=sys.stderr)
+
+
 def _busy(session: Session) -> bool:
     notices = session.exec(select(Notice.id).where(col(Notice.state).in_(("pending", "sending"))).limit(1)).first()
     events = session.exec(select(InboxEvent.id).where(InboxEvent.state == "kept").limit(1)).first()
@@ -122,6 +130,7 @@ def live_and_exit(order: Order, library: Library) -> None:
         os.dup2(log, 1)
         os.dup2(log, 2)
         PLANTS[order.plant]()
+        faulthandler.dump_traceback_later(LONGEST_SECONDS + 10, exit=True)
         asyncio.run(live(order, library))
         code = 0
     except BaseException:
