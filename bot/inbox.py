@@ -77,8 +77,8 @@ class Mind:
         return [one.name for one in waiting if one.until > now and self._sounds_like(one.name, event)]
 
     def _sounds_like(self, name: str, event: Inbound) -> bool:
-        pattern = self.hears.get(name)
-        return pattern is None or event.addressed or pattern.fullmatch(event.text.strip()) is not None
+        pattern, text = self.hears.get(name), event.text.strip()
+        return pattern is None or (event.addressed and text != "") or pattern.fullmatch(text) is not None
 
     def just_reported(self, key: LaneKey, now: datetime) -> bool:
         until = self.reports.get(key)

@@ -48,13 +48,13 @@ _FILLER = (
     r"|[\s,，.。!！~～、👍👌🙏😊]+)*"
 )
 _DONE = "(?:解决|修好|弄好|处理好|处理完|搞定|办好)"
-_NOT_DONE = rf"{_FILLER}(?:根本|还是|还|又)?(?:没有?|未)(?:能|给|有人)?{_DONE}"
+_NOT_DONE = rf"{_FILLER}(?:根本|还是|还|又)?(?:没有?|未)(?:能|给|有人)?{_DONE}(?!不)"
 # in a group, what is not said to us is an answer only when it can be nothing else
 CLEAR = rf"{_FILLER}(?:{_DONE}|好了){_FILLER}|(?s:{_NOT_DONE}.*)"
 _CLEAR = re.compile(CLEAR)
 _NO_FIRST = re.compile(_NOT_DONE)
 _NO = re.compile(
-    r"没有?(?:解决|弄|修|处理|办|好|人|用|变)|未解决|还没|还是(?:不|没|老|那|坏|漏)|不行|不满意|不好|又(?:坏|来|开始|堵|漏|停|灭)"
+    r"没有?(?:解决(?!不)|弄|修|处理|办|好|人|用|变)|未解决|还没|还是(?:不|没|老|那|坏|漏)|不行|不满意|不好|又(?:坏|来|开始|堵|漏|停|灭)"
     r"|^(?:没|没有|没呢|否|不|no)$",
     re.IGNORECASE,
 )

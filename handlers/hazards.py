@@ -160,7 +160,7 @@ def photo_follows(
         say.reply("help.photo_alone")
 
 
-@router.dialog("photo.words")
+@router.dialog("photo.words", hears=r"(?s).+")
 def photo_explained(
     message: Inbound,
     meaning: Meaning,

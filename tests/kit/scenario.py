@@ -6,7 +6,8 @@
         chat.expect("马宏", "【派单】*")              # a person's name: the private chat with the bot
         # anything the bot says beyond that fails the test
 
-The bot is the real one, on a database file, with the sample district; only the platform and the clock are stand-ins.
+The bot is the real one, on a database file, with the sample district; only the platform and the clock are stand-ins. Posts go out
+by schedule only when a test sets schedules (`environ={"QIANSHAO_SCHEDULES": …}`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from sqlmodel import select
 
 from bot.app import CONTENT, App, Library, open_database
 from bot.clock import ManualClock
@@ -66,9 +69,8 @@ class Scenario:
         self.folder = folder
         self.clock = ManualClock(start)
         self.district: District = load_district(CONTENT / "demo" / "district.toml")
-        self.settings: Settings = load_settings(
-            Path("config.toml"), {"QIANSHAO_BOT__DATA_DIR": str(folder), "QIANSHAO_STORAGE__URL": url, **(environ or {})}
-        )
+        own = {"QIANSHAO_BOT__DATA_DIR": str(folder), "QIANSHAO_STORAGE__URL": url, "QIANSHAO_SCHEDULES": "[]"}
+        self.settings: Settings = load_settings(Path("config.toml"), own | (environ or {}))
         self.platform = FakePlatform("web", "web", clock=self.clock)
         self.numbers: list[str] = []
         self._content = content
@@ -129,6 +131,11 @@ class Scenario:
         self.platform.tap(Sender(self._people.get(who, who), who), arrival, value)
         self.settle()
 
+    def happens(self, kind: Kind, who: str, where: str, **more: Any) -> None:
+        """Something other than a message: `happens(Kind.JOINED, "群主", "新群", group_name="新群")`."""
+        self.platform.say(Sender(self._people.get(who, who), who), self.address(who, where), kind=kind, **more)
+        self.settle()
+
     def recall(self, said: Said) -> None:
         """Somebody takes a message back."""
         self._again(said, Kind.RECALL, "")
@@ -171,6 +178,10 @@ class Scenario:
             chat = self._key(name)
             self._seen[chat] = self._seen.get(chat, 0) + len(self._unseen(chat))
 
+    def skip_officers(self) -> None:
+        """What officers read in their private chats is not this test's matter."""
+        self.skip(*(row.name for row in self.district.officers))
+
     def silence(self) -> None:
         """The bot has said nothing that was not expected so far."""
         self.nothing_more()
@@ -189,6 +200,19 @@ class Scenario:
     def number(self) -> str:
         """The newest case number that the bot has named."""
         return self.numbers[-1]
+
+    def traces(self, *words: str) -> list[str]:
+        """Which of these words stand in which file of the data directory, logs of the database included."""
+        found = []
+        for path in sorted(self.folder.rglob("*")):
+            data = path.read_bytes() if path.is_file() else b""
+            found += [f"{path.name}: {word}" for word in words if word.encode() in data]
+        return found
+
+    def rows(self, *columns: Any) -> list[Any]:
+        """A look into a table, oldest row first: `chat.rows(Case.number, Case.state)`."""
+        wanted = select(*columns).order_by(columns[0].class_.id)
+        return self._app.writer.read_now(lambda session: list(session.exec(wanted).all()))
 
     # --- the house ---
 
