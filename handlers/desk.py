@@ -83,7 +83,7 @@ def accept(number: CaseNumber, desk: CaseDesk, say: Say) -> None:
     case = desk.find(number)
     desk.accept(case)
     say.reply("desk.accepted", case=case, number=case.number)
-    say.to_reporter(case, "progress.accepted", number=case.number)
+    say.to_reporter_alone(case, "progress.accepted", number=case.number)
 
 
 @router.command("不受理", "reject", usage="号 理由和该找谁", about="不受理，要写理由和该找谁", needs=(Role.DISPATCHER,))
@@ -113,7 +113,7 @@ def dispatch(number: CaseNumber, words: Words, desk: CaseDesk, say: Say, session
     desk.dispatch(case, units)
     listed = "、".join(unit.name for unit in units)
     say.reply("desk.dispatched_by_you", case=case, number=case.number, units=listed)
-    say.to_reporter(case, "progress.dispatched", number=case.number, units=listed)
+    say.to_reporter_alone(case, "progress.dispatched", number=case.number, units=listed)
     say.to_officers(handlers_of(session, case), "desk.dispatched", case=case, **case_card(case, desk, session))
 
 
@@ -123,7 +123,7 @@ def take(number: CaseNumber, desk: CaseDesk, say: Say, session: Session) -> None
     case = desk.find(number)
     officer = desk.take(case)
     say.reply("desk.taken_by_you", case=case, **case_card(case, desk, session))
-    say.to_reporter(case, "progress.taken", number=case.number, unit=signing_unit(case, officer, desk, session))
+    say.to_reporter_alone(case, "progress.taken", number=case.number, unit=signing_unit(case, officer, desk, session))
 
 
 @router.command("联系", "contact", usage="号 联系情况", about="记下已经联系过反映人", needs=HANDLERS)

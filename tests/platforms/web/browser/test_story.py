@@ -70,7 +70,8 @@ async def test_from_the_first_word_to_the_confirmed_case(house: House, picture: 
     await expect(bubble(ma, "【派单】2611-0001")).to_contain_text("1张照片")
     await write(ma, "/接单 2611-0001")
     await expect(bubble(ma, "2611-0001归您了")).to_be_visible()
-    await expect(bubble(zhang, "2611-0001已由安居物业港新服务处接手")).to_be_visible()
+    # every step goes to the reporter's private chat; the group hears of the report and of its end
+    await expect(zhang.locator(".theirs .text")).to_have_count(1)
     await write(ma, "/办结 2611-0001 电动车已推到充电棚，楼道的线已拆")
     await expect(bubble(zhang, "您看解决了吗")).to_be_visible()
 
