@@ -99,8 +99,9 @@ class Writer:
         answer: asyncio.Future[bool] = loop.create_future()
         unit = _Unit(None, sql, row, answer, loop)
         if self._loop is not loop:
-            # the first append of a loop, or of a second loop beside the first: the plain way
-            self._loop = None if self._arrivals or not self._sqlite or self._memory else loop
+            # one event loop has the quick way until it is closed; the first append of it, and those of others, go the plain way
+            if self._sqlite and not self._memory and (self._loop is None or self._loop.is_closed()):
+                self._loop, self._arrivals = loop, []
             self._hand_over(unit)
         else:
             self._arrivals.append(unit)

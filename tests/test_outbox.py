@@ -218,6 +218,22 @@ async def test_a_slow_account_holds_no_other_account(bench: Bench) -> None:
     assert len(bench.platform.arrived) == 1
 
 
+async def test_a_broadcast_is_never_refused_and_takes_the_theoretical_time(bench: Bench) -> None:
+    """The platform refuses the 31st message in any second; at 29/s none is refused, whatever restarts in the middle."""
+    bench.platform.refuse_over = 30
+    bench.write(*(f"c{i}" for i in range(290)), lane=Lane.CAMPAIGN)
+    bench.writer.run_now(lambda session: session.execute(rows.OUTBOX.update().values(chat="g" + rows.OUTBOX.c.key)))
+    for _ in range(2):
+        bench.make(Pacing(default=PacingRule(per_account_per_second=29)))
+        await bench.drain_for(4.0, 0.02)
+        await bench.outbox.stop()
+    bench.make(Pacing(default=PacingRule(per_account_per_second=29)))
+    while len(bench.platform.arrived) < 290:
+        await bench.drain_for(0.2, 0.02)
+    assert len(bench.platform.attempts) == 290
+    assert bench.clock.now - START <= timedelta(seconds=10 * 1.05)
+
+
 async def test_rows_of_an_account_that_is_switched_off_wait(bench: Bench) -> None:
     bench.write("x", to=Address("wechat", "none", "g"))
     bench.write("y")

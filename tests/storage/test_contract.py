@@ -232,10 +232,40 @@ class TestContract:
         driver = connection.connection.dbapi_connection
         assert driver is not None
         driver.close()
-        with pytest.raises((StorageUnavailable, Exception)):
+        with pytest.raises(StorageUnavailable):
             await writer.run(add("lost"))
         await writer.run(add("after"))
-        assert names(writer) >= {"before", "after"}
+        assert await writer.append(APPEND, ("too", 1))
+        assert names(writer) == {"before", "after", "too"}
+
+    @pytest.mark.postgres
+    async def test_a_server_that_drops_us_in_the_middle(self, postgres_url: str) -> None:
+        """The session ends while a unit runs: everybody in that commit is told, nothing of it is kept, the next one works."""
+        writer = open_writer(postgres_url)
+
+        def cut(session: Session) -> None:
+            add("cut")(session)
+            session.flush()
+            session.connection().execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+        with held(writer):
+            units = [writer.run(add("x")), writer.run(cut), writer.append(APPEND, ("y", 1))]
+            tasks = [asyncio.ensure_future(unit) for unit in units]
+            await asyncio.sleep(0.05)
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [StorageUnavailable] * 3
+        await writer.run(add("after"))
+        assert names(writer) == {"after"}
+        writer.close()
+
+    async def test_two_event_loops_share_a_writer(self, writer: Writer) -> None:
+        async def work(prefix: str) -> None:
+            for i in range(50):
+                assert await writer.append(APPEND, (f"{prefix}{i}", i))
+
+        others = [asyncio.to_thread(asyncio.run, work(prefix)) for prefix in "abc"]
+        await asyncio.wait_for(asyncio.gather(work("here"), *others), 60)
+        assert len(names(writer)) == 200
 
 
 class held:
