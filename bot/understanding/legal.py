@@ -27,7 +27,9 @@ CONTENT = Path(__file__).resolve().parents[2] / "content"
 LEXICON = CONTENT / "lexicon" / "legal.toml"
 MODEL = CONTENT / "model" / "lay_legal.npz"
 
-_HEAD = re.compile(r"^\s*(?:[《〈]?[^。；，\n]{2,60}?[》〉]?)第[零一二三四五六七八九十百千]+条(?:之[一二三四五六七八九十])?[\s:：、]*")
+_HEAD = re.compile(
+    r"^\s*(?:[《〈]?[^。；，\n]{2,60}?[》〉]?)第[零一二三四五六七八九十百千]+条(?:之[一二三四五六七八九十])?[\s:：、]*"
+)
 _LETTERS = re.compile(r"[^\u4e00-\u9fff]")
 
 
@@ -47,9 +49,9 @@ def fingerprints(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Pieces of everyday questions, and the legal terms to search for when one of them is said."""
+    """Pieces of everyday questions ("|" parts them, "&" joins what must all be said), and the terms to search for then."""
 
-    lines: tuple[tuple[tuple[str, ...], frozenset[str]], ...]
+    lines: tuple[tuple[tuple[tuple[str, ...], ...], frozenset[str]], ...]
 
     @staticmethod
     def load(path: Path = LEXICON) -> Lexicon:
@@ -57,7 +59,7 @@ class Lexicon:
         table: Mapping[str, Mapping[str, str]] = tomllib.loads(path.read_text(encoding="utf-8"))
         return Lexicon(
             tuple(
-                (tuple(said.split("|")), frozenset(terms(meant)))
+                (tuple(tuple(piece.split("&")) for piece in said.split("|")), frozenset(terms(meant)))
                 for section in table.values()
                 for said, meant in section.items()
             )
@@ -67,7 +69,7 @@ class Lexicon:
         """The legal terms that the question does not say but means."""
         found: set[str] = set()
         for said, meant in self.lines:
-            if any(piece in question for piece in said):
+            if any(all(part in question for part in piece) for piece in said):
                 found |= meant
         return found
 
@@ -100,7 +102,11 @@ class Lore:
         with np.load(path, allow_pickle=False) as file:
             data = {name: file[name] for name in file.files}
         known = [
-            Known(frozenset(asked.tolist()), tuple(gold.tolist()), dict(zip(meant.tolist(), weight.astype(float).tolist(), strict=True)))
+            Known(
+                frozenset(asked.tolist()),
+                tuple(gold.tolist()),
+                dict(zip(meant.tolist(), weight.astype(float).tolist(), strict=True)),
+            )
             for asked, gold, meant, weight in zip(
                 _parts(data["asked"], data["asked_ends"]),
                 _parts(data["gold"], data["gold_ends"]),
