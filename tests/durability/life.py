@@ -37,8 +37,8 @@ from tests.durability.plants import PLANTS
 from tests.kit.fake_platform import FakePlatform
 from tests.kit.scenario import MORNING
 
-# a second before ten o'clock in Shanghai on a Monday, when a schedule of config.toml is due
-START = MORNING - timedelta(seconds=1)
+# two seconds before ten o'clock in Shanghai on a Monday, when a schedule of config.toml is due
+START = MORNING - timedelta(seconds=2)
 LONGEST_SECONDS = 60.0
 
 
@@ -59,13 +59,18 @@ class GoingClock(Clock):
     """A clock that began at `START` when the folder was new and has gone on ever since, through every death."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._wall = Clock()
         file = folder / "began"
         if not file.exists():
             file.write_text(repr(time.time()))
         self._ahead = START - datetime.fromtimestamp(float(file.read_text()), START.tzinfo)
 
     def __call__(self) -> datetime:
-        return super().__call__() + self._ahead
+        return self._wall() + self._ahead
+
+    async def wait(self, until: datetime | None, wake: asyncio.Event) -> None:
+        await self._wall.wait(until - self._ahead if until else None, wake)
 
 
 def history_of(folder: Path) -> Path:
@@ -75,16 +80,16 @@ def history_of(folder: Path) -> Path:
 async def live(order: Order, library: Library) -> None:
     """Start on what is there, let people go on, and return when everything is said, handled and sent."""
     folder = Path(order.folder)
-    clock = GoingClock(folder)
     environ = {"QIANSHAO_BOT__DATA_DIR": str(folder / "data"), "QIANSHAO_STORAGE__URL": order.url}
     settings = load_settings(Path("config.toml"), environ)
-    platform = FakePlatform(street.PLATFORM, street.PLATFORM, clock=clock, path=history_of(folder))
-    platform._note(what="life", failpoint=order.failpoint)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         writer = await asyncio.to_thread(open_database, order.url or settings.database_url)
-    await writer.run(lambda session: seed(session, load_district(CONTENT / "demo" / "district.toml"), clock()))
+    await writer.run(lambda session: seed(session, load_district(CONTENT / "demo" / "district.toml"), START))
     photos = PhotoWorker()
+    clock = GoingClock(folder)
+    platform = FakePlatform(street.PLATFORM, street.PLATFORM, clock=clock, path=history_of(folder))
+    platform._note(what="life", failpoint=order.failpoint)
     app = App(settings, writer, library, [platform], photos, clock, pacing=Pacing.unlimited())
     app.outbox.rule = replace(app.outbox.rule, first_wait=0.05)
     if not platform.heard:
@@ -105,7 +110,7 @@ async def _until_quiet(app: App, platform: FakePlatform) -> None:
         said = street.go_on(platform)
         await platform.all_confirmed()
         await app.lanes.drained()
-        busy = await app.writer.read(_busy) or app.clock() < START + timedelta(seconds=2)
+        busy = await app.writer.read(_busy) or app.clock() < START + timedelta(seconds=2.5)
         still = 0 if said or busy else still + 1
         await asyncio.sleep(0.02)
 

@@ -1,0 +1,1 @@
+"""How fast the bot is beside others: ratios out of one interleaved run; see docs/performance.md."""
