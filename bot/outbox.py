@@ -8,6 +8,7 @@ what ended and claims what comes next. What a failed send means is decided in bo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import secrets
 from bisect import insort
@@ -87,6 +88,7 @@ class Outbox:
         self._stopping = False
         self._leases_checked_until: datetime | None = None
         self._next_due: datetime | None = None
+        self._patrol_at: datetime | None = None
         self._troubles = 0
         self._in_doubt = False  # a transaction of ours may have been committed without our knowing
 
@@ -170,6 +172,11 @@ class Outbox:
         if self._next_due is not None and self._next_due <= now:
             self._next_due = None
             self._look_everywhere()
+        if self.rule.patrol is not None:
+            later = now + timedelta(seconds=self.rule.patrol)
+            if self._patrol_at is None or not now < self._patrol_at <= later:  # due, or the clock was set back
+                self._patrol_at = later
+                self._look_everywhere()
         recover = claiming and self._must_recover(now)
         asking = [key for key in self._accounts if self._asks(key, now)] if claiming else []
         if not (self._results or self._gone or self._new_pauses or self._in_doubt or recover or asking):
@@ -275,9 +282,7 @@ class Outbox:
     def _launch(self) -> datetime | None:
         """Start what has its slot now; returns when the next slot, due time, pause or lease ends."""
         now = self._clock()
-        come_back = _earliest(self._next_due, self._leases_checked_until)
-        if self.rule.patrol is not None:
-            come_back = _earliest(come_back, now + timedelta(seconds=self.rule.patrol))
+        come_back = _earliest(self._next_due, self._leases_checked_until, self._patrol_at)
         for key, account in self._accounts.items():
             pause = self._pauses.get(account_scope(key))
             if pause is not None and pause > now:
@@ -332,16 +337,14 @@ class Outbox:
         return max(pause, self._pacing.chat_ready_at(key, chat, lane, now))
 
     async def _rest(self, until: datetime | None) -> None:
-        seconds = None if until is None else (until - self._clock()).total_seconds()
+        # at most half a minute at a time, because the clock may be set while we wait
+        seconds = None if until is None else min(30.0, (until - self._clock()).total_seconds())
         if seconds is not None and seconds <= 0:
             await asyncio.sleep(0)
             return
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
-        except TimeoutError:
-            if self.rule.patrol is not None:
-                self._look_everywhere()
 
     def _look_everywhere(self) -> None:
         for account in self._accounts.values():

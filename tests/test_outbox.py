@@ -557,6 +557,17 @@ async def test_an_idle_outbox_does_nothing(bench: Bench, monkeypatch: pytest.Mon
     await task
 
 
+async def test_a_patrol_finds_what_another_process_wrote(bench: Bench) -> None:
+    bench.make(rule=OutboxRule(patrol=0.05))
+    bench.outbox._clock = lambda: datetime.now(UTC)
+    task = asyncio.create_task(bench.outbox.run())
+    await asyncio.sleep(0.02)
+    bench.write("from elsewhere")  # and nobody calls wake
+    await until(lambda: bench.platform.texts() == ["from elsewhere"])
+    await bench.outbox.stop()
+    await task
+
+
 async def test_a_campaign_stops_at_once(bench: Bench) -> None:
     bench.writer.run_now(lambda session: session.add(Campaign(id=3, post="p", origin="shell", created_at=START)))
     bench.make(Pacing(default=PacingRule(per_account_per_second=10, per_chat_interval=0)))
