@@ -1,0 +1,8 @@
+"""Telegram: `TelegramPlatform` and what it is told from outside. docs/telegram.md says how to connect it."""
+
+from bot.platforms.telegram.adapter import TelegramPlatform
+from bot.platforms.telegram.moves import move_chat, move_mind
+from bot.platforms.telegram.parse import Moved
+from bot.platforms.telegram.settings import TelegramSettings
+
+__all__ = ["Moved", "TelegramPlatform", "TelegramSettings", "move_chat", "move_mind"]
