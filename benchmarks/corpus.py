@@ -77,6 +77,6 @@ def _matters() -> list[str]:
 
 def _keywords(matters: list[str], dice: random.Random) -> list[str]:
     """300 words of our own lexicon that occur in what residents bring."""
-    automaton = Understanding.load(CONTENT)._automaton
-    words = [word for word in automaton if len(word) >= 2 and any(word in text for text in matters)]
+    known = Understanding.load(CONTENT).triggers.words
+    words = [word for word in known if len(word) >= 2 and any(word in text for text in matters)]
     return sorted(dice.sample(sorted(words), 300))

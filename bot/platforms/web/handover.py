@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -108,8 +107,8 @@ class Handover:
         room, person = self._people.room(owed.room), self._people.person(owed.person)
         if room is None or person is None:
             return None
-        names = (f"@{self._people.bot.name}", f"＠{self._people.bot.name}")
-        heard = Inbound(
+        message = owed.kind is Kind.MESSAGE
+        return Inbound(
             event_id=owed.id,
             address=address_of(room),
             sender=Sender(person.id, person.name),
@@ -118,9 +117,14 @@ class Handover:
             message_id=owed.message,
             text=owed.text,
             quote=owed.quote,
+            attachments=owed.attachments if message else (),
+            mentions_me=message and self._called(owed),
             group_name=room.name if room.kind == "group" else "",
         )
-        if owed.kind is not Kind.MESSAGE:
-            return heard
-        called = BOT_ID in owed.mentions or any(name in owed.text for name in names)
-        return replace(heard, attachments=owed.attachments, mentions_me=called)
+
+    def _called(self, owed: Event) -> bool:
+        """Whether the message calls the bot, by a mention or by its name as people type it."""
+        if BOT_ID in owed.mentions:
+            return True
+        name = self._people.bot.name
+        return f"@{name}" in owed.text or f"＠{name}" in owed.text
