@@ -11,6 +11,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -41,6 +42,7 @@ from bot.timers import TimerLoop
 from bot.turn import Effects, House, Rules, Turn
 from bot.understanding.answers import Answers
 from bot.understanding.understanding import Understanding
+from bot.whisper import Opening, hush
 from bot.worker import Worker
 from cases.alarms import Alarms, open_alarm
 from cases.desk import CaseDesk
@@ -118,11 +120,11 @@ class App:
         self.phrases = library.phrases
         for folder in sorted({path.parent / "phrases" for path in settings.bot.handlers}):
             self.phrases = self.phrases.joined(PhraseBook.load(folder))
-        self._voice = Voice(self.phrases, dict(self.adapters.keys()))
+        self._voice = Voice(self.phrases, dict(self.adapters.keys()), partial(hush, self._sealers[1]))
         self._post_rules = PostRules.of(settings)
         self.outbox = Outbox(
             writer,
-            self.adapters,
+            {key: Opening(adapter, self._sealers[1]) for key, adapter in self.adapters.items()},
             pacing or Pacing(settings.pacing.rules, overall_per_second=settings.pacing.overall_per_second),
             clock,
             node=socket.gethostname(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,10 +17,11 @@ from storage.tables import Alarm, Case, Group, Officer, OfficerAccount
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """What every turn speaks with: the phrases and, per platform, the account that reaches people privately."""
+    """What every turn speaks with: phrases, per platform the account that reaches people privately, and a seal for secrets."""
 
     phrases: PhraseBook
     accounts: Mapping[str, str]
+    seal: Callable[[str], str] | None = None
 
 
 class Say:
@@ -71,7 +72,7 @@ class Say:
         )
 
     def secretly(self, phrase: str, **values: Any) -> None:
-        """Say it to the sender alone; the words are wiped from the outbox as soon as they are sent."""
+        """Say it to the sender alone; the words lie sealed in the outbox and are wiped as soon as they are sent."""
         if self._origin is None:
             raise ValueError("there is nobody to talk to")
         address = self._origin.address
@@ -150,11 +151,16 @@ class Say:
             group = self._session.exec(
                 select(Group.id).where(Group.platform == to.platform, Group.account == to.account, Group.chat == to.chat)
             ).first()
+        text: str = self._voice.phrases.say(phrase, **values)
+        if secret:
+            if self._voice.seal is None:
+                raise ValueError("a secret needs a seal")
+            text = self._voice.seal(text)
         notice = NewNotice(
             key=key or f"{self._unique}:{self._count}",
             lane=self.lane if lane is None else lane,
             to=to,
-            text=self._voice.phrases.say(phrase, **values),
+            text=text,
             group_id=group,
             case_id=case.id if case else None,
             reply_to=reply_to,

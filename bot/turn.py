@@ -284,7 +284,7 @@ class Turn:
                 call(handler, self)
         elif unknown_command and (job.addressed or self.rights.officer is not None):
             self._unknown(unknown_command)
-        elif self._run_safe(job) or self._run_dialogs():
+        elif self._run_safe(job) or (not job.told_as_tip and self._run_dialogs()):
             pass
         elif job.waiting:
             if router.photo is not None:

@@ -91,7 +91,7 @@ class Worker:
         event = job.event
         key = LaneKey(event.address, event.sender.id)
         now = self._clock()
-        wanted = self._mind.just_reported(key, now) or self._mind.expects(event, now)
+        wanted = job.waiting and (self._mind.just_reported(key, now) or self._question_wants_photos(event, now))
         if job.waiting and not wanted and not job.addressed:
             self._mind.photos.setdefault(key, []).append((now, event))
             return
@@ -129,11 +129,15 @@ class Worker:
         found = router.find_command(event.text)
         if isinstance(found, Call):
             return _names_photos(found.command.handler)
-        if any(_names_photos(router.dialogs.get(name)) for name in self._mind.awaited(event, now)):
-            return True
+        awaited = self._mind.awaited(event, now)
+        if awaited and (awaited[0] not in router.hears or self._question_wants_photos(event, now)):
+            return self._question_wants_photos(event, now)
         if (event.quote is not None and event.quote.mine) or named_number(event.text) is not None:
             return _names_photos(router.addition)
         return _names_photos(router.intents.get(meaning.intent))
+
+    def _question_wants_photos(self, event: Inbound, now: datetime) -> bool:
+        return any(_names_photos(self._house.router.dialogs.get(name)) for name in self._mind.awaited(event, now))
 
     def _waiting_photos(self, key: LaneKey, now: datetime) -> tuple[Inbound, ...]:
         """Photos that this person sent shortly before these words."""

@@ -21,6 +21,7 @@ from content.refusal import Refusal
 from content.taxonomy import Category, Taxonomy
 from storage.tables import Attachment, Case, CaseAssist, CaseEntry, Notice, Officer, Unit
 
+NOT_TAKEN = (State.SUBMITTED, State.ACCEPTED, State.DISPATCHED)
 REOPEN_WITHIN = timedelta(days=14)  # civic.md §3.3: "not solved" is heard up to 14 days after closing
 
 
@@ -308,6 +309,8 @@ class CaseDesk:
         return self._gate.require(action, grid_id=case.grid_id, unit_ids=self.units(case), target=case.number)
 
     def _move(self, case: Case, action: str, author: str, text: str = "") -> None:
+        if author == "officer" and action in ("contact", "resolve") and case.state in NOT_TAKEN:
+            raise Refusal("desk.take_first", state=self.state_name(case), number=case.number)
         case.state = step(State(case.state), action)
         case.state_since = self.now
         self._note(case, "transition", author, text=text, state=case.state)

@@ -96,7 +96,7 @@ def small_talk(
     """Talked to without a matter: one polite line about what the bot can do; a question that nobody foresaw goes to a person."""
     if not message.addressed:
         raise NotMine
-    if message.text and THANKS.fullmatch(message.text):
+    if THANKS.fullmatch(message.text) and re.search("谢|辛苦", message.text):
         say.reply("help.welcome")
     elif answer(message, answered, say):
         pass

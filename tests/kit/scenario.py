@@ -211,7 +211,7 @@ class Scenario:
 
     def rows(self, *columns: Any) -> list[Any]:
         """A look into a table, oldest row first: `chat.rows(Case.number, Case.state)`."""
-        wanted = select(*columns).order_by(columns[0].class_.id)
+        wanted = select(*columns).order_by(getattr(columns[0], "class_", columns[0]).id)
         return self._app.writer.read_now(lambda session: list(session.exec(wanted).all()))
 
     # --- the house ---

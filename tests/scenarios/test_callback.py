@@ -218,7 +218,7 @@ def test_a_photo_can_come_with_the_result(chat: Scenario) -> None:
     chat.say("张阿姨", GROUP, REPORT)
     chat.skip(GROUP)
     chat.say("马宏", PRIVATE, "/接单 2611-0001")
-    chat.skip(GROUP)
+    chat.skip("张阿姨")
     chat.say("马宏", PRIVATE, "/办结 2611-0001 车已清走", photo=jpeg())
     assert chat.expect(GROUP, "2611-0001处理好了：*").what.photo
     chat.skip_officers()

@@ -147,7 +147,7 @@ def test_it_goes_before_the_reason_of_a_call_back(chat: Scenario) -> None:
     chat.say("马宏", PRIVATE, "/接单 2611-0001")
     chat.say("马宏", PRIVATE, "/办结 2611-0001 车已清走")
     chat.say("张阿姨", GROUP, "没解决")
-    chat.skip(GROUP)
+    chat.skip(GROUP, "张阿姨")
     chat.skip_officers()
     chat.say("张阿姨", GROUP, "着火了，快来人")
     chat.expect(GROUP, "马上打119*")
@@ -173,7 +173,7 @@ def test_in_a_command_it_is_answered_first_and_the_command_still_runs(chat: Scen
 def test_an_officer_who_writes_down_what_happened_calls_for_no_help(chat: Scenario) -> None:
     chat.say("张阿姨", GROUP, "3号楼2单元楼道有人给电动车充电")
     chat.say("马宏", PRIVATE, "/接单 2611-0001")
-    chat.skip(GROUP)
+    chat.skip(GROUP, "张阿姨")
     chat.skip_officers()
     chat.say("马宏", PRIVATE, "/办结 2611-0001 现场电线着火了，断电后换了新线")
     chat.expect("马宏", "2611-0001已报办结*")

@@ -257,7 +257,7 @@ def test_recalling_the_message_takes_the_case_back_until_somebody_has_it(chat: S
     chat.expect(GROUP, "收到，编号2611-0002*")
     chat.skip_officers()
     chat.say("周小琴", PRIVATE, "/接单 2611-0002")
-    chat.skip("周小琴", GROUP)
+    chat.skip("周小琴", "张阿姨")
     chat.recall(second)
     chat.expect("周小琴", "2611-0002（*）反映人撤回了原来那条消息，事情还在办。*")
     assert chat.rows(Case.state)[1] == "signed"
