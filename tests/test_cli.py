@@ -286,6 +286,17 @@ def test_check_names_everything_that_is_wrong(shell: Shell, tmp_path: Path, monk
         assert says in done.out, f"{says!r} is not in\n{done.out}"
 
 
+def test_check_knows_what_must_not_be_served(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QIANSHAO_WEB__HOST", "0.0.0.0")
+    assert "web.public_url is missing" in shell("check").out
+    monkeypatch.setenv("QIANSHAO_BOT__DEMO", "true")
+    done = shell("check")
+    assert done.code == 1
+    assert "the demonstration lets anybody be anybody and runs only on 127.0.0.1" in done.out
+    monkeypatch.setenv("QIANSHAO_WEB__ENABLED", "false")
+    assert "web is off" in shell("check").out
+
+
 def test_run_refuses_a_taken_port_before_anything_starts(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -173,6 +173,15 @@ def _database_name(chosen: Settings) -> str:
 
 
 def _port_problems(chosen: Settings) -> Iterator[str]:
+    from bot.platforms.web import WebSettings
+
+    web = chosen.web
+    if not web.enabled:
+        return
+    try:
+        WebSettings(web.host, web.port, demo=chosen.bot.demo is True, public_url=web.public_url).check()
+    except ConfigError as problem:
+        yield str(problem)
     if problem := _port_problem(chosen):
         yield problem
 
