@@ -180,8 +180,8 @@ def _port_problems(chosen: Settings) -> Iterator[str]:
         return
     try:
         WebSettings(web.host, web.port, demo=chosen.bot.demo is True, public_url=web.public_url).check()
-    except ConfigError as problem:
-        yield str(problem)
+    except ConfigError as refused:
+        yield str(refused)
     if problem := _port_problem(chosen):
         yield problem
 
