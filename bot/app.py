@@ -33,6 +33,7 @@ from bot.permissions import Rights
 from bot.photos import PhotoWorker
 from bot.platforms.base import Adapter, Health
 from bot.platforms.supervisor import Supervisor
+from bot.platforms.telegram import Moved, TelegramPlatform, TelegramSettings, move_chat, move_mind
 from bot.platforms.web import WebPlatform, WebSettings
 from bot.platforms.web.settings import RoomSeed, UserSeed, is_loopback, officer_id
 from bot.router import Call, Command, Router
@@ -271,7 +272,12 @@ async def serving(settings: Settings, clock: Clock | None = None, content: Path 
         elif settings.web.enabled:
             await web.seed(*await writer.read(rooms_of_roster))
         library = await asyncio.to_thread(Library.load, content, clock())
-        app = App(settings, writer, library, [web] if settings.web.enabled else [], photos, clock)
+        adapters: list[Adapter] = [web] if settings.web.enabled else []
+        if settings.telegram.enabled:
+            telegram = _telegram_platform(settings, writer, clock, house)
+            closing.push_async_callback(telegram.close)
+            adapters.append(telegram)
+        app = App(settings, writer, library, adapters, photos, clock)
         app.web = web
         house.append(app)
         async with app.running():
@@ -370,6 +376,31 @@ def _web_platform(
         on_health=lambda: house[0].health() if house else {"web": Health(listening=False)},
         on_metrics=metrics,
     )
+
+
+def telegram_settings(settings: Settings) -> TelegramSettings:
+    """The section as the platform takes it; its `check` tells what cannot work."""
+    telegram = settings.telegram
+    return TelegramSettings(
+        token=telegram.token,
+        base_url=telegram.base_url,
+        webhook_url=telegram.webhook_url,
+        webhook_host=telegram.webhook_host,
+        webhook_port=telegram.webhook_port,
+        webhook_secret=telegram.webhook_secret,
+    )
+
+
+def _telegram_platform(settings: Settings, writer: Writer, clock: Clock, house: list[App]) -> TelegramPlatform:
+    """Raises ConfigError with the mend for settings that cannot work."""
+    given = telegram_settings(settings)
+
+    async def on_move(moved: Moved) -> None:
+        await writer.run(lambda session: move_chat(session, given.account, moved))
+        if house:
+            move_mind(house[0].mind, given.account, moved)
+
+    return TelegramPlatform(given, data_dir=settings.bot.data_dir, clock=clock, on_move=on_move)
 
 
 SERVICES: tuple[type, ...] = (CaseDesk, Alarms, Roster, Tips, Campaigns)

@@ -140,6 +140,22 @@ class WebSettings(Section):
     keep_days: int = Field(default=7, ge=0, le=365, description="days that rooms keep their messages; 0: in memory only")
 
 
+class TelegramSection(Section):
+    """Telegram. What cannot work is told by `bot.platforms.telegram.TelegramSettings.check` when it is enabled."""
+
+    enabled: bool = Field(default=False, description="be a bot in Telegram groups; docs/telegram.md says how to connect it")
+    token: str = Field(default="", repr=False, description="what @BotFather gave; better set by the environment than here")
+    base_url: str = Field(
+        default="https://api.telegram.org", min_length=1, description="root of the Bot API, without /bot and the token"
+    )
+    webhook_url: str = Field(default="", description="where Telegram calls us, https://…; empty: we ask Telegram (long polling)")
+    webhook_host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on for these calls")
+    webhook_port: int = Field(default=8312, ge=0, le=65535, description="port to listen on for these calls")
+    webhook_secret: str = Field(
+        default="", repr=False, description="what Telegram's calls have to bring along; empty: a new one at every start"
+    )
+
+
 class PostSettings(Section):
     """Rules for posts."""
 
@@ -206,16 +222,26 @@ class PacingSettings(Section):
         return PacingRule(self.per_account_per_second, self.per_chat_interval, self.per_chat_per_minute, self.chat_reserve)
 
 
+class TelegramPacing(PacingSettings):
+    """What Telegram bears, with a margin below its limits that was measured to cause no refusals."""
+
+    per_account_per_second: float = Field(default=29.0, gt=0, description="messages of one account in a second")
+    per_chat_interval: float = Field(default=1.0, ge=0, lt=60, description="seconds between two messages in one chat")
+    per_chat_per_minute: int = Field(default=20, ge=1, description="messages in one chat in a minute")
+    chat_reserve: int = Field(default=5, ge=0, description="of these, kept for answers to residents")
+
+
 class PacingTable(Section):
     """How fast the bot may speak."""
 
     overall_per_second: float = Field(default=math.inf, gt=0, description="messages of all accounts in a second; inf: no limit")
     web: PacingSettings = Field(default=PacingSettings(), description="the web group chat")
+    telegram: TelegramPacing = Field(default=TelegramPacing(), description="Telegram")
 
     @property
     def rules(self) -> dict[str, PacingRule]:
         """The rules by platform."""
-        return {"web": self.web.rule}
+        return {"web": self.web.rule, "telegram": self.telegram.rule}
 
 
 class Settings(BaseSettings):
@@ -226,6 +252,7 @@ class Settings(BaseSettings):
     bot: BotSettings = BotSettings()
     storage: StorageSettings = StorageSettings()
     web: WebSettings = WebSettings()
+    telegram: TelegramSection = TelegramSection()
     posts: PostSettings = PostSettings()
     schedules: tuple[ScheduleSettings, ...] = ()
     alarms: AlarmSettings = AlarmSettings()

@@ -149,14 +149,14 @@ OTHER_VALUES = {
     "data_dir": "/srv/q", "demo": "false", "timezone": "Europe/Paris", "log_level": "error", "handlers": '["a.py"]',
     "enabled": "false", "host": "::1", "daily_cap": "3",
     "url": "postgresql://u:p@h/d", "quiet_from": "20:00", "quiet_to": "09:00", "behind_proxy": "true",
-    "public_url": "https://x.example", "overall_per_second": "3.5",
+    "public_url": "https://x.example", "overall_per_second": "3.5", "telegram.enabled": "true", "pacing.telegram.chat_reserve": "7",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("path", [path for path, _ in leaves(Settings)], ids=lambda path: ".".join(path))
 def test_every_key_can_be_set_by_the_environment(path: KeyPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    other = OTHER_VALUES.get(str(path[-1]), "31")
+    other = OTHER_VALUES.get(".".join(map(str, path))) or OTHER_VALUES.get(str(path[-1]), "31")
     settings = load_settings(None, {environment_key(path): other})
     assert settings != Settings(), f"{environment_key(path)} changed nothing"
 
