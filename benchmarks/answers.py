@@ -2,9 +2,9 @@
 
     python benchmarks/answers.py [--fit]
 
-Questions: tests/data/questions_heldout.jsonl, in pairs (a plain and a roundabout one): every other pair to tune, the rest to
-report. Small talk: the chatter of the
-tests. `--fit` prints weights for the line of `bot/understanding/answers.py`, fitted on the tuned half and a quarter of the small talk.
+Questions: tests/data/questions_heldout.jsonl, in pairs (a plain and a roundabout one): every other pair to
+tune, the rest to report. Small talk: the chatter of the tests. `--fit` prints weights for the line of
+`bot/understanding/answers.py`, fitted on the tuned half and a quarter of the small talk.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def main() -> None:
             if hit and hit[0].certain:
                 certain += 1
                 wrongly += not fits
-        print(f"{name}: {told} answerable, first right {first / told:.3f}; sure {sure}, precision {right / max(1, sure):.3f}, recall {right / told:.3f},"
+        print(f"{name}: {told} answerable, first right {first / told:.3f}; sure {sure},"
+              f" precision {right / max(1, sure):.3f}, recall {right / told:.3f},"
               f" on unanswerable {wrong}; certain {certain}, wrong {wrongly}")  # fmt: skip
     took, spoke = [], []
     for text in talk:
@@ -73,7 +74,8 @@ def main() -> None:
         if hit and hit[0].certain:
             spoke.append((text, hit[0].answer.slug))
     print(
-        f"small talk: {len(talk)} lines, certain {len(spoke)}; p50 {np.median(took) * 1e3:.2f} ms, p99 {np.quantile(took, 0.99) * 1e3:.2f} ms"
+        f"small talk: {len(talk)} lines, certain {len(spoke)}; "
+        f"p50 {np.median(took) * 1e3:.2f} ms, p99 {np.quantile(took, 0.99) * 1e3:.2f} ms"
     )
     print(*spoke[:20], sep="\n")
     if "--fit" in sys.argv:

@@ -1,9 +1,11 @@
-"""Learn what `bot/understanding/statutes.py` uses from questions with their articles, and say by cross-validation how good it is.
+"""Learn what `bot/understanding/statutes.py` uses from questions with their articles, and say by cross-validation
+how good it is.
 
     python benchmarks/lay_legal.py QUESTIONS.jsonl ARTICLES.jsonl [--write content/model/lay_legal.npz]
 
-Questions: rows of `question`, `gold_ids` and perhaps `answer`; articles: rows of `id`, `name`, `law`, `text`. The questions are parted into
-five; each part is answered with what was learnt from the other four only (known questions, weights and all).
+Questions: rows of `question`, `gold_ids` and perhaps `answer`; articles: rows of `id`, `name`, `law`, `text`.
+The questions are parted into five; each part is answered with what was learnt from the other four only (known
+questions, weights and all).
 """
 
 from __future__ import annotations
@@ -54,7 +56,9 @@ def learn(questions: list[dict], articles: list[dict]) -> Lore:
     text = {row["id"]: row["text"] for row in articles}
 
     def vector(words: str) -> dict[str, float]:
-        part = {t: (1 + np.log(n)) * np.log(1 + (len(articles) + 0.5) / (spread[t] + 0.5)) for t, n in Counter(terms(words)).items()}
+        part = {
+            t: (1 + np.log(n)) * np.log(1 + (len(articles) + 0.5) / (spread[t] + 0.5)) for t, n in Counter(terms(words)).items()
+        }
         norm = sum(w * w for w in part.values()) ** 0.5 or 1.0
         return {t: w / norm for t, w in part.items() if t in spread}
 
@@ -93,7 +97,9 @@ def main() -> None:
     parser.add_argument("articles", type=Path)
     parser.add_argument("--write", type=Path)
     arguments = parser.parse_args()
-    questions, articles = ([json.loads(line) for line in path.open(encoding="utf-8")] for path in (arguments.questions, arguments.articles))
+    questions, articles = (
+        [json.loads(line) for line in path.open(encoding="utf-8")] for path in (arguments.questions, arguments.articles)
+    )
     place = {row["id"]: number for number, row in enumerate(articles)}
     gold = [np.array([place[g] for g in row["gold_ids"]]) for row in questions]
     lore = learn(questions, articles)
@@ -116,7 +122,9 @@ def main() -> None:
             ranked = y[np.argsort(-((x - mean) / spread) @ w, kind="stable")]
             hits.append((ranked[0], ranked[:5].any(), ranked[:20].any(), y.any()))
         print(f"part {fold + 1}: hit@1 {np.mean([h[0] for h in hits]):.3f} hit@5 {np.mean([h[1] for h in hits]):.3f}", flush=True)
-    print("cross-validated: hit@1 {:.3f}  hit@5 {:.3f}  hit@20 {:.3f}  among the candidates {:.3f}".format(*np.mean(hits, axis=0)))
+    print(
+        "cross-validated: hit@1 {:.3f}  hit@5 {:.3f}  hit@20 {:.3f}  among the candidates {:.3f}".format(*np.mean(hits, axis=0))
+    )
     if arguments.write:
         nobody = np.zeros(len(questions), bool)
         w, mean, spread = fit([evidence(i, nobody)[1:] for i in range(len(questions))])

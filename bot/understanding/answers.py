@@ -1,7 +1,8 @@
 """Which of our checked answers fits a question, how sure that is, and when to say nothing.
 
-BM25 over title, known questions, keywords and body finds the candidates; each is then compared with the ways in which residents
-ask for it. Two lines part the result: `sure` is good enough for somebody who asked the bot, `certain` for a question that nobody put to it.
+BM25 over title, known questions, keywords and body finds the candidates; each is then compared with the ways in
+which residents ask for it. Two lines part the result: `sure` is good enough for somebody who asked the bot,
+`certain` for a question that nobody put to it.
 """
 
 from __future__ import annotations
@@ -34,9 +35,11 @@ CERTAIN = 0.93
 CERTAIN_LIKENESS = 0.5
 HAZARDS = "emergency"  # a class that is never answered unasked: the fixed texts for emergencies speak first
 CANDIDATES = 12
+SHORTEST = 3  # Chinese characters of a question that can be answered surely
 LONGEST = 300  # characters of a question that are read; what people ask stands at its beginning or its end
 
 # A plain question: what an unaddressed text must be before it is answered
+_HAN = re.compile("[\u4e00-\u9fff]")
 _ASKS = re.compile("吗[?？。]?$|怎么(?!回事)|如何|哪里|哪儿|去哪|什么|多少钱|多久|能不能|可不可以|要不要|需要带|行不行|算不算")
 
 # What no general answer can know: the rules of a city that is named, and what is going on today
@@ -109,7 +112,7 @@ class Answers:
     def search(self, question: str, top: int = 3) -> list[Hit]:
         """The best answers, best first; empty when nothing of the question is known to any answer."""
         ranked = self._ranked(question[:LONGEST])
-        local = _LOCAL.search(question) is not None
+        local = _LOCAL.search(question) is not None or len(_HAN.findall(question)) < SHORTEST
         hits = []
         for place, (score, answer, evidence) in enumerate(ranked[:top]):
             confidence = confidence_of(evidence)

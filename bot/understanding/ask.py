@@ -1,7 +1,8 @@
 """Questions to a pool of documents of any kind: the search behind `qianshao ask --knowledge POOL.jsonl`.
 
-A pool that consists of articles of law is searched by what the question means (`statutes`); any other by its words, character pairs and,
-where documents are long, once more by their beginning, where replies and notices say what they are about.
+A pool that consists of articles of law is searched by what the question means (`statutes`); any other by its
+words, character pairs and, where documents are long, once more by their beginning, where replies and notices
+say what they are about.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""What was learnt about how people ask for the law: everyday words, known questions, and the weights that join the evidence.
+"""What was learnt about how people ask for the law: everyday words, known questions, and the weights that join the
+evidence.
 
-The words are `content/lexicon/legal.toml`, written by hand. The rest is `content/model/lay_legal.npz`, learnt from open data (see NOTICE) by
-`benchmarks/lay_legal.py`: which article answered which question, both as hashed terms, and the fingerprints by which an article is
-recognised in any pool, whatever its id there.
+The words are `content/lexicon/legal.toml`, written by hand. The rest is `content/model/lay_legal.npz`, learnt
+from open data (see NOTICE) by `benchmarks/lay_legal.py`: which article answered which question, both as hashed
+terms, and the fingerprints by which an article is recognised in any pool, whatever its id there.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Lexicon:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A question that was answered: its terms, the articles that answered it (codes), and the terms of the answer with weights."""
+    """A question that was answered: its terms, the articles that answered it (codes), and the answer's terms with weights."""
 
     terms: frozenset[int]
     articles: tuple[int, ...]

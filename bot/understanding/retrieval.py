@@ -1,7 +1,9 @@
-"""A pure in-memory search index over short Chinese texts: BM25 on words and character pairs, several weighted fields.
+"""A pure in-memory search index over short Chinese texts: BM25 on words and character pairs, several weighted
+fields.
 
-The engine is tantivy; the tokens are ours (`segment.terms`), handed over parted by blanks. Documents are known by their number, in the
-order in which they were given, so that the index stores nothing but postings: 200,000 short documents fit into some 20 MB.
+The engine is tantivy; the tokens are ours (`segment.terms`), handed over parted by blanks. Documents are known
+by their number, in the order in which they were given, so that the index stores nothing but postings: 200,000
+short documents fit into some 20 MB.
 """
 
 from __future__ import annotations

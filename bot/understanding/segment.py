@@ -1,7 +1,8 @@
 """Words of a text, by jieba's algorithm and dictionary with our own words added, behind one function.
 
-rjieba gives jieba's segmentation 25 times as fast and is loaded in 0.1 s; where its wheel is missing jieba itself stands in (its own words
-are the same, its load takes 0.8 s). Neither is imported before the first use, so `warm` can be called in a thread at start.
+rjieba gives jieba's segmentation 25 times as fast and is loaded in 0.1 s; where its wheel is missing jieba
+itself stands in (its own words are the same, its load takes 0.8 s). Neither is imported before the first use,
+so `warm` can be called in a thread at start.
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """Articles of law for an everyday question.
 
-Where a pool is made of articles we know, words alone are not enough: people say 老板 and the law says 用人单位. So every article gets
-several kinds of evidence (its words, the words that the question means, what similar known questions were answered with, its law, its
-neighbours in the law), joined by learnt weights. Everything is exact over the whole pool: NumPy adds up postings, nothing is approximate.
+Where a pool is made of articles we know, words alone are not enough: people say 老板 and the law says 用人单位. So
+every article gets several kinds of evidence (its words, the words that the question means, what similar known
+questions were answered with, its law, its neighbours in the law), joined by learnt weights. Everything is exact
+over the whole pool: NumPy adds up postings, nothing is approximate.
 """
 
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,20 +21,48 @@ from bot.understanding.legal import Floats, Ints, Known, Lexicon, Lore, term_id
 from bot.understanding.retrieval import Match
 from bot.understanding.segment import terms
 
-FEATURES = (
-    "words", "pairs", "text", "meant", "meant_only", "rare", "law_name", "known_best", "known_sum", "known_count", "law_count",
-    "law_alike", "law_best", "law_found", "answer", "length", "ruling", "near", "near_known", "definition", "term", "court", "penalty",
-    "penal",
-)  # fmt: skip
+FEATURES = tuple(
+    [
+        "words",
+        "pairs",
+        "text",
+        "meant",
+        "meant_only",
+        "rare",
+        "law_name",
+        "known_best",
+        "known_sum",
+        "known_count",
+        "law_count",
+        "law_alike",
+        "law_best",
+        "law_found",
+        "answer",
+        "length",
+        "ruling",
+        "near",
+        "near_known",
+        "definition",
+        "term",
+        "court",
+        "penalty",
+        "penal",
+    ]
+)
 K1, B = 1.2, 0.75
 PAIR_WEIGHT, MEANT_WEIGHT = 0.5, 0.3
 CANDIDATES = 150
 NEIGHBOURS = 8  # known questions whose answers are searched for
+ANSWER_TERMS = 120
+FAINT = 0.03  # likeness below which a known question says nothing
 WINDOW = 5  # articles before and after
 
 _SAYS = (  # what a question asks for, and what an article that says it looks like
     (re.compile("什么是|是什么|是指|界定|定义|含义|概念|包括哪些|有哪些|种类|哪几种|范围"), re.compile("是指|所称|包括|下列")),
-    (re.compile("多久|几年|几天|期限|时间|多长|何时|时效|多少"), re.compile("[日年月]内|之日起|[一二三四五六七八九十]+[年日个]")),
+    (
+        re.compile("多久|几年|几天|期限|时间|多长|何时|时效|多少"),
+        re.compile("[日年月]内|之日起|[一二三四五六七八九十]+[年日个]"),
+    ),
     (re.compile("管辖|起诉|哪个法院|诉讼"), re.compile("管辖|起诉|诉讼")),
     (re.compile("罚|判|犯罪|犯法|违法|坐牢|抓|构成|罪"), re.compile("处罚|罚款|有期徒刑|拘留")),
 )
@@ -55,7 +85,9 @@ class Statutes:
         self._names = [({t: self._texts.rarity(t) for t in name}) for name in names]
         self._ruling = np.array([("解释" in law or "规定" in law) for law in (*lore.laws, "")], dtype=np.float32)[self._law]
         self._asked = Asked(lore.known)
-        self._gold = [np.array([self._place[a] for a in k.articles if a in self._place], dtype=np.int64) for k in lore.known]
+        gold = [(self._place[a], number) for number, k in enumerate(lore.known) for a in k.articles if a in self._place]
+        place, asker = np.array(gold, dtype=np.int64).reshape(-1, 2).T
+        self._gold = place, asker, (1 / np.bincount(asker, minlength=1)[asker]).astype(np.float32)
 
     def search(self, question: str, limit: int) -> list[Match]:
         """The articles that most likely answer the question, best first."""
@@ -65,7 +97,7 @@ class Statutes:
         return [Match(int(numbers[i]), float(scores[i])) for i in best]
 
     def evidence(self, question: str, without: NDArray[np.bool_] | None = None) -> tuple[Ints, Floats]:
-        """Candidates (places in the pool) and their FEATURES. `without`: known questions to leave out, when weights are learnt."""
+        """Candidates (places in the pool) and their FEATURES. `without`: known questions to leave out for learning."""
         asked = {term_id(t): t[0] != "_" for t in terms(question)}
         pool = self._texts
         weight = {t: pool.rarity(t) for t in asked}
@@ -88,50 +120,69 @@ class Statutes:
         c = np.argpartition(-rough, keep - 1)[:keep]
         found = self._law_found(both)
         names = self._name_match(weight)
+        law = self._law[c]
         columns = [
-            words[c] / total, pairs[c] / total, text[c] / max(float(text.max()), 1e-6), both[c] / top, meant[c] / max(float(meant.max()), 1e-6),
-            rare[c] / max(float(rare.max()), 1e-6), names[self._law[c]] / total, memory.best[c], memory.sum[c], np.log1p(memory.count[c]),
-            np.log1p(memory.law_count)[self._law[c]], memory.law_alike[self._law[c]], memory.law_best[self._law[c]], found[self._law[c]],
-            answer[c], pool.length[c], self._ruling[c], self._around(both, c) / top, self._around(memory.best, c),
-            *(self._says[c, i] * bool(ask.search(question)) for i, (ask, _) in enumerate(_SAYS)), self._says[c, 3],
-        ]  # fmt: skip
+            words[c] / total,
+            pairs[c] / total,
+            _share(text, c),
+            _share(both, c),
+            _share(meant, c),
+            _share(rare, c),
+            names[law] / total,
+            memory.best[c],
+            memory.sum[c],
+            np.log1p(memory.count[c]),
+            np.log1p(memory.law_count)[law],
+            memory.law_alike[law],
+            memory.law_best[law],
+            found[law],
+            answer[c],
+            pool.length[c],
+            self._ruling[c],
+            self._around(both, c) / top,
+            self._around(memory.best, c),
+            *(self._says[c, i] * bool(ask.search(question)) for i, (ask, _) in enumerate(_SAYS)),
+            self._says[c, 3],
+        ]
         return c, np.stack(columns, axis=1).astype(np.float32)
 
     def _remember(self, alike: Floats, without: NDArray[np.bool_] | None) -> Remembered:
         """What the known questions say about every article and law."""
         size, laws = self._texts.size, len(self.lore.laws) + 1
         out = Remembered(*(np.zeros(size, np.float32) for _ in range(3)), *(np.zeros(laws, np.float32) for _ in range(3)))
-        for number, (gold, near) in enumerate(zip(self._gold, alike.tolist(), strict=True)):
-            if not len(gold) or (without is not None and without[number]):
-                continue
-            share = 1 / len(gold)
-            out.count[gold] += 1
-            np.add.at(out.law_count, self._law[gold], share)
-            if near > 0.03:
-                out.best[gold] = np.maximum(out.best[gold], near)
-                out.sum[gold] += near * near
-                np.add.at(out.law_alike, self._law[gold], share * near * near)
-                np.maximum.at(out.law_best, self._law[gold], near)
+        place, asker, share = self._gold
+        if without is not None:
+            kept = ~without[asker]
+            place, asker, share = place[kept], asker[kept], share[kept]
+        law = self._law[place]
+        near = np.where(alike[asker] > FAINT, alike[asker], 0).astype(np.float32)
+        np.add.at(out.count, place, 1)
+        np.add.at(out.law_count, law, share)
+        np.maximum.at(out.best, place, near)
+        np.add.at(out.sum, place, near * near)
+        np.add.at(out.law_alike, law, share * near * near)
+        np.maximum.at(out.law_best, law, near)
         out.law_alike /= out.law_alike.sum() + 0.05
         return out
 
     def _answers(self, alike: Floats) -> Floats:
         """Likeness of every article to what the nearest known questions were answered with."""
-        wanted: Counter[int] = Counter()
+        wanted: dict[int, float] = {}
         for number in np.argsort(-alike)[:NEIGHBOURS].tolist():
             near = float(alike[number])
             if near > 0:
                 for term, weight in self.lore.known[number].answer.items():
-                    wanted[term] += near * near * weight  # type: ignore[assignment]
+                    wanted[term] = wanted.get(term, 0.0) + near * near * weight
         length = sum(w * w for w in wanted.values()) ** 0.5 or 1.0
-        return self._texts.likeness({t: w / length for t, w in wanted.most_common(120)})
+        return self._texts.likeness({t: w / length for t, w in sorted(wanted.items(), key=lambda pair: -pair[1])[:ANSWER_TERMS]})
 
     def _law_found(self, scores: Floats) -> Floats:
         """How much of the best sixty articles by words lies in every law; sums to one."""
         best = np.argpartition(-scores, min(60, len(scores) - 1))[:60]
         share = np.zeros(len(self.lore.laws) + 1, np.float32)
         np.add.at(share, self._law[best], (scores[best] / max(float(scores.max()), 1e-6)) ** 4)
-        return np.asarray(share / max(float(share.sum()), 1e-6), dtype=np.float32)
+        share /= max(float(share.sum()), 1e-6)
+        return share
 
     def _name_match(self, asked: dict[int, float]) -> Floats:
         """The weight of the question's terms that stand in the name of every law."""
@@ -196,29 +247,29 @@ class Postings:
     def __init__(self, texts: Sequence[str]) -> None:
         self.size = len(texts)
         ids: dict[str, int] = {}
-        term_list, docs, counts = [], [], []
+        places, docs, counts = array("i"), array("i"), array("f")
         for number, text in enumerate(texts):
-            for term, count in Counter(terms(text)).items():
-                term_list.append(ids.setdefault(term, len(ids)))
+            for name, times in Counter(terms(text)).items():
+                places.append(ids.setdefault(name, len(ids)))
                 docs.append(number)
-                counts.append(count)
-        term = np.array(term_list, dtype=np.int32)
-        order = np.argsort(term, kind="stable")
-        term, self._docs = term[order], np.array(docs, dtype=np.int32)[order]
-        count = np.array(counts, dtype=np.float32)[order]
-        spread = np.bincount(term, minlength=len(ids))
+                counts.append(times)
+        column = np.frombuffer(places, np.int32)
+        order = np.argsort(column, kind="stable")
+        column, self._docs = column[order], np.frombuffer(docs, np.int32)[order]
+        count = np.frombuffer(counts, np.float32)[order]
+        spread = np.bincount(column, minlength=len(ids))
         self._start = np.concatenate([[0], np.cumsum(spread)])
-        self._row = {term_id(t): i for t, i in ids.items()}
+        self._row = {term_id(name): row for name, row in ids.items()}
         self._rarity = np.log(1 + (self.size - spread + 0.5) / (spread + 0.5)).astype(np.float32)
-        word = np.array([t[0] != "_" for t in ids], dtype=bool)[term]
         self.length = np.log(np.bincount(self._docs, count, self.size) + 1).astype(np.float32)
         self._gain = np.empty(len(count), np.float16)
+        word = np.array([name[0] != "_" for name in ids], dtype=bool)[column]
         for kind in (word, ~word):
             lengths = np.bincount(self._docs[kind], count[kind], self.size)
             share = lengths / max(float(lengths.mean()), 1e-6)
             damp = K1 * (1 - B + B * share[self._docs[kind]])
-            self._gain[kind] = count[kind] * (K1 + 1) / (count[kind] + damp) * self._rarity[term[kind]]
-        part = (1 + np.log(count)) * self._rarity[term]
+            self._gain[kind] = count[kind] * (K1 + 1) / (count[kind] + damp) * self._rarity[column[kind]]
+        part = (1 + np.log(count)) * self._rarity[column]
         norm = np.sqrt(np.bincount(self._docs, part * part, self.size)) + 1e-9
         self._part = (part / norm[self._docs]).astype(np.float16)
 
@@ -245,6 +296,11 @@ class Postings:
         return out
 
 
+def _share(scores: Floats, numbers: Ints) -> Floats:
+    """The scores of some, against the best of all."""
+    return scores[numbers] / np.float32(max(float(scores.max()), 1e-6))
+
+
 def _neighbours(law: Ints, code: Ints) -> tuple[Ints, Floats]:
     """For every article the places of its neighbours in its law and their weights; the place after the last is nobody."""
     size = len(law)
@@ -257,4 +313,4 @@ def _neighbours(law: Ints, code: Ints) -> tuple[Ints, Floats]:
             places[here[same], 2 * off - 2 + column] = there[same]
             weights[here[same], 2 * off - 2 + column] = 1 / off
     total = weights.sum(axis=1, keepdims=True)
-    return places, weights / np.where(total == 0, 1, total)
+    return places, (weights / np.where(total == 0, 1, total)).astype(np.float32)
