@@ -63,7 +63,7 @@ def report(
     """Open a case; ask where, but only if that cannot be told from the message."""
     origin = origin_of(message, group)
     trouble = trouble_with(photos, say)
-    if (same := _said_already(message, desk, say)) is not None:
+    if (same := said_already(message, message.text, desk, say)) is not None:
         desk.add(same, message.text, photos.ids, "reporter", message.message_id)
         return
     places = dict.fromkeys(found.text for found in meaning.places if found.text not in rules.vague_places)
@@ -187,11 +187,11 @@ def photo_explained(
     report(message, meaning, group, photos, desk, dialogs, say, timers, effects, rules, session, now)
 
 
-def _said_already(message: Inbound, desk: CaseDesk, say: Say) -> Case | None:
-    """The case that these words belong to: the same said again, or too many reports in a row; the second is said once."""
+def said_already(message: Inbound, text: str, desk: CaseDesk, say: Say) -> Case | None:
+    """The open case that these words belong to: the same said again, or too much in a row, which is told once."""
     earlier = desk.recent_of(origin_of(message, None), SAME_REPORT)
     for case in earlier:
-        if fuzz.ratio(case.text, message.text) >= SAME_WORDS:
+        if fuzz.ratio(case.text, text) >= SAME_WORDS:
             return case
     if len(earlier) < FLOOD:
         return None

@@ -16,6 +16,7 @@ from cases.dispatch import handlers_of
 from content.refusal import Refusal
 from handlers.additions import THANKS
 from handlers.cards import case_card
+from handlers.hazards import said_already
 from handlers.origin import origin_of
 from storage.tables import Group
 
@@ -76,6 +77,9 @@ def ask_a_person(
     message: Inbound, text: str, photos: Photos, group: Group | None, desk: CaseDesk, say: Say, session: Session
 ) -> None:
     """A question case for whoever answers in this grid."""
+    if (same := said_already(message, text, desk, say)) is not None:
+        desk.add(same, text, photos.ids, "reporter", message.message_id)
+        return
     new = NewCase("question", "question", "TQ", text, "", origin_of(message, group), needs_place=False)
     case = desk.open(new, photos.ids)
     say.to_officers(handlers_of(session, case), "desk.question", case=case, **case_card(case, desk, session))
@@ -86,7 +90,7 @@ def ask_a_person(
 def feedback(message: Inbound, say: Say) -> None:
     """Thanks and praise are heard, in a few words, and only when they are meant for us."""
     if message.addressed:
-        say.reply("question.thanks")
+        say.reply("help.welcome" if _only_thanks(message.text) else "question.thanks")
 
 
 @router.intent("chat")
@@ -96,7 +100,7 @@ def small_talk(
     """Talked to without a matter: one polite line about what the bot can do; a question that nobody foresaw goes to a person."""
     if not message.addressed:
         raise NotMine
-    if THANKS.fullmatch(message.text) and re.search("谢|辛苦", message.text):
+    if _only_thanks(message.text):
         say.reply("help.welcome")
     elif answer(message, answered, say):
         pass
@@ -110,3 +114,7 @@ def small_talk(
 def not_understood(say: Say) -> None:
     """Said to us and not understood: the way to say it."""
     say.reply("help.what_i_do")
+
+
+def _only_thanks(text: str) -> bool:
+    return THANKS.fullmatch(text) is not None and re.search("谢|辛苦", text) is not None

@@ -149,9 +149,10 @@ class Scenario:
         self.clock.advance(timedelta(**by))
         self.settle()
 
-    def restart(self) -> None:
-        """The bot stops and starts again on the same data."""
+    def restart(self, **later: float) -> None:
+        """The bot stops and starts again on the same data: `restart()` at once, `restart(minutes=20)` after some time."""
         self._runner.run(self._stop())
+        self.clock.advance(timedelta(**later))
         self._runner.run(self._start())
         self.settle()
 

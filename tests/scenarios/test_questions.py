@@ -58,7 +58,7 @@ def test_what_we_are_not_sure_of_goes_to_a_person_whose_answer_quotes_the_questi
 
 
 def test_in_the_nested_grid_the_officers_around_it_are_asked(chat: Scenario) -> None:
-    chat.say("黄老板", "火锅街商户群", "@前哨 商会今年几月开年会")
+    chat.say("黄老板", "火锅街商户群", "@前哨 商会的年会什么时候开")
     chat.expect("火锅街商户群", "这个问题我没有十足把握*")
     chat.expect("王建国", "【咨询】*")
     chat.expect("周小琴", "【咨询】*")
