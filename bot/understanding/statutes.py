@@ -21,33 +21,31 @@ from bot.understanding.legal import Floats, Ints, Known, Lexicon, Lore, term_id
 from bot.understanding.retrieval import Match
 from bot.understanding.segment import terms
 
-FEATURES = tuple(
-    [
-        "words",
-        "pairs",
-        "text",
-        "meant",
-        "meant_only",
-        "rare",
-        "law_name",
-        "known_best",
-        "known_sum",
-        "known_count",
-        "law_count",
-        "law_alike",
-        "law_best",
-        "law_found",
-        "answer",
-        "length",
-        "ruling",
-        "near",
-        "near_known",
-        "definition",
-        "term",
-        "court",
-        "penalty",
-        "penal",
-    ]
+FEATURES = (
+    "words",
+    "pairs",
+    "text",
+    "meant",
+    "meant_only",
+    "rare",
+    "law_name",
+    "known_best",
+    "known_sum",
+    "known_count",
+    "law_count",
+    "law_alike",
+    "law_best",
+    "law_found",
+    "answer",
+    "length",
+    "ruling",
+    "near",
+    "near_known",
+    "definition",
+    "term",
+    "court",
+    "penalty",
+    "penal",
 )
 K1, B = 1.2, 0.75
 PAIR_WEIGHT, MEANT_WEIGHT = 0.5, 0.3
