@@ -20,7 +20,7 @@ from bot.days import parse_days
 from bot.notices import Lane
 from bot.occurrences import due_after, due_between, instant
 from bot.say import Voice
-from bot.schedule import ScheduleLoop
+from bot.schedule import ScheduleLoop, Schedules
 from content.posts import PostLibrary
 from storage.tables import Campaign, Notice, Occurrence
 from storage.writer import Writer, open_engine
@@ -247,6 +247,32 @@ async def test_two_nodes_with_skewed_clocks_fire_once(tmp_path: Path) -> None:
     assert len(sent) == len(set(sent)) >= 12
     campaigns = district.writer.run_now(lambda session: session.exec(select(func.count()).select_from(Campaign)).one())
     assert campaigns == len(sent)
+    district.writer.close()
+
+
+async def test_of_two_nodes_that_saw_the_same_row_one_gets_it(tmp_path: Path) -> None:
+    """The order of things that a race needs, laid out: both have looked before either acts."""
+    url = f"sqlite:///{tmp_path}/q.sqlite3"
+    district = District(library(tmp_path, "law/a"), url=url)
+    other = Writer(open_engine(url))
+    district.clock.advance(-HOUR)
+    await loop(district, schedule()).run_due()
+    district.clock.advance(HOUR)
+    now = district.clock()
+
+    def at_work(session: Session) -> Schedules:
+        return Schedules(session, now, [schedule(no_repeat_weeks=0)], SHANGHAI)
+
+    seen = [await node.run(lambda session: at_work(session).prepare()) for node in (district.writer, other)]
+    assert seen[0] == seen[1]
+    assert len(seen[0]) == 1
+    ended = [
+        await node.run(lambda session: at_work(session).end(*seen[0][0], district.campaigns(session, now)))
+        for node in (other, district.writer)
+    ]
+    assert [each.state if each else None for each in ended] == ["sent", None]
+    assert len(district.notices()) == 2
+    other.close()
     district.writer.close()
 
 
