@@ -80,6 +80,7 @@ class Line:
         self.now = 0.0
         self.moves: list[Moved] = []
         self.settings = TelegramSettings(TOKEN, api.root, poll_seconds=1, read_seconds=5.0)
+        self.made: list[TelegramPlatform] = []
         self.platform = self.make()
         self._listener: asyncio.Task[None] | None = None
 
@@ -91,6 +92,7 @@ class Line:
         self.platform = TelegramPlatform(
             self.settings, data_dir=self.folder, on_move=moved, monotonic=lambda: self.now, sleep=self.waits
         )
+        self.made.append(self.platform)
         return self.platform
 
     def listen(self) -> asyncio.Task[None]:
@@ -102,7 +104,8 @@ class Line:
             self._listener.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await self._listener
-        await self.platform.close()
+        for platform in self.made:
+            await platform.close()
 
 
 @pytest.fixture
