@@ -3,9 +3,9 @@
     python -m benchmarks.router qianshao|ptb|aiogram|nonebot
 
 Ours has everything on: the frame's checks, the rate limit, the event, a memory of ids, the glance over the whole lexicon,
-commands with their aliases, the search for a certain answer, and the reading that picks the handler. The others get 10 commands, one
-alternation of 300 keywords and one pattern, which is how a keyword bot is written with them. Nobody stores or sends anything.
-The figure is messages per second of processor time.
+commands with their aliases, the search for a certain answer, and the reading that picks the handler. The others get 10 commands,
+one alternation of 300 keywords and one pattern, which is how a keyword bot is written with them. Nobody stores or sends
+anything. The figure is messages per second of processor time.
 """
 
 from __future__ import annotations
