@@ -33,7 +33,7 @@ class Ratio:
 
 
 SIDES: dict[str, tuple[str, ...]] = {
-    "router": ("qianshao", "ptb", "aiogram", "nonebot"),
+    "router": ("qianshao", "rules", "ptb", "aiogram", "nonebot"),
     "report": ("both",),
     "intake": ("ours", "memory", "sqlmodel"),
     "start": ("bot", "libraries", "jieba"),
@@ -43,6 +43,7 @@ RATIOS: dict[str, tuple[Ratio, ...]] = {
         Ratio("Router, messages/s: beside python-telegram-bot 22.8", ("qianshao", "rate"), ("ptb", "rate"), "≥ 10"),
         Ratio("Router: beside aiogram 3.31", ("qianshao", "rate"), ("aiogram", "rate"), "≥ 30"),
         Ratio("Router: beside NoneBot2 2.5, one matcher", ("qianshao", "rate"), ("nonebot", "rate"), "≥ 50"),
+        Ratio("Router, rules alone: beside python-telegram-bot", ("rules", "rate"), ("ptb", "rate"), ""),
         Ratio("Router, p50 of a message: beside python-telegram-bot", ("qianshao", "p50_us"), ("ptb", "p50_us"), ""),
     ),
     "report": (

@@ -1,6 +1,6 @@
 """Bytes in, handler chosen: our intake against other bots' dispatchers, message by message, one after the other.
 
-    python -m benchmarks.router qianshao|ptb|aiogram|nonebot
+    python -m benchmarks.router qianshao|rules|ptb|aiogram|nonebot
 
 Ours has everything on: the frame's checks, the rate limit, the event, a memory of ids, the glance over the whole lexicon,
 commands with their aliases, the search for a certain answer, and the reading that picks the handler. The others get 10 commands,
@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks.corpus import COMMANDS, MESSAGES, PATTERN, Said, Stream, frames, stream
 
-HEARD: dict[str, int] = {"qianshao": MESSAGES, "ptb": 6_000, "aiogram": 2_000, "nonebot": 1_500}
+HEARD: dict[str, int] = {"qianshao": MESSAGES, "rules": MESSAGES, "ptb": 6_000, "aiogram": 2_000, "nonebot": 1_500}
 Feed = Callable[[bytes], Awaitable[object]]
 
 
@@ -50,12 +50,14 @@ async def measure(feed: Feed, raw: list[bytes]) -> dict[str, float]:
 # --- ours -------------------------------------------------------------------------------------------------------------
 
 
-async def qianshao(talk: Stream) -> dict[str, float]:
+async def qianshao(talk: Stream, *, model: bool = True) -> dict[str, float]:
     """From the web chat's frame to the handler."""
     from benchmarks.house import Intake, web_frame
 
     with tempfile.TemporaryDirectory() as folder:
         intake = Intake(Path(folder))
+        if not model:
+            intake.app.library.understanding._model = None
         chosen: Counter[str] = Counter()
 
         async def feed(raw: bytes) -> None:
@@ -66,6 +68,11 @@ async def qianshao(talk: Stream) -> dict[str, float]:
         found = await measure(feed, frames(talk.said, web_frame))
         await intake.close()
     return {**found, "handled": chosen.total()}
+
+
+async def rules(talk: Stream) -> dict[str, float]:
+    """The same without the learned weights, which read what the rules leave open."""
+    return await qianshao(talk, model=False)
 
 
 # --- the others -------------------------------------------------------------------------------------------------------
@@ -200,6 +207,7 @@ async def nonebot(talk: Stream) -> dict[str, float]:
 
 PEERS: dict[str, Callable[[Stream], Awaitable[dict[str, float]]]] = {
     "qianshao": qianshao,
+    "rules": rules,
     "ptb": ptb,
     "aiogram": aiogram,
     "nonebot": nonebot,
