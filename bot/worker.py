@@ -94,6 +94,7 @@ class Worker:
         wanted = job.waiting and (self._mind.just_reported(key, now) or self._question_wants_photos(event, now))
         if job.waiting and not wanted and not job.addressed:
             self._mind.photos.setdefault(key, []).append((now, event))
+            self._after_commit(Effects())  # somebody has to see to it that it is forgotten
             return
         meaning = self._meaning(job)
         waited: tuple[Inbound, ...] = ()

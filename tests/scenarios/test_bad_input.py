@@ -25,7 +25,7 @@ REPORT = "3号楼2单元楼道有人给电动车充电"
 LAMP = "5号楼路灯坏了好几天"
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 UNKNOWN = ("商会的年会", "合唱团的排练", "书法班的结业展", "老年大学的茶话会")
-HOSTILE = "<script>alert(1)</script>\x1b[2J\x1b[31m\u202e{{ 7*7 }}{% raw %}{0.__class__}%s\x00"
+HOSTILE = "<script>alert(1)</script>\x1b[J\x1b]\u202e{{ 7*7 }}{% raw %}{0.__class__}%s\x00"
 ROLES = {
     Role.OFFICER: "王建国",
     Role.GRID_WORKER: "周小琴",
@@ -90,16 +90,16 @@ def test_a_place_as_long_as_a_story_goes_to_a_person(chat: Scenario) -> None:
 
 def test_markup_escapes_and_templates_are_words(chat: Scenario) -> None:
     hostile = Sender("hostile", HOSTILE)
-    chat.platform.say(hostile, chat.address("hostile", GROUP), f"{REPORT} {HOSTILE}", group_name=HOSTILE)
+    chat.platform.say(hostile, chat.address("hostile", GROUP), LAMP + "{{ 7*7 }}\x1b[J\u202e", group_name=HOSTILE)
     chat.settle()
     answer = chat.expect(GROUP, "收到，编号2611-0001*")
-    card = chat.expect("马宏", "【派单】*")
+    card = chat.expect("王建国", "【派单】*")
     assert "{{ 7*7 }}" in card.what.text
-    assert "{0.__class__}" in card.what.text
     chat.platform.say(hostile, chat.address("hostile", GROUP), f"补充 2611-0001 {HOSTILE}")
     chat.settle()
     more = chat.expect(GROUP, "好的，已补充*")
-    added = chat.expect("马宏", "*有补充*")
+    added = chat.expect("王建国", "*有补充*")
+    assert "{{ 7*7 }}{% raw %}{0.__class__}%s" in added.what.text
     chat.happens(Kind.JOINED, "群主", "newgroup", group_name=HOSTILE)
     chat.platform.say(hostile, chat.address("hostile", "newgroup"), "着火了，快来人")
     chat.settle()
@@ -108,6 +108,7 @@ def test_markup_escapes_and_templates_are_words(chat: Scenario) -> None:
         assert not UNSEEN.search(arrival.what.text)
         assert "49" not in arrival.what.text
     chat._seen[("newgroup", False)] = 2
+    chat.skip_officers()
     assert quarantined(chat) == []
 
 
