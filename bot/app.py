@@ -145,7 +145,7 @@ class App:
             self._after,
         )
         self.lanes: Lanes[Job] = Lanes(self.worker.work)
-        senses = Senses(library.understanding.glance, self._command, self._certain, settings.bot.name)
+        senses = Senses(library.understanding.glance, self._command, library.answers.certain, settings.bot.name)
         wait = timedelta(seconds=settings.bot.photo_wait_seconds)
         self.inbox = Inbox(writer, self._sealers[0], senses, self.lanes, self.mind, clock, wait)
         self.timers = TimerLoop(writer, clock, self.worker.run_timer)
@@ -239,10 +239,6 @@ class App:
     def _command(self, text: str) -> Command | None:
         found = self.router.find_command(text)
         return found.command if isinstance(found, Call) else None
-
-    def _certain(self, text: str) -> bool:
-        hits = self.library.answers.search(text, 1)
-        return bool(hits) and hits[0].certain
 
     async def _forget_photos(self) -> None:
         """Photos for which no words came are forgotten after two minutes."""

@@ -128,6 +128,16 @@ class Answers:
             hits.append(Hit(answer, score, confidence, sure, certain))
         return hits
 
+    def certain(self, question: str) -> bool:
+        """Whether the first hit of a search would be certain. What is cheap to see goes first: most questions end there."""
+        asked = question[:LONGEST]
+        if _ASKS.search(asked) is None or _LOCAL.search(question) is not None:
+            return False
+        if float(self._alike(self._unit(Counter(tokens(asked)))).max(initial=0.0)) < CERTAIN_LIKENESS:
+            return False
+        hits = self.search(question, 1)
+        return bool(hits) and hits[0].certain
+
     def _ranked(self, question: str) -> list[tuple[float, Answer, Evidence]]:
         """The candidates with what speaks for them, best first."""
         counted = Counter(tokens(question))
