@@ -66,10 +66,11 @@ class Finding:
 
 
 class Intents:
-    """All intent rules, in the order in which they are asked."""
+    """All intent rules, in the order in which they are asked; `words` make a text worth a reading by the model."""
 
-    def __init__(self, rules: tuple[IntentRule, ...], chat: re.Pattern[str]) -> None:
+    def __init__(self, rules: tuple[IntentRule, ...], chat: re.Pattern[str], words: tuple[str, ...]) -> None:
         self.rules = rules
+        self.words = words
         self._chat = chat
 
     @staticmethod
@@ -88,7 +89,7 @@ class Intents:
         chat = file.compile(file.texts(file.table("chat"), "patterns"))
         if chat is None:
             raise ConfigError(f"{file.path}: [chat] has no patterns")
-        return Intents(tuple(rules), chat)
+        return Intents(tuple(rules), chat, file.texts(file.table("model"), "words"))
 
     def find(self, text: str, mask: int = -1) -> Finding | None:
         """The first rule that speaks for a plain text; `mask` has the bits of the rules whose triggers it holds (-1: try all)."""

@@ -1,7 +1,7 @@
 """Places named in a message: building, unit, gate, shop, road, crossing, village group, "菜场后面".
 
-The words of the text are read from left to right; a word that ends a place ("路", "超市", "3号楼") closes a span, which reaches back
-over name-like words and forward over numbers and directions. Words are data: `content/lexicon/places.toml`.
+The words of the text are read from left to right; a word that ends a place ("路", "超市", "3号楼") closes a span, which
+reaches back over name-like words and forward over numbers and directions. Words are data: `content/lexicon/places.toml`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,14 @@ class Places:
     """Finds place spans in plain text."""
 
     def __init__(
-        self, heads: Sequence[str], ends: str, not_places: Sequence[str], after: Sequence[str], before: Sequence[str]
+        self,
+        heads: Sequence[str],
+        ends: str,
+        not_places: Sequence[str],
+        after: Sequence[str],
+        before: Sequence[str],
+        generic: Sequence[str],
+        strangers: Sequence[str],
     ) -> None:
         self._heads = frozenset(heads)
         self._ends = frozenset(ends)
@@ -50,13 +57,17 @@ class Places:
         tails = sorted({*heads, *after}, key=len, reverse=True)
         self._tail = re.compile("|".join(map(re.escape, tails)))
         self._before = frozenset(before)
+        self._strangers = frozenset(strangers)
+        alone = "|".join(map(re.escape, sorted(generic, key=len, reverse=True)))
+        self._vague = re.compile(rf"(?:该|本|这个?|那个?|我们?|自己|同|一个)?(?:{alone})(?:内|里|上|中|外|旁|处|门)?")
 
     @staticmethod
     def load(folder: Path) -> Places:
         """Read `places.toml` from the lexicon folder."""
         file = WordFile(folder / "places.toml")
-        lists = [file.texts(file.tables, name) for name in ("heads", "not_places", "after", "before")]
-        return Places(lists[0], file.text(file.tables, "ends"), lists[1], lists[2], lists[3])
+        names = ("heads", "not_places", "after", "before", "generic", "strangers")
+        heads, not_places, after, before, generic, strangers = (file.texts(file.tables, name) for name in names)
+        return Places(heads, file.text(file.tables, "ends"), not_places, after, before, generic, strangers)
 
     def find(self, plain: Plain) -> tuple[Place, ...]:
         """The places of a text, with positions in the original text."""
@@ -78,7 +89,7 @@ class Places:
                 end = self._reach_forward(text, max(words[index].end, numbered.get(words[index].start, 0)))
                 while index < len(words) and words[index].start < end:
                     index += 1
-            if end - start >= 2:
+            if end - start >= 2 and not self._vague.fullmatch(text, start, end) and text[end : end + 1] != "牌":
                 spans.append((start, end))
         return tuple(self._place(plain, start, end) for start, end in spans)
 
@@ -91,14 +102,16 @@ class Places:
             return True
         if word.tag == "ns":
             return True
-        return len(word.text) >= 2 and word.text[-1] in self._ends and word.tag[0] in "njsx"
+        return len(word.text) >= 2 and word.text[-1] in self._ends and word.tag[0] in "njs" and word.tag != "nr"
 
     def _reach_back(self, words: list[_Word], index: int, limit: int) -> int:
         start = words[index].start
         for word in reversed(words[:index]):
             if word.start < limit or words[index].end - word.start > _LONGEST:
                 break
-            named = word.tag.startswith(_NAME_TAGS) and word.tag not in ("f",) and word.text not in self._not
+            named = word.tag.startswith(_NAME_TAGS) and word.tag != "f" and word.text not in self._not
+            if word.text in self._strangers:
+                break
             if not named and word.text not in self._before and not all(char in _QUOTES for char in word.text):
                 break
             start = word.start

@@ -5,18 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import ahocorasick
+import numpy as np
 
 from bot.understanding.emergencies import Emergencies, danger_words
 from bot.understanding.intents import Finding, Intents
 from bot.understanding.meaning import Danger, Hint, Intent, Meaning, Scam
+from bot.understanding.model import Model, hashed
 from bot.understanding.places import Places
 from bot.understanding.scams import Scams
 from bot.understanding.text import Normaliser, Plain
+from bot.understanding.triggers import Triggers
 from content.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from bot.understanding.emergencies import Alarm
 
@@ -36,9 +40,45 @@ _CATEGORY = {
 }
 _CHILD = ("孩", "娃", "宝宝", "儿子", "女儿", "孙", "学生", "弟弟", "妹妹", "小朋友", "婴", "闺女", "幼儿园", "放学")
 
-# What a trigger found by the automaton stands for: bits 0 to 15 dangers, 16 safe, 17 scam, 18 "not plain yet", from 20 intents.
-_SAFE, _SCAM, _RAW, _RULES = 16, 17, 18, 20
+# What a trigger found by the automaton stands for: bits 0 to 15 dangers, 16 safe, 17 scam, 18 "not plain yet",
+# 19 a word that makes a reading by the model worth while, from 20 intents.
+_SAFE, _SCAM, _RAW, _ASK, _RULES = 16, 17, 18, 19, 20
 _DANGER_BITS = (1 << _SAFE) - 1
+
+
+# Lines between speaking and silence, set on texts kept apart from training (`benchmarks/understanding.py`).
+SPEAK = 0.55  # of all wants together, when no rule speaks
+SURE = 0.35  # of the likeliest want alone
+CLEAR = 0.12  # below it the likeliest want is taken even when unsure which
+RULE_VETO = 0.97  # so sure must the model be that it is small talk to silence a rule
+OVERRULE = 0.85  # so sure must the model be of another want than the rule's
+ALARM = 0.7  # of an emergency that no rule saw; its words must be there
+SCAM_SHIFT = 1.0  # how much more than even the bait must weigh
+
+_PLAIN_CATEGORY = {
+    Intent.HAZARD: "other",
+    Intent.TIP: "crime.tip",
+    Intent.QUESTION: "question",
+    Intent.DISPUTE: "dispute",
+    Intent.MISSING: "missing.seen",
+    Intent.LOST_FOUND: "lost",
+    Intent.SCAM_REPORT: "scam.lead",
+    Intent.WISH: "wish",
+    Intent.FEEDBACK: "feedback",
+}
+_KINDS: dict[Intent, tuple[str, ...]] = {Intent.SCAM_REPORT: ("scam",)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What rules and model made of a sight that is no alarm by rule."""
+
+    intent: Intent
+    confidence: float
+    category: str | None
+    urgent: bool
+    danger: Danger | None
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +103,7 @@ class Understanding:
         intents: Intents,
         scams: Scams,
         places: Places,
+        model: Model | None = None,
     ) -> None:
         self.taxonomy = taxonomy
         self._normaliser = normaliser
@@ -70,8 +111,9 @@ class Understanding:
         self._intents = intents
         self._scams = scams
         self._places = places
+        self._model = model
         self._dangers = tuple(Danger)
-        self._automaton = self._build()
+        self.triggers = self._build()
 
     @staticmethod
     def load(content_dir: Path) -> Understanding:
@@ -85,6 +127,7 @@ class Understanding:
             Intents.load(folder, taxonomy),
             Scams.load(folder, taxonomy),
             Places.load(folder),
+            Model.load(content_dir / "model" / "understanding.npz"),
         )
 
     def glance(self, text: str) -> Hint:
@@ -93,40 +136,128 @@ class Understanding:
         if not mask:
             return NOTHING
         sight = self._look(text, mask)
-        if sight.alarm is None and sight.finding is None:
+        if sight.alarm is not None:
+            return Hint(sight.alarm.danger)
+        verdict = self._decide(sight)
+        intent = verdict.intent
+        if intent is Intent.CHAT:
             return Hint(safe=True) if sight.safe else NOTHING
-        intent = sight.finding.intent if sight.finding else Intent.CHAT
         return Hint(
-            danger=sight.alarm.danger if sight.alarm else None,
-            report=intent not in (Intent.CHAT, Intent.TIP, Intent.QUESTION),
+            verdict.danger,
+            report=intent not in (Intent.TIP, Intent.QUESTION, Intent.EMERGENCY),
             tip=intent is Intent.TIP,
             question=intent is Intent.QUESTION,
-            safe=sight.safe and sight.alarm is None,
+            safe=sight.safe and verdict.danger is None,
         )
 
     def read(self, text: str, *, quoted: str = "", has_photo: bool = False) -> Meaning:
         """The whole reading of one message; `quoted` is the message that it answers, `has_photo` that a picture came with it."""
         sight = self._look(text, self._triggers(text))
-        scam = self._scams.judge(sight.plain.text) if sight.mask >> _SCAM & 1 or len(text) > 60 else Scam()
         places = self._places.find(sight.plain)
+        scam = self._judge(sight)
         if sight.alarm is not None:
-            category = _CATEGORY[sight.alarm.danger]
-            if sight.alarm.danger is Danger.MISSING and any(word in sight.plain.text for word in _CHILD):
-                category = "missing.child"
-            reason = f"{sight.alarm.danger}: {sight.alarm.words}"
-            return Meaning(Intent.EMERGENCY, 0.99, "T0", category, sight.alarm.danger, places, scam, (reason,))
+            danger = sight.alarm.danger
+            reason = f"rule {danger}: {sight.alarm.words}"
+            return Meaning(Intent.EMERGENCY, 0.99, "T0", self._kind(danger, sight.plain.text), danger, places, scam, (reason,))
+        verdict = self._decide(sight, 0.15 if has_photo else 0.0)
+        if verdict.intent is Intent.CHAT and quoted:
+            verdict = self._quoted(sight, quoted) or verdict
+        if verdict.danger is not None:
+            category = self._kind(verdict.danger, sight.plain.text)
+            why = verdict.reasons
+            return Meaning(Intent.EMERGENCY, verdict.confidence, "T0", category, verdict.danger, places, scam, why)
+        tier = None
+        if verdict.category is not None:
+            entry = self.taxonomy.categories[verdict.category]
+            tier = entry.raised if verdict.urgent else entry.tier
+        return Meaning(verdict.intent, verdict.confidence, tier, verdict.category, None, places, scam, verdict.reasons)
+
+    def _decide(self, sight: _Sight, bonus: float = 0.0) -> _Verdict:
+        """Rules and model together. `bonus` lowers the line for speaking, as when a photo says that something is shown."""
         finding = sight.finding
-        reasons = [] if finding is None else [f"rule {finding.category}: {finding.words}"]
-        if finding is None and quoted and has_photo is False:
-            earlier = self._look(quoted, self._triggers(quoted)).finding
-            if earlier is not None and earlier.intent is Intent.FEEDBACK:
-                finding = earlier
-                reasons.append(f"quoted {earlier.category}: {earlier.words}")
-        if finding is None:
-            return Meaning(Intent.CHAT, 0.9, places=places, scam=scam)
-        entry = self.taxonomy.categories[finding.category]
-        tier = entry.raised if finding.urgent else entry.tier
-        return Meaning(finding.intent, 0.9, tier, finding.category, None, places, scam, tuple(reasons))
+        reasons = () if finding is None else (f"rule {finding.category}: {finding.words}",)
+        if self._model is None or not sight.mask:
+            if finding is None:
+                return _Verdict(Intent.CHAT, 0.9, None, False, None, ())
+            return _Verdict(finding.intent, 0.9, finding.category, finding.urgent, None, reasons)
+        features = hashed(sight.plain.text, self._features(sight.mask))
+        head = self._model.heads["intent"]
+        odds = dict(zip(head.labels, head.probabilities(features).tolist(), strict=True))
+        chat = odds.pop("chat")
+        best = max(odds, key=lambda label: odds[label])
+        shown = (*reasons, f"model {best} {odds[best]:.2f}, small talk {chat:.2f}")
+        if finding is not None and chat < RULE_VETO:
+            own = odds.get(finding.intent.value, 0.0)
+            if odds[best] < OVERRULE or best in (finding.intent.value, "emergency"):
+                return _Verdict(finding.intent, max(0.75, own), finding.category, finding.urgent, None, shown)
+        elif chat > 1 - SPEAK + bonus:
+            return _Verdict(Intent.CHAT, chat, None, False, None, shown)
+        if best == "emergency":
+            danger = self._emergencies.likely(sight.plain.text) if odds[best] >= ALARM else None
+            if danger is not None:
+                return _Verdict(Intent.EMERGENCY, odds[best], None, False, danger, shown)
+            best = max((label for label in odds if label != "emergency"), key=lambda label: odds[label])
+        if odds[best] < SURE - bonus and chat > CLEAR:
+            return _Verdict(Intent.CHAT, chat, None, False, None, shown)
+        intent = Intent(best)
+        return _Verdict(intent, odds[best], self._category(intent, features), False, None, shown)
+
+    def _quoted(self, sight: _Sight, quoted: str) -> _Verdict | None:
+        """A short answer to a report or to its result belongs to it: "修好了" under "路灯坏了" is feedback."""
+        earlier = self._look(quoted, self._triggers(quoted)).finding
+        joined = self._look(quoted + "，" + sight.plain.text, self._triggers(quoted + sight.plain.text)).finding
+        if earlier is None or joined is None or joined.intent is not Intent.FEEDBACK:
+            return None
+        return _Verdict(Intent.FEEDBACK, 0.8, "feedback", False, None, (f"quoted {earlier.category}, {joined.words}",))
+
+    def _category(self, intent: Intent, features: NDArray[np.int64]) -> str:
+        """The likeliest category of the intent by the model; the intent's plain one where the model knows none."""
+        if self._model is not None:
+            head = self._model.heads["category"]
+            kinds = _KINDS.get(intent, (intent.value,))
+            odds = zip(head.probabilities(features).tolist(), head.labels, strict=True)
+            fitting = [pair for pair in odds if self.taxonomy.categories[pair[1]].kind in kinds]
+            if fitting and max(fitting)[0] >= 0.1:
+                return max(fitting)[1]
+        return _PLAIN_CATEGORY.get(intent, "other")
+
+    def _judge(self, sight: _Sight) -> Scam:
+        """Whether the text is bait: the rules' balance and the model's probability, each able to say no."""
+        text = sight.plain.text
+        if len(text) < 8 or (not sight.mask >> _SCAM & 1 and len(text) <= 60):
+            return Scam()
+        if self._model is None:
+            return self._scams.judge(text)
+        bait, benign, kind = self._scams.weigh(text)
+        head = self._model.heads["scam"]
+        odds = dict(zip(head.labels, head.probabilities(hashed(text, self._features(sight.mask))).tolist(), strict=True))
+        honest = odds.pop("none")
+        best = max(odds, key=lambda label: odds[label])
+        score = 1 / (1 + np.exp(-(np.log((1 - honest + 1e-4) / (honest + 1e-4)) + 1.5 * (bait - benign) - SCAM_SHIFT)))
+        is_scam = bool(score >= 0.5)
+        if kind is None or odds[best] > 0.5:
+            kind = best
+        return Scam(is_scam, round(float(score), 3), kind if is_scam else None)
+
+    def _kind(self, danger: Danger, text: str) -> str:
+        if danger is Danger.MISSING and any(word in text for word in _CHILD):
+            return "missing.child"
+        return _CATEGORY[danger]
+
+    def lexicon_features(self, text: str) -> list[str]:
+        """What the lexicon sees in a text, as features for the model: the triggers of dangers and of categories."""
+        plain = self._normaliser.plain(text).text
+        return self._features(self._triggers(plain))
+
+    def category_by_rules(self, text: str, intent: str) -> str | None:
+        """The category that the rules give to a text of this intent, if they do."""
+        finding = self._look(text, self._triggers(text)).finding
+        return finding.category if finding is not None and finding.intent == intent else None
+
+    def _features(self, mask: int) -> list[str]:
+        names = [f"danger:{danger}" for bit, danger in enumerate(self._dangers) if mask >> bit & 1]
+        names += [f"trigger:{rule.name}" for rule in self._intents.rules if mask >> _RULES + rule.bit & 1]
+        return names
 
     def _look(self, text: str, mask: int) -> _Sight:
         plain = Plain(text, text)
@@ -142,12 +273,9 @@ class Understanding:
         return _Sight(plain, mask, alarm, safe, finding)
 
     def _triggers(self, text: str) -> int:
-        mask = 0
-        for _, bits in self._automaton.iter(text):
-            mask |= bits
-        return mask
+        return self.triggers.mask(text)
 
-    def _build(self) -> ahocorasick.Automaton:
+    def _build(self) -> Triggers:
         masks: dict[str, int] = {}
 
         def add(word: str, bit: int) -> None:
@@ -163,10 +291,8 @@ class Understanding:
         for rule in self._intents.rules:
             for word in rule.triggers:
                 add(word, _RULES + rule.bit)
+        for word in self._intents.words:
+            add(word, _ASK)
         for word in self._normaliser.marks():
             add(word, _RAW)
-        automaton = ahocorasick.Automaton()
-        for word, mask in masks.items():
-            automaton.add_word(word, mask)
-        automaton.make_automaton()
-        return automaton
+        return Triggers(masks)

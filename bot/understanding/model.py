@@ -1,0 +1,88 @@
+"""The linear model: hashed characters, pairs of them and lexicon features; one-byte weights, scored in NumPy.
+
+One file holds several heads (intent, category, scam). A head's score for a class is the weight of the text's features,
+their vector brought to length one; its probabilities are calibrated by one temperature. `bot/understanding/train.py` makes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+import numpy as np
+
+from bot.errors import ConfigError
+from bot.understanding.text import calm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+VERSION = 1
+LONGEST = 400  # characters; what a text wants is said in its first sentences
+_DIGITS = str.maketrans("123456789", "000000000")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One question to a text.
+
+    `weights` has a row for every hashed feature and a column for every label; rare features weigh more by their `rarity` (inverse
+    document frequency), which is already in the weights and is needed once more for the length of the text's vector.
+    """
+
+    labels: tuple[str, ...]
+    weights: NDArray[np.int8]
+    rarity: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    temperature: float
+
+    def probabilities(self, hashed: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Calibrated probabilities of the labels, in their order."""
+        index = hashed & (len(self.weights) - 1)
+        rarity = self.rarity[index]
+        length = np.sqrt(rarity @ rarity)
+        scores = self.weights[index].sum(axis=0, dtype=np.int32) * (self.scale / length) + self.bias
+        scores = (scores - scores.max()) / self.temperature
+        odds = np.exp(scores)
+        result: NDArray[np.float32] = odds / odds.sum()
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """All heads of one file, by name."""
+
+    heads: Mapping[str, Head]
+
+    @staticmethod
+    def load(path: Path) -> Model | None:
+        """Read the weights; None when there is no such file (rules alone then decide)."""
+        if not path.exists():
+            return None
+        with np.load(path, allow_pickle=False) as file:
+            if int(file["version"]) != VERSION:
+                raise ConfigError(f"{path}: version {int(file['version'])}, this program reads {VERSION}; run `qianshao train`")
+            names = [str(name) for name in file["heads"]]
+            heads = {}
+            for name in names:
+                labels = tuple(str(label) for label in file[f"{name}.labels"])
+                weights, rarity = file[f"{name}.weights"], file[f"{name}.rarity"].astype(np.float32)
+                scale, bias, temperature = file[f"{name}.scale"], file[f"{name}.bias"], float(file[f"{name}.temperature"])
+                heads[name] = Head(labels, weights, rarity, scale, bias, temperature)
+        return Model(heads)
+
+
+def hashed(text: str, lexicon: Iterable[str] = ()) -> NDArray[np.int64]:
+    """The features of a plain text as hashes: single characters and pairs, and the names of lexicon features."""
+    text = calm(text[:LONGEST]).translate(_DIGITS)
+    raw = f"^{text}$".encode("utf-32-le")
+    end = len(raw)
+    grams = {raw[i : i + 4] for i in range(4, end - 4, 4)}
+    grams.update(raw[i : i + 8] for i in range(0, end - 4, 4))
+    grams.update(name.encode() for name in lexicon)
+    return np.fromiter(map(crc32, grams), dtype=np.int64, count=len(grams))
