@@ -20,7 +20,7 @@ import numpy as np
 
 from bot.understanding.legal import Floats, Known, Lexicon, Lore, fingerprints, term_id
 from bot.understanding.segment import terms
-from bot.understanding.statutes import FEATURES, Statutes
+from bot.understanding.statutes import FEATURES, WIDTH, Statutes
 
 FOLDS = 5
 ANSWER_TERMS = 60
@@ -70,7 +70,7 @@ def learn(questions: list[dict], articles: list[dict]) -> Lore:
         meant.update(vector(row.get("answer") or ""))
         best = {term_id(t): w for t, w in meant.most_common(ANSWER_TERMS)}
         known.append(Known(frozenset(map(term_id, terms(row["question"]))), tuple(code[g] for g in row["gold_ids"]), best))
-    one = np.ones(len(FEATURES), np.float32)
+    one = np.ones(WIDTH, np.float32)
     return Lore(tuple(laws), prints, tuple(known), one, 0 * one, one)
 
 
@@ -85,7 +85,7 @@ def fit(rows: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats, Floats]:
         z = x @ w
         p = np.exp(z - z.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
-        gradient = np.einsum("nc,ncf->f", p - y, x) / len(x) + 1e-3 * w
+        gradient = np.einsum("nc,ncf->f", p - y, x) / len(x) + 1e-2 * w
         m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
         w -= 0.05 * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
     return w.astype(np.float32), mean.astype(np.float32), spread.astype(np.float32)
@@ -129,7 +129,7 @@ def main() -> None:
         nobody = np.zeros(len(questions), bool)
         w, mean, spread = fit([evidence(i, nobody)[1:] for i in range(len(questions))])
         Lore(lore.laws, lore.codes, lore.known, w, mean, spread).save(arguments.write)
-        print(dict(zip(FEATURES, w.round(2).tolist(), strict=True)), arguments.write.stat().st_size, "bytes")
+        print(dict(zip(FEATURES, w.round(2).tolist(), strict=False)), arguments.write.stat().st_size, "bytes")
 
 
 if __name__ == "__main__":

@@ -47,6 +47,11 @@ FEATURES = (
     "penalty",
     "penal",
 )
+_STANDING = [FEATURES.index(name) for name in ("meant", "rare", "answer", "law_best")]
+_SQUARED = [
+    FEATURES.index(name) for name in ("meant", "rare", "known_best", "known_count", "law_count", "law_best", "answer", "near")
+]
+WIDTH = len(FEATURES) + len(_STANDING) + len(_SQUARED)
 K1, B = 1.2, 0.75
 PAIR_WEIGHT, MEANT_WEIGHT = 0.5, 0.3
 CANDIDATES = 150
@@ -142,7 +147,7 @@ class Statutes:
             *(self._says[c, i] * bool(ask.search(question)) for i, (ask, _) in enumerate(_SAYS)),
             self._says[c, 3],
         ]
-        return c, np.stack(columns, axis=1).astype(np.float32)
+        return c, _widened(np.stack(columns, axis=1).astype(np.float32))
 
     def _remember(self, alike: Floats, without: NDArray[np.bool_] | None) -> Remembered:
         """What the known questions say about every article and law."""
@@ -292,6 +297,12 @@ class Postings:
                 a, b = self._start[row], self._start[row + 1]
                 out[self._docs[a:b]] += np.float32(weight) * values[a:b]
         return out
+
+
+def _widened(evidence: Floats) -> Floats:
+    """With a candidate's standing among the others (1 for the best, 1/2 for the next …) and squares: great likeness counts more."""
+    standing = [1 / (1 + np.argsort(np.argsort(-evidence[:, i], kind="stable"), kind="stable")) for i in _STANDING]
+    return np.column_stack([evidence, *standing, evidence[:, _SQUARED] ** 2]).astype(np.float32)
 
 
 def _share(scores: Floats, numbers: Ints) -> Floats:
