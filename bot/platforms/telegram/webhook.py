@@ -34,7 +34,7 @@ class Webhook:
         """Listen. Raises OSError when the port is taken."""
         app = web.Application(client_max_size=self._settings.most_body_bytes)
         app.router.add_post(urlsplit(self._settings.webhook_url).path or "/", self._called)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._settings.webhook_host, self._settings.webhook_port)
         await site.start()

@@ -30,6 +30,7 @@ class Keeper:
 
     async def take(self, event: Inbound) -> None:
         self.offered.append(event)
+        await self._tell()
         try:
             if self.before is not None:
                 await self.before(event)
