@@ -300,7 +300,7 @@ class Postings:
 
 
 def _widened(evidence: Floats) -> Floats:
-    """A candidate's standing among the others (1 for the best, 1/2 for the next …) and squares: likeness counts double."""
+    """A candidate's standing among the others (1 for the best, 1/2 for the next …), and with squares."""
     standing = [1 / (1 + np.argsort(np.argsort(-evidence[:, i], kind="stable"), kind="stable")) for i in _STANDING]
     return np.column_stack([evidence, *standing, evidence[:, _SQUARED] ** 2]).astype(np.float32)
 
