@@ -1,0 +1,120 @@
+"""Timers: rows that are found when due, done once, and given up after three failures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlmodel import Session, select
+
+from bot.app import open_database
+from bot.clock import ManualClock
+from bot.timers import Due, TimerLoop, Timers
+from storage.tables import Timer
+from storage.writer import Writer
+
+NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def writer(tmp_path: Path) -> AsyncIterator[Writer]:
+    writer = await asyncio.to_thread(open_database, f"sqlite:///{tmp_path / 'timers.sqlite3'}")
+    yield writer
+    await asyncio.to_thread(writer.close)
+
+
+class Bench:
+    """A loop whose due timers are written down; `fails` names those that raise."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+        self.clock = ManualClock(NOW)
+        self.done: list[Due] = []
+        self.fails: set[str] = set()
+        self.tried: list[str] = []
+        self.some_done = asyncio.Event()
+        self.loop = TimerLoop(writer, self.clock, self.run)
+
+    def run(self, session: Session, due: Due) -> Callable[[], None]:
+        self.tried.append(due.key)
+        if due.key in self.fails:
+            raise RuntimeError("planted")
+        return lambda: self._note(due)
+
+    def _note(self, due: Due) -> None:
+        self.done.append(due)
+        self.some_done.set()
+
+    def set(self, minutes: float, key: str, **data: str) -> None:
+        self.writer.run_now(lambda session: Timers(session, self.clock()).after(timedelta(minutes=minutes), "test", key, **data))
+
+    async def pass_minutes(self, minutes: float) -> None:
+        self.clock.advance(timedelta(minutes=minutes))
+        await self.loop.run_due()
+
+    def keys(self) -> list[str]:
+        return [due.key for due in self.done]
+
+
+async def test_done_when_due_in_order_and_once(writer: Writer) -> None:
+    bench = Bench(writer)
+    bench.set(2, "b")
+    bench.set(1, "a", what="x")
+    assert await bench.loop.run_due() == NOW + timedelta(minutes=1)
+    assert bench.done == []
+    await bench.pass_minutes(5)
+    await bench.pass_minutes(5)
+    assert bench.done == [Due("test", "a", {"what": "x"}), Due("test", "b", {})]
+
+
+async def test_set_again_it_moves_and_cancelled_it_is_gone(writer: Writer) -> None:
+    bench = Bench(writer)
+    bench.set(1, "a")
+    bench.set(10, "a")
+    bench.set(1, "b")
+    writer.run_now(lambda session: Timers(session, NOW).cancel("test", "b"))
+    await bench.pass_minutes(5)
+    assert bench.done == []
+    await bench.pass_minutes(5)
+    assert bench.keys() == ["a"]
+
+
+async def test_one_that_fails_is_tried_three_times_and_blocks_nobody(writer: Writer) -> None:
+    bench = Bench(writer)
+    bench.fails = {"bad"}
+    bench.set(1, "bad")
+    bench.set(2, "good")
+    await bench.pass_minutes(2)
+    assert bench.keys() == ["good"]
+    for _ in range(5):
+        await bench.pass_minutes(1)
+    assert bench.tried.count("bad") == 3
+    assert writer.read_now(lambda session: session.exec(select(Timer)).all()) == []
+
+
+async def test_one_that_failed_once_is_done_a_little_later(writer: Writer) -> None:
+    bench = Bench(writer)
+    bench.fails = {"a"}
+    bench.set(1, "a")
+    await bench.pass_minutes(1)
+    bench.fails = set()
+    await bench.pass_minutes(0.4)
+    assert bench.done == []
+    await bench.pass_minutes(0.1)
+    assert bench.keys() == ["a"]
+
+
+async def test_the_loop_sleeps_until_the_next_one_and_wakes_for_an_earlier(writer: Writer) -> None:
+    bench = Bench(writer)
+    bench.set(60, "late")
+    running = asyncio.create_task(bench.loop.run())
+    await asyncio.to_thread(bench.set, 1, "early")
+    bench.loop.wake()
+    bench.clock.advance(timedelta(minutes=1))
+    async with asyncio.timeout(10):
+        await bench.some_done.wait()
+    assert bench.keys() == ["early"]
+    running.cancel()
