@@ -15,6 +15,8 @@ from tests.durability.life import Order
 from tests.storage.conftest import postgres_server, postgres_template, postgres_url  # noqa: F401 (fixtures)
 
 KILLED = -9
+PATIENCE = 60.0  # seconds for one life
+PATIENCE_WITH_A_BUG = 12.0  # some planted bugs never come to an end
 
 
 class Nursery:
@@ -68,7 +70,9 @@ class Story:
 
     def live(self, failpoint: str = "", plant: str = "", kill_after: float | None = None) -> bool:
         """One life; true when it was killed. Fails when it ended badly by itself."""
-        code = self.nursery.live(Order(str(self.folder), self.url, failpoint, plant), kill_after)
+        code = self.nursery.live(
+            Order(str(self.folder), self.url, failpoint, plant, PATIENCE_WITH_A_BUG if plant else PATIENCE), kill_after
+        )
         if code == KILLED:
             self.deaths.look(self.folder, self.url)
             return True

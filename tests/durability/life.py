@@ -39,17 +39,18 @@ from tests.kit.scenario import MORNING
 
 # two seconds before ten o'clock in Shanghai on a Monday, when a schedule of config.toml is due
 START = MORNING - timedelta(seconds=2)
-LONGEST_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`folder` has the history and the data of the bot; `failpoint` as in QIANSHAO_FAILPOINT; `plant` names a planted bug."""
+    """`folder` has the history and the data of the bot; `failpoint` as in QIANSHAO_FAILPOINT; `plant` names a planted bug; after
+    `patience` seconds the life is given up."""
 
     folder: str
     url: str
     failpoint: str = ""
     plant: str = ""
+    patience: float = 60.0
 
     def line(self) -> str:
         return json.dumps(asdict(self)) + "\n"
@@ -95,8 +96,8 @@ async def live(order: Order, library: Library) -> None:
     if not platform.heard:
         street.open_street(platform)
     arm(order.failpoint)
-    asyncio.get_running_loop().call_later(LONGEST_SECONDS - 5, _show_tasks)
-    async with asyncio.timeout(LONGEST_SECONDS), app.running():
+    asyncio.get_running_loop().call_later(order.patience - 2, _show_tasks)
+    async with asyncio.timeout(order.patience), app.running():
         await _until_quiet(app, platform)
     arm("")
     await photos.close()
@@ -135,7 +136,7 @@ def live_and_exit(order: Order, library: Library) -> None:
         os.dup2(log, 1)
         os.dup2(log, 2)
         PLANTS[order.plant]()
-        faulthandler.dump_traceback_later(LONGEST_SECONDS + 10, exit=True)
+        faulthandler.dump_traceback_later(order.patience + 15, exit=True)
         asyncio.run(live(order, library))
         code = 0
     except BaseException:
