@@ -37,7 +37,7 @@ from bot.platforms.telegram import Moved, TelegramPlatform, TelegramSettings, mo
 from bot.platforms.web import WebPlatform, WebSettings
 from bot.platforms.web.settings import RoomSeed, UserSeed, is_loopback, officer_id
 from bot.router import Call, Command, Router
-from bot.say import Voice
+from bot.say import Say, Voice
 from bot.schedule import ScheduleLoop
 from bot.timers import TimerLoop
 from bot.turn import Effects, House, Rules, Turn
@@ -47,6 +47,7 @@ from bot.whisper import Opening, hush
 from bot.worker import Worker
 from cases.alarms import Alarms, open_alarm
 from cases.desk import CaseDesk
+from cases.dispatch import dispatchers
 from cases.roster import Roster
 from cases.tips import Seal, Tips
 from content.phrases import PhraseBook
@@ -131,6 +132,7 @@ class App:
             node=socket.gethostname(),
             repeat_mark=self.phrases.say("notice.repeat"),
             rule=OutboxRule(patrol=PATROL_SECONDS),
+            on_gone=self._group_gone,
         )
         self.worker = Worker(
             writer,
@@ -228,6 +230,15 @@ class App:
             Tips: lambda turn: Tips(turn.session, seal, turn.now),
             Campaigns: lambda turn: self.campaigns(turn.session, turn.now),
         }
+
+    def _group_gone(self, session: Session, address: Address, group_id: int | None, why: str) -> None:
+        """A group has removed the bot: whoever dispatches there is told once."""
+        group = session.get(Group, group_id) if group_id is not None else None
+        if group is None:
+            return
+        log.warning("group_gone", platform=address.platform, group=group_id, why=why[:80])
+        say = Say(session, self._voice, self.clock(), f"gone:{group_id}:{self.clock().isoformat()}", None)
+        say.to_officers(dispatchers(session, group.grid_id), "desk.group_gone", group=group.name)
 
     def _after(self, effects: Effects) -> None:
         """A turn was committed: wake whoever has something to do now."""
