@@ -36,6 +36,7 @@ class Roster:
             select(BindCode).where(BindCode.officer_id == officer.id, col(BindCode.used_at).is_(None))
         ).all():
             self._session.delete(old)
+        self._session.flush()
         code = "".join(secrets.choice("0123456789") for _ in range(CODE_DIGITS))
         self._session.add(BindCode(code_hash=code_hash(code), officer_id=officer.id, expires_at=self._now + CODE_LIVES))
         return code

@@ -103,7 +103,7 @@ def test_the_same_emergency_is_one_alarm_and_another_voice_gets_the_advice_again
 def test_a_case_is_made_when_somebody_says_that_people_are_safe(chat: Scenario) -> None:
     chat.say("张阿姨", GROUP, CALL)
     chat.skip(GROUP, "王建国")
-    chat.say("陈大爷", GROUP, "消防来了，好多人围着看")
+    chat.say("陈大爷", GROUP, "我在楼下，腿都软了")
     chat.silence()
     assert chat.rows(Case.id) == []
     chat.say("陈大爷", GROUP, "火已经扑灭了，人都出来了")
