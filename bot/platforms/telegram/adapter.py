@@ -176,9 +176,7 @@ class TelegramPlatform:
             user = await self._bot.get_me()
         except InvalidToken:
             raise ConfigError(f"telegram.token: {NO_SUCH_BOT}") from None
-        me = Me(user.id, user.username or "", user.can_read_all_group_messages is not False)
-        if str(me.id) != self.account:
-            raise ConfigError("telegram.token: belongs to another bot than its number says; copy it again from @BotFather")
+        me = Me(user.id, user.username or "", self.account, user.can_read_all_group_messages is not False)
         log.info("telegram.connected", bot=me.username, sees_everything=me.sees_all)
         if not me.sees_all:
             log.warning("telegram.privacy_mode", advice=PRIVACY)

@@ -27,16 +27,13 @@ _FORWARDED = ("forward_origin", "forward_date", "forward_from", "forward_from_ch
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """Our own account, as getMe tells it. `sees_all` is false while privacy mode hides what is not said to us."""
+    """Our own account, as getMe tells it. `account` is its name in an `Address`; `sees_all` is false while privacy mode hides
+    what is not said to us."""
 
     id: int
     username: str
+    account: str
     sees_all: bool = True
-
-    @property
-    def account(self) -> str:
-        """The account's name in an `Address`."""
-        return str(self.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from bot.errors import ConfigError
 
-_TOKEN = re.compile(r"\d{1,20}:[A-Za-z0-9_-]{3,256}")
+_TOKEN = re.compile(r"\d{1,20}:[A-Za-z0-9_-]{1,256}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 

@@ -16,7 +16,7 @@ from bot.platforms.telegram.fields import Malformed
 from bot.platforms.telegram.parse import Heard, Me, Moved, order_key, parse_update
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-ME = Me(1000001, "Qianshao_Bot")
+ME = Me(1000001, "Qianshao_Bot", "1000001")
 GROUP = {"id": -100123, "type": "supergroup", "title": "好邻居群"}
 AUNT = {"id": 42, "is_bot": False, "first_name": "张", "last_name": "阿姨"}
 BOT = {"id": 1000001, "is_bot": True, "first_name": "前哨", "username": "Qianshao_Bot"}
