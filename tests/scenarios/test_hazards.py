@@ -24,7 +24,7 @@ def reported(chat: Scenario, who: str = "张阿姨", where: str = GROUP, text: s
 
 def test_a_report_becomes_a_case_with_one_answer(chat: Scenario) -> None:
     chat.say("张阿姨", GROUP, "港新路火锅店把液化气罐放在棚子里，太危险了")
-    chat.expect(GROUP, "收到，编号2611-0001（*）。已转*有进展在这里告诉您。*")
+    chat.expect(GROUP, "收到，编号2611-0001（*）。已转*有进展会告诉您。*")
     chat.silence_in(GROUP)
     chat.silence_in("张阿姨")
     chat.skip_officers()

@@ -244,8 +244,8 @@ def test_binding_an_account(chat: Scenario) -> None:
 def test_verifying_a_badge_and_a_number(chat: Scenario) -> None:
     number = reported(chat)
     for line, answer in (
-        ("/核验 3201", "核验结果：工号3201是登记在册的社区民警，姓王，港新派出所。*"),
-        ("／verify w101", "核验结果：工号W101是登记在册的网格员，姓周，*"),
+        ("/核验 3201", "核验结果：工号3201是我们这里登记的社区民警，姓王，港新派出所。*"),
+        ("／verify w101", "核验结果：工号W101是我们这里登记的网格员，姓周，*"),
         ("/核验 9999", "核验结果：没有查到“9999”。对方如果自称民警，先别信、别转账，打110核实。"),
         (f"/核验 {number}", f"核验结果：{number}是我们这里登记的编号。"),
         ("/核验 2611-0999", "核验结果：没有2611-0999这个编号。"),
