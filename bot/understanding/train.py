@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from bot.understanding.understanding import Understanding
 
-SIZES = {"intent": 1 << 15, "category": 1 << 13, "scam": 1 << 15}
-STRENGTH = {"intent": 40.0, "category": 30.0, "scam": 20.0}
+SIZES = {"intent": 1 << 15, "alarm": 1 << 15, "category": 1 << 13, "scam": 1 << 15}
+STRENGTH = {"intent": 40.0, "alarm": 40.0, "category": 30.0, "scam": 20.0}
 OPEN_TYPES = {
     "kidnap": "kidnap",
     "phishing_call": "bank",
@@ -61,6 +61,7 @@ def train(content_dir: Path, understanding: Understanding, open_data: Path | Non
     """Train every head and write `content/model/understanding.npz`; `understanding` gives the lexicon features."""
     heads = {
         "intent": intents(content_dir, open_data),
+        "alarm": alarms(content_dir, open_data),
         "category": categories(content_dir, understanding),
         "scam": scams(content_dir, open_data),
     }
@@ -84,6 +85,14 @@ def intents(content_dir: Path, open_data: Path | None) -> list[Example]:
         chat = (row for row in _lines(open_data / "scam_detection.jsonl") if row["src"] == "lccc")
         examples += [Example(row["text"], "chat", 0.3, "lccc") for row in chat]
     return examples
+
+
+def alarms(content_dir: Path, open_data: Path | None) -> list[Example]:
+    """Examples for the alarm head: a cry for help or not. A cry counts three times: missing one is worse than one too many."""
+    return [
+        Example(example.text, "yes", 3.0) if example.label == "emergency" else Example(example.text, "no", example.weight)
+        for example in intents(content_dir, open_data)
+    ]
 
 
 def categories(content_dir: Path, understanding: Understanding) -> list[Example]:
@@ -137,18 +146,22 @@ def fit(
         scores = np.zeros((len(examples), len(labels)))
         for train_rows, test_rows in StratifiedKFold(folds, shuffle=True, random_state=1).split(matrix, target):
             model = fresh().fit(matrix[train_rows], target[train_rows], weight[train_rows])
-            scores[np.ix_(test_rows, model.classes_)] = model.decision_function(matrix[test_rows])
+            found = model.decision_function(matrix[test_rows])
+            scores[np.ix_(test_rows, model.classes_)] = found if len(labels) > 2 else np.stack([-found / 2, found / 2], axis=1)
         accuracy = float((scores.argmax(axis=1) == target).mean())
         temperature = _temperature(scores, target)
     model = fresh().fit(matrix, target, weight)
-    weights = model.coef_.T.astype(np.float32) * rarity[:, None]
+    coefficients, intercept = model.coef_, model.intercept_
+    if len(labels) == 2:  # scikit-learn keeps one row for two labels: what speaks for the second
+        coefficients, intercept = np.vstack([-coefficients / 2, coefficients / 2]), np.array([-intercept[0] / 2, intercept[0] / 2])
+    weights = coefficients.T.astype(np.float32) * rarity[:, None]
     scale = np.abs(weights).max(axis=0) / 127
     return {
         "labels": np.array(labels),
         "weights": np.round(weights / scale).astype(np.int8),
         "rarity": rarity.astype(np.float16),
         "scale": scale.astype(np.float32),
-        "bias": model.intercept_.astype(np.float32),
+        "bias": intercept.astype(np.float32),
         "temperature": np.float32(temperature),
     }, accuracy
 

@@ -52,7 +52,7 @@ SURE = 0.35  # of the likeliest want alone
 CLEAR = 0.12  # below it the likeliest want is taken even when unsure which
 RULE_VETO = 0.97  # so sure must the model be that it is small talk to silence a rule
 OVERRULE = 0.85  # so sure must the model be of another want than the rule's
-ALARM = 0.7  # of an emergency that no rule saw; its words must be there
+ALARM = 0.9  # of an emergency that no rule saw; its words must be there
 SCAM_SHIFT = 1.0  # how much more than even the bait must weigh
 
 _PLAIN_CATEGORY = {
@@ -181,6 +181,9 @@ class Understanding:
                 return _Verdict(Intent.CHAT, 0.9, None, False, None, ())
             return _Verdict(finding.intent, 0.9, finding.category, finding.urgent, None, reasons)
         features = hashed(sight.plain.text, self._features(sight.mask))
+        danger = self._cry(sight, features)
+        if danger is not None:
+            return _Verdict(Intent.EMERGENCY, ALARM, None, False, danger, (*reasons, "model alarm"))
         head = self._model.heads["intent"]
         odds = dict(zip(head.labels, head.probabilities(features).tolist(), strict=True))
         chat = odds.pop("chat")
@@ -193,14 +196,20 @@ class Understanding:
         elif chat > 1 - SPEAK + bonus:
             return _Verdict(Intent.CHAT, chat, None, False, None, shown)
         if best == "emergency":
-            danger = self._emergencies.likely(sight.plain.text) if odds[best] >= ALARM else None
-            if danger is not None:
-                return _Verdict(Intent.EMERGENCY, odds[best], None, False, danger, shown)
             best = max((label for label in odds if label != "emergency"), key=lambda label: odds[label])
         if odds[best] < SURE - bonus and chat > CLEAR:
             return _Verdict(Intent.CHAT, chat, None, False, None, shown)
         intent = Intent(best)
         return _Verdict(intent, odds[best], self._category(intent, features), False, None, shown)
+
+    def _cry(self, sight: _Sight, features: NDArray[np.int64]) -> Danger | None:
+        """The second net under the rules of tier T0: what the model takes for a cry for help, where a danger's words are there."""
+        if self._model is None or sight.safe or not sight.mask & _DANGER_BITS:
+            return None
+        head = self._model.heads["alarm"]
+        if head.probabilities(features)[head.labels.index("yes")] < ALARM:
+            return None
+        return self._emergencies.likely(sight.plain.text)
 
     def _quoted(self, sight: _Sight, quoted: str) -> _Verdict | None:
         """A short answer to a report or to its result belongs to it: "修好了" under "路灯坏了" is feedback."""
