@@ -53,10 +53,12 @@ def check() -> None:
     chosen = settings()  # a mistake in the settings ends it here: everything else hangs on them
     typer.echo(f"ok       settings: {config_file() or (DEFAULT_FILE if DEFAULT_FILE.exists() else 'defaults')}")
     problems = 0
+    telegram: list[str] = []  # what it said of itself when it was asked for problems
     looks: tuple[tuple[str, Callable[[Settings], Iterator[str]], Callable[[Settings], str]], ...] = (
         ("content", lambda _: _content_problems(), lambda _: _content_counts()),
         ("handlers", _handler_problems, lambda s: f"{len(s.bot.handlers)} of your own"),
         ("database", _database_problems, _database_name),
+        ("telegram", lambda s: _telegram_problems(s, telegram), lambda _: "".join(telegram) or "telegram is off"),
         ("web port", _port_problems, lambda s: f"{s.web.host}:{s.web.port}" if s.web.enabled else "web is off"),
     )
     for name, look, say in looks:
@@ -170,6 +172,37 @@ def _database_name(chosen: Settings) -> str:
     name = make_url(chosen.database_url).render_as_string(hide_password=True)
     file = _sqlite_file(chosen)
     return name if file is None or file.exists() else f"{name} (is made at the first start)"
+
+
+def _telegram_problems(chosen: Settings, said: list[str]) -> Iterator[str]:
+    from bot.app import telegram_settings
+    from bot.platforms.telegram import look
+
+    if chosen.telegram.enabled:
+        found = asyncio.run(look(telegram_settings(chosen), _telegram_groups(chosen)))
+        said.append(found.summary)
+        yield from found.problems
+
+
+def _telegram_groups(chosen: Settings) -> list[tuple[str, str]]:
+    """Chat id and name of the groups that the bot knows; none while there is no database."""
+    from sqlmodel import Session, col, select
+
+    from storage.tables import Group
+    from storage.writer import open_engine
+
+    file = _sqlite_file(chosen)
+    if file is not None and not file.exists():
+        return []
+    engine = open_engine(chosen.database_url)
+    try:
+        with Session(engine) as session:
+            rows = session.exec(select(Group.chat, Group.name).where(Group.platform == "telegram", col(Group.active))).all()
+            return [(chat, name) for chat, name in rows]
+    except SQLAlchemyError:
+        return []  # told as a problem of the database
+    finally:
+        engine.dispose()
 
 
 def _port_problems(chosen: Settings) -> Iterator[str]:

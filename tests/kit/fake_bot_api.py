@@ -449,9 +449,12 @@ class FakeBotApi:
 
     async def _do_getchatmember(self, given: dict[str, str], files: dict[str, bytes]) -> Any:
         number = int(given["user_id"])
+        chat = self.chats.get(int(given["chat_id"]))
         user = next((one for one in (*self.people.values(), self.me) if one["id"] == number), None)
-        if user is None:
-            return refusal(400, "Bad Request: user not found")
+        if chat is None or user is None:
+            return refusal(400, "Bad Request: chat not found" if chat is None else "Bad Request: user not found")
+        if number == self.me["id"]:
+            return _ok(self._member(chat.members.get(number, "left")))
         return _ok({"status": "member", "user": {key: user[key] for key in ("id", "is_bot", "first_name")}})
 
     async def _do_getchatadministrators(self, given: dict[str, str], files: dict[str, bytes]) -> Any:
