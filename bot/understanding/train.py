@@ -72,7 +72,9 @@ def train(content_dir: Path, understanding: Understanding, open_data: Path | Non
         arrays.update({f"{name}.{key}": value for key, value in fitted.items()})
     path = content_dir / "model" / "understanding.npz"
     path.parent.mkdir(exist_ok=True)
-    np.savez_compressed(path, **arrays)
+    fresh = path.with_name("understanding.new.npz")  # a running bot never sees half a file
+    np.savez_compressed(fresh, **arrays)
+    fresh.replace(path)
     return Report({name: len(examples) for name, examples in heads.items()}, accuracy, path.stat().st_size)
 
 
@@ -153,7 +155,8 @@ def fit(
     model = fresh().fit(matrix, target, weight)
     coefficients, intercept = model.coef_, model.intercept_
     if len(labels) == 2:  # scikit-learn keeps one row for two labels: what speaks for the second
-        coefficients, intercept = np.vstack([-coefficients / 2, coefficients / 2]), np.array([-intercept[0] / 2, intercept[0] / 2])
+        coefficients = np.vstack([-coefficients / 2, coefficients / 2])
+        intercept = np.array([-intercept[0] / 2, intercept[0] / 2])
     weights = coefficients.T.astype(np.float32) * rarity[:, None]
     scale = np.abs(weights).max(axis=0) / 127
     return {

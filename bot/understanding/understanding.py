@@ -130,6 +130,11 @@ class Understanding:
             Model.load(content_dir / "model" / "understanding.npz"),
         )
 
+    def with_model(self, model: Model | None) -> Understanding:
+        """The same rules with other weights, or with none; for measuring and training."""
+        parts = (self.taxonomy, self._normaliser, self._emergencies, self._intents, self._scams, self._places)
+        return Understanding(*parts, model)
+
     def glance(self, text: str) -> Hint:
         """What a chat message may be, in microseconds when it is small talk. Pure; nothing of the text is kept."""
         mask = self._triggers(text)
@@ -203,7 +208,7 @@ class Understanding:
         return _Verdict(intent, odds[best], self._category(intent, features), False, None, shown)
 
     def _cry(self, sight: _Sight, features: NDArray[np.int64]) -> Danger | None:
-        """The second net under the rules of tier T0: what the model takes for a cry for help, where a danger's words are there."""
+        """The second net under the rules of tier T0: a cry for help by the model, where a danger's words are there."""
         if self._model is None or sight.safe or not sight.mask & _DANGER_BITS:
             return None
         head = self._model.heads["alarm"]

@@ -1,0 +1,168 @@
+"""How well messages are understood: confusion tables, error lists and times, on texts apart from rules and training.
+
+    python -m benchmarks.understanding [--open DIR] [--errors] [--apart]
+
+`--open` is a folder with the open data of the maintainers (not part of the project); `--apart` trains the scam head without them
+first, so that whole sources are kept apart (minutes).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from bot.understanding import train
+from bot.understanding.meaning import Intent
+from bot.understanding.model import Head, Model, hashed
+from bot.understanding.places import Places
+from bot.understanding.text import Normaliser
+from bot.understanding.understanding import Understanding
+from tests.understanding.chatter import chatter
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT / "tests" / "data"
+
+
+def pairs(name: str) -> list[tuple[str, str]]:
+    """The rows "label|text" of a corpus."""
+    lines = (DATA / name).read_text(encoding="utf-8").splitlines()
+    return [(line.split("|", 1)[0], line.split("|", 1)[1]) for line in lines if "|" in line and not line.startswith("#")]
+
+
+def intents(understanding: Understanding, name: str, errors: bool) -> None:
+    """Confusion table, macro F1, and speaking or silence, on one corpus."""
+    labels = [intent.value for intent in Intent]
+    table: Counter[tuple[str, str]] = Counter()
+    spoken: Counter[tuple[bool, bool]] = Counter()
+    for label, text in pairs(name):
+        meaning, hint = understanding.read(text), understanding.glance(text)
+        table[label, meaning.intent.value] += 1
+        spoken[label != "chat", bool(hint.danger or hint.report or hint.tip or hint.question)] += 1
+        if errors and meaning.intent != label:
+            print(f"  {label} -> {meaning.intent} {meaning.confidence:.2f} {text} {meaning.reasons}")
+    print(f"\n{name}: rows are true, columns are read")
+    print(" " * 12 + " ".join(f"{label[:7]:>7}" for label in labels))
+    scores = []
+    for label in labels:
+        print(f"{label:12}" + " ".join(f"{table[label, other] or '.':>7}" for other in labels))
+        true, read = sum(table[label, o] for o in labels), sum(table[o, label] for o in labels)
+        if true:
+            scores.append(2 * table[label, label] / max(1, true + read))
+    hit = spoken[True, True]
+    print(f"macro F1 {statistics.mean(scores):.3f}")
+    precision, recall = hit / max(1, hit + spoken[False, True]), hit / max(1, hit + spoken[True, False])
+    print(f"speaks: precision {precision:.3f}, recall {recall:.3f}")
+
+
+def emergencies(understanding: Understanding) -> None:
+    """Recall on our corpus of cries, false alarms on false friends and on ordinary messages."""
+    rows = pairs("emergencies.txt")
+    found = [(kinds.split("/"), understanding.glance(text).danger) for kinds, text in rows]
+    heard = sum(danger is not None for _, danger in found)
+    kind = sum(danger is not None and danger.value in kinds for kinds, danger in found)
+    friends = [line for line in (DATA / "false_friends.txt").read_text(encoding="utf-8").splitlines() if line[:1] not in "#"]
+    alarmed = sum(understanding.glance(text).danger is not None for text in friends)
+    texts = list(chatter(10_000))
+    hints = [understanding.glance(text) for text in texts]
+    flags = sum(bool(hint.danger or hint.report or hint.tip or hint.safe) for hint in hints)
+    print(f"\ncries for help: {heard}/{len(rows)} heard, {kind} with the right kind")
+    print(f"false friends: {alarmed}/{len(friends)} alarms; ordinary messages: {flags}/{len(texts)} flags other than question")
+
+
+def places(folder: Path) -> None:
+    """Overlap with the spans of the open data."""
+    lexicon = ROOT / "content" / "lexicon"
+    finder, normaliser = Places.load(lexicon), Normaliser.load(lexicon)
+    for name in ("place_lawbench", "place_weibo_ner"):
+        gold = hit = found = right = 0
+        for line in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            true = [(span[0], span[1]) for span in row["spans"]]
+            ours = [(place.start, place.end) for place in finder.find(normaliser.plain(row["text"]))]
+            gold, found = gold + len(true), found + len(ours)
+            hit += sum(any(a < d and c < b for c, d in ours) for a, b in true)
+            right += sum(any(a < d and c < b for a, b in true) for c, d in ours)
+        print(f"{name}: recall {hit / gold:.3f} of {gold}, precision {right / found:.3f} of {found}")
+
+
+def scams(understanding: Understanding, folder: Path) -> None:
+    """Bait, service calls and chat of the open data, by source; and what real chat would set off."""
+    counts: Counter[tuple[str, bool]] = Counter()
+    flags: Counter[str] = Counter()
+    for line in (folder / "scam_detection.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        counts[row["src"], understanding.read(row["text"]).scam.is_scam] += 1
+        if row["src"] == "lccc":
+            hint = understanding.glance(row["text"])
+            flags.update(name for name in ("danger", "report", "tip", "question", "safe") if getattr(hint, name))
+    for source in sorted({source for source, _ in counts}):
+        print(f"scam verdict on {source}: {counts[source, True]} of {counts[source, True] + counts[source, False]}")
+    print(f"flags on real chat: {dict(flags)}")
+
+
+def apart(understanding: Understanding) -> Understanding:
+    """The same understanding with a scam head that has seen our own examples only."""
+    arrays, _ = train.fit("scam", train.scams(ROOT / "content", None), understanding.lexicon_features)
+    model = Model.load(ROOT / "content" / "model" / "understanding.npz")
+    if model is None:
+        raise SystemExit("no weights: run `qianshao train`")
+    head = Head(
+        tuple(str(label) for label in arrays["labels"]),
+        arrays["weights"],
+        arrays["rarity"].astype(np.float32),
+        arrays["scale"],
+        arrays["bias"],
+        float(arrays["temperature"]),
+    )
+    return understanding.with_model(Model({**model.heads, "scam": head}))
+
+
+def times(understanding: Understanding) -> None:
+    """Microseconds for a glance and a reading, and for the features alone."""
+    texts = list(chatter(3_000))
+    reports = [text for label, text in pairs("development.txt") if label != "chat"]
+    for text in texts[:200]:
+        understanding.read(text)
+    for name, act, rows in (
+        ("glance at small talk", understanding.glance, texts),
+        ("glance at a report", understanding.glance, reports),
+        ("reading of small talk", understanding.read, texts),
+        ("reading of a report", understanding.read, reports),
+        ("features", hashed, reports),
+    ):
+        taken = []
+        for text in rows:
+            start = time.perf_counter()
+            act(text)
+            taken.append((time.perf_counter() - start) * 1e6)
+        taken.sort()
+        print(f"{name}: p50 {taken[len(taken) // 2]:.1f} us, p99 {taken[int(len(taken) * 0.99)]:.1f} us")
+
+
+def main() -> None:
+    """Print every table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--open", type=Path)
+    parser.add_argument("--errors", action="store_true")
+    parser.add_argument("--apart", action="store_true")
+    options = parser.parse_args()
+    start = time.perf_counter()
+    understanding = Understanding.load(ROOT / "content")
+    print(f"load {time.perf_counter() - start:.2f} s")
+    for name in ("heldout.txt", "development.txt"):
+        intents(understanding, name, options.errors)
+    emergencies(understanding)
+    if options.open is not None:
+        places(options.open)
+        scams(apart(understanding) if options.apart else understanding, options.open)
+    times(understanding)
+
+
+if __name__ == "__main__":
+    main()
