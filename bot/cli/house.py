@@ -58,9 +58,10 @@ def check() -> None:
         ("content", lambda _: _content_problems(), lambda _: _content_counts()),
         ("handlers", _handler_problems, lambda s: f"{len(s.bot.handlers)} of your own"),
         ("database", _database_problems, _database_name),
-        ("telegram", lambda s: _telegram_problems(s, telegram), lambda _: "".join(telegram) or "telegram is off"),
         ("web port", _port_problems, lambda s: f"{s.web.host}:{s.web.port}" if s.web.enabled else "web is off"),
     )
+    if chosen.telegram.enabled:
+        looks += (("telegram", lambda s: _telegram_problems(s, telegram), lambda _: "".join(telegram)),)
     for name, look, say in looks:
         found = list(look(chosen))
         problems += len(found)
@@ -178,10 +179,9 @@ def _telegram_problems(chosen: Settings, said: list[str]) -> Iterator[str]:
     from bot.app import telegram_settings
     from bot.platforms.telegram import look
 
-    if chosen.telegram.enabled:
-        found = asyncio.run(look(telegram_settings(chosen), _telegram_groups(chosen)))
-        said.append(found.summary)
-        yield from found.problems
+    found = asyncio.run(look(telegram_settings(chosen), _telegram_groups(chosen)))
+    said.append(found.summary)
+    yield from found.problems
 
 
 def _telegram_groups(chosen: Settings) -> list[tuple[str, str]]:
