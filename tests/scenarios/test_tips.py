@@ -75,7 +75,7 @@ def test_the_custodian_reads_and_answers_and_every_read_is_recorded(chat: Scenar
     name = name_of(chat)
     chat.say("林小雨", PRIVATE, receipt)
     chat.expect("林小雨", "还没有人看。\n*")
-    chat.say("林小雨", PRIVATE, "没了")
+    chat.say("林小雨", PRIVATE, "没有了")
     chat.expect("林小雨", "好的。")
     chat.say("李敏", PRIVATE, "/线索")
     chat.expect("李敏", f"{name}，11月23日收到，还保存90天\n*")
