@@ -191,7 +191,11 @@ async def test_a_planted_bug_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plant: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
     plant(monkeypatch)
-    assert await storm(tmp_path, 60) != []
+    # whether a fault shows depends on who is cut off when: a few storms, each another, and one must show it
+    for seed in range(8):
+        if await storm(tmp_path / str(seed), 60, seed) != []:
+            return
+    pytest.fail("the planted bug went unnoticed")
 
 
 async def test_a_message_the_bot_did_not_take_is_refused_and_taken_at_the_retry(chat: Chat) -> None:
