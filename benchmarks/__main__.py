@@ -52,6 +52,10 @@ RATIOS: dict[str, tuple[Ratio, ...]] = {
     "intake": (
         Ratio("50 at once over HTTP, requests/s: beside no storage", ("ours", "rate"), ("memory", "rate"), "≥ 0.7"),
         Ratio("50 at once: beside SQLModel on aiosqlite one by one", ("ours", "rate"), ("sqlmodel", "rate"), "≥ 12"),
+        Ratio(
+            "50 at once, server's processor time a request, µs: beside no storage", ("ours", "cpu_us"), ("memory", "cpu_us"), ""
+        ),
+        Ratio("50 at once, the same: beside SQLModel", ("ours", "cpu_us"), ("sqlmodel", "cpu_us"), ""),
     ),
     "start": (
         Ratio("Start to first answer, processor time: beside the libraries", ("bot", "cpu_s"), ("libraries", "cpu_s"), ""),

@@ -24,6 +24,7 @@ import uvloop
 from aiohttp import web
 
 from benchmarks.corpus import CONTENT
+from benchmarks.start import cost
 from bot.clock import Clock
 from bot.inbox import Inbox, Job, Mind, Senses, glance
 from bot.lanes import Lanes
@@ -155,7 +156,12 @@ async def load(port: int, connections: int) -> dict[str, float]:
         await asyncio.gather(*(talk(session) for _ in range(connections)))
         rate = len(times) / (time.perf_counter() - began)
     times.sort()
-    return {"rate": rate, "p50_ms": times[len(times) // 2] * 1000, "p99_ms": times[len(times) * 99 // 100] * 1000}
+    return {
+        "rate": rate,
+        "requests": len(times),
+        "p50_ms": times[len(times) // 2] * 1000,
+        "p99_ms": times[len(times) * 99 // 100] * 1000,
+    }
 
 
 def main() -> None:
@@ -168,7 +174,10 @@ def main() -> None:
             if server.stdout is None or server.stdin is None:
                 raise OSError("no pipes")
             port = int(server.stdout.readline())
-            print(json.dumps(uvloop.run(load(port, connections))))
+            before = cost(server.pid)["cpu_s"]
+            found = uvloop.run(load(port, connections))
+            spent = cost(server.pid)["cpu_s"] - before
+            print(json.dumps({**found, "cpu_us": spent / found["requests"] * 1e6}))
             server.kill()
 
 
