@@ -22,6 +22,8 @@ GetUpdates = Callable[[int | None, float], Awaitable[list[object]]]
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 10.0
+AT_ONCE = 0.05  # an empty answer within this time was not held: some servers do not, and must not be asked without end
+REST = 0.2
 
 
 class Stalled(Exception):
@@ -63,6 +65,7 @@ class Polling:
             left = self._stall - (self._monotonic() - good)
             if left <= 0:
                 raise Stalled(f"no successful poll for {self._stall:.0f} s")
+            began = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout(min(self._patience, left)):
                     updates = await self._ask(self.offset, min(self._patience, left))
@@ -79,6 +82,8 @@ class Polling:
             self._on_success(len(updates))
             if await self._take(updates):
                 failures = 0
+                if not updates and asyncio.get_running_loop().time() - began < AT_ONCE:
+                    await self._sleep(REST)
             else:
                 failures += 1
                 self._on_trouble("the storage does not take updates now; they stay with Telegram")

@@ -190,3 +190,10 @@ async def test_a_tap_is_answered_so_that_the_button_rests(line: Line) -> None:
     line.listen()
     await line.api.until(lambda: len(line.api.answered) == 1)
     assert line.feed.texts == ["解决了"]
+
+
+async def test_a_server_that_does_not_hold_the_question_is_asked_calmly(line: Line) -> None:
+    line.api.hold = 0.0
+    line.listen()
+    await line.api.until(lambda: line.api.polls >= 3)
+    assert line.waits.seconds[:2] == [polling.REST] * 2
