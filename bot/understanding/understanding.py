@@ -53,7 +53,7 @@ CLEAR = 0.12  # below it the likeliest want is taken even when unsure which
 RULE_VETO = 0.97  # so sure must the model be that it is small talk to silence a rule
 OVERRULE = 0.85  # so sure must the model be of another want than the rule's
 ALARM = 0.9  # of an emergency that no rule saw; its words must be there
-SCAM_SHIFT = 1.0  # how much more than even the bait must weigh
+SCAM_FLOOR = -2.0  # so much (in log odds) may the model speak against; a source it never saw leaves the word to the rules
 
 _PLAIN_CATEGORY = {
     Intent.HAZARD: "other",
@@ -247,7 +247,8 @@ class Understanding:
         odds = dict(zip(head.labels, head.probabilities(hashed(text, self._features(sight.mask))).tolist(), strict=True))
         honest = odds.pop("none")
         best = max(odds, key=lambda label: odds[label])
-        score = 1 / (1 + np.exp(-(np.log((1 - honest + 1e-4) / (honest + 1e-4)) + 1.5 * (bait - benign) - SCAM_SHIFT)))
+        doubt = min(4.0, max(SCAM_FLOOR, float(np.log((1 - honest + 1e-4) / (honest + 1e-4)))))
+        score = 1 / (1 + np.exp(-(doubt + 2.0 * (bait - benign))))
         is_scam = bool(score >= 0.5)
         if kind is None or odds[best] > 0.5:
             kind = best
