@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -10,6 +11,7 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
+from bot.app import build_router
 from bot.errors import ConfigError
 from bot.messages import Outbound
 from bot.platforms.base import Health
@@ -17,6 +19,7 @@ from bot.platforms.web import WebPlatform, WebSettings
 from bot.platforms.web.texts import Texts, load_texts
 from tests.platforms.web.conftest import GROUP, ROOM, Chat, Roster, running
 
+STATIC = Path(__file__).parents[3] / "bot/platforms/web/static"
 CHANGES_IN_DEMO = ("/api/persona", "/api/signout", "/api/photos")
 CHANGES_IN_TOWN = ("/api/join", "/api/signin", "/api/firstsignin", "/api/signout", "/api/photos")
 
@@ -217,3 +220,9 @@ async def test_no_word_name_or_token_gets_into_a_log_line(chat: Chat, logged: li
         line = str(entry)
         for secret in ("煤气", "张阿姨", "收到", browser.token or "?", browser.csrf):
             assert secret not in line
+
+
+def test_the_page_completes_the_commands_that_exist_and_no_others() -> None:
+    listed = re.findall(r'name: "/(\S+)", .*officer: (true|false)', (STATIC / "commands.js").read_text(encoding="utf-8"))
+    known = {command.name: bool(command.needs) or command.name == "绑定" for command in build_router().commands.values()}
+    assert {name: officer == "true" for name, officer in listed} == known

@@ -117,6 +117,10 @@ export class Completion {
     if (step) {
       this.at = (this.at + step + this.options.length) % this.options.length;
       this.mark();
+    } else if (event.key === "Enter" && this.written()) {
+      // nothing is left to complete: Enter sends
+      this.close();
+      return false;
     } else if (event.key === "Enter" || event.key === "Tab") {
       this.take(this.at);
     } else if (event.key === "Escape") {
@@ -128,6 +132,11 @@ export class Completion {
     event.preventDefault();
     event.stopPropagation();
     return true;
+  }
+
+  /** Whether the chosen command stands in the text already. */
+  written() {
+    return this.word?.kind === "command" && this.options[this.at].insert === `/${this.word.query} `;
   }
 
   /** @param {number} index */

@@ -281,6 +281,14 @@ async def test_a_command_is_completed(enter: Enter) -> None:
     await expect(page.get_by_label("消息", exact=True)).to_have_value("/待办 ")
 
 
+async def test_a_command_that_is_written_out_is_sent_by_one_enter(enter: Enter, district: District) -> None:
+    page = await enter("officer-1001", room="work")
+    await page.get_by_label("消息", exact=True).press_sequentially("/值班")
+    await expect(page.get_by_role("option")).to_have_count(1)
+    await page.keyboard.press("Enter")
+    await until(lambda: [event.text for event in district.bot.heard] == ["/值班"])
+
+
 async def test_markup_in_names_and_texts_is_text(enter: Enter, district: District) -> None:
     evil = "<img src=x onerror=alert(1)><script>alert(2)</script>"
     newcomer = await district.newcomer("<b onclick=alert(3)>坏人</b>")
