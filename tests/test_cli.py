@@ -163,6 +163,24 @@ def test_the_code_works_once_in_the_roster(district: Shell, tmp_path: Path) -> N
     assert code not in hashes[0]
 
 
+def test_who_is_on_duty(district: Shell, tmp_path: Path) -> None:
+    def running() -> list[tuple[int, int | None]]:
+        with sqlite3.connect(tmp_path / "data/qianshao.sqlite3") as database:
+            found = database.execute("SELECT officer_id, grid_id FROM duty WHERE ends_at IS NULL ORDER BY id").fetchall()
+        database.close()
+        return found
+
+    assert district("officer", "duty", "3201", "--grid", "GX01").out == "3201: on duty for 港新1号网格\n"
+    assert district("officer", "duty", "3201").out == "3201: on duty for the whole district\n"
+    district("officer", "duty", "3201")
+    assert running() == [(1, 1), (1, None)], "said twice is once"
+    assert "there is no grid 'ZZ'" in district("officer", "duty", "3201", "--grid", "ZZ").err
+    assert district("officer", "duty", "3201", "--end").out == "3201: off duty\n"
+    assert running() == []
+    district("officer", "role", "3201", "--leave")
+    assert "has left" in district("officer", "duty", "3201").err
+
+
 def test_groups(district: Shell) -> None:
     assert district("group", "label", "g1", "board:小区", "--posts", "off").out == "港新1号群: class:综合 board:小区; no posts\n"
     assert district("group", "label", "港新1号群", "board:", "--posts", "on", "--weekly", "2").out == "港新1号群: class:综合\n"

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Literal, TypeVar
 
 import typer
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from bot.cli import shell
 from bot.cli.shell import Stop
@@ -16,7 +16,7 @@ from bot.demo import split_role
 from bot.platforms.web import WebPlatform, WebSettings
 from bot.platforms.web.settings import ACCOUNT, RoomSeed
 from content.labels import label_problem
-from storage.tables import Grid, Group, Officer, OfficerAccount, OfficerRole, Unit
+from storage.tables import Duty, Grid, Group, Officer, OfficerAccount, OfficerRole, Unit
 from storage.writer import Writer
 
 officers = typer.Typer(help="The roster: who is an officer, with which roles. 名册。", no_args_is_help=True)
@@ -125,6 +125,39 @@ def change_roles(
     with shell.storage() as (_, writer):
         now = writer.run_now(work)
     typer.echo(f"{badge}: {'; '.join(now)}")
+
+
+@officers.command("duty")
+def put_on_duty(
+    badge: Badge,
+    grid: Annotated[str | None, typer.Option(help="Code or name of the grid; the whole district if left out.")] = None,
+    end: Annotated[bool, typer.Option("--end", help="Off duty from now on, everywhere.")] = False,
+) -> None:
+    """Who is called about emergencies, from now until --end. 值班、下班。"""
+    if end and grid:
+        raise Stop("--end takes an officer off duty everywhere; leave --grid out")
+
+    def work(session: Session) -> str:
+        officer = shell.find_officer(session, badge)
+        now = shell.clock()
+        running = select(Duty).where(Duty.officer_id == officer.id, or_(col(Duty.ends_at).is_(None), col(Duty.ends_at) > now))
+        duties = session.exec(running).all()
+        if end:
+            for duty in duties:
+                duty.ends_at = now
+                session.add(duty)
+            return "off duty"
+        if not officer.active:
+            raise Stop(f"officer {badge} has left; qianshao officer role {badge} --return takes them back")
+        wanted = shell.find_grid(session, grid) if grid else None
+        grid_id = wanted.id if wanted else None
+        if all(duty.grid_id != grid_id for duty in duties):
+            session.add(Duty(officer_id=officer.id or 0, grid_id=grid_id, starts_at=now))
+        return f"on duty for {wanted.name if wanted else 'the whole district'}"
+
+    with shell.storage() as (_, writer):
+        said = writer.run_now(work)
+    typer.echo(f"{badge}: {said}")
 
 
 @units.command("list")
@@ -339,7 +372,7 @@ def _new_code(session: Session, officer: Officer) -> str:
 
 def _tell_code(badge: str, code: str) -> None:
     typer.echo(f"{badge}: one-time code {code}, good for 24 hours.")
-    typer.echo(f"In the web chat: 民警登录 with the badge and this code. In another private chat with the bot: /绑定 {code}")
+    typer.echo(f"In the web chat: 第一次登录, with the badge and this code. In another private chat with the bot: /绑定 {code}")
 
 
 async def _with_web(chosen: Settings, writer: Writer, work: Callable[[WebPlatform], Awaitable[Answer]]) -> Answer:
