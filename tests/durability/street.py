@@ -56,7 +56,7 @@ OPENING: tuple[Line, ...] = (
     Line("report-3", "zhang", GX02, "楼道里又停满了电动车，还在充电"),
     Line("emergency", "gao", GX02, "着火了！3号楼着火了快来人"),
     Line("question", "he", "", "居住证怎么办理？"),
-    Line("ask-a-person", "xu", "", "我家那个老房子的水井能不能填了种菜？"),
+    Line("ask-a-person", "xu", "", "/问 紫色河马协会的会员证在哪个窗口盖章？"),
     Line("tip-command", "luo", "", "/举报"),
     Line("chat-2", "ding", GX02, "周末一起去公园跑步吗，带上孩子"),
     Line("report-4", "lin", GX01, "9号楼门口的路灯坏了三天了，晚上看不见路"),
@@ -74,7 +74,7 @@ STEPS: tuple[Step, ...] = (
     Step(Line("resolve", "officer-P201", "", "/办结 {0} 已经清走了"), "officer-P201", r"(\d{4}-\d{4})归您了"),
     Step(Line("solved", "zhang", GX01, "解决了"), GX01, r"您看解决了吗"),
     Step(Line("rate", "zhang", "", "5"), "zhang", r"回1到5"),
-    Step(Line("reply", "officer-D301", "", "/回复 {0} 可以的，先到村委会登记"), "officer-D301", r"回复 (\d{4}-\d{4})"),
+    Step(Line("reply", "officer-D301", "", "/回复 {0} 三号窗口，带上会员证"), "officer-D301", r"回复 (\d{4}-\d{4})"),
 )
 
 REPORTS: tuple[Report, ...] = (
