@@ -18,12 +18,13 @@ from bot.say import Say
 from bot.turn import Photos
 from cases.desk import CaseDesk
 from cases.dispatch import find_unit, handlers_of
+from cases.lifecycle import ABOUT, State
 from cases.queue import queue_of
 from cases.statistics import count
 from content.refusal import Refusal
 from handlers.callback import ask_reporter
 from handlers.cards import case_card, trouble_with
-from storage.tables import Case, Officer, Unit
+from storage.tables import Case, CaseEntry, Officer, Unit
 
 router = Router("desk")
 
@@ -49,9 +50,18 @@ def queue(message: Inbound, officer: Officer, rights: Rights, desk: CaseDesk, sa
 
 @router.command("查", "show", usage="号", about="看一件事办到哪一步了；不写号就看您最近反映的")
 def show(
-    message: Inbound, number: CaseNumber | None, rights: Rights, desk: CaseDesk, say: Say, session: Session, zone: ZoneInfo
+    message: Inbound,
+    number: CaseNumber | None,
+    words: Words,
+    rights: Rights,
+    desk: CaseDesk,
+    say: Say,
+    session: Session,
+    zone: ZoneInfo,
 ) -> None:
     """A resident sees his own cases; an officer sees those of his scope, with the history, in private only."""
+    if number is None and words:
+        raise Refusal("desk.no_such", number=f"“{words[:20]}”")
     if number is None:
         mine = desk.of_reporter(message.address.platform, message.sender.id)
         rows = [case_card(case, desk, session) for case in mine]
@@ -71,10 +81,16 @@ def show(
         raise Refusal("desk.no_such", number=number)
     desk.look(case)
     history = [
-        (line.at.astimezone(zone).strftime("%m-%d %H:%M"), say.word(f"desk.line.{line.kind}"), line.text or "")
+        (line.at.astimezone(zone).strftime("%m-%d %H:%M"), say.word(f"desk.line.{line.kind}"), _told(line))
         for line in desk.history(case)
     ]
     out_of_the_group(message, say, "desk.full", case=case, history=history[-12:], **case_card(case, desk, session))
+
+
+def _told(line: CaseEntry) -> str:
+    """What a line of the history says; of a step where it led, too."""
+    state = ABOUT[State(line.state)].name if line.state else ""
+    return "，".join(part for part in (state, line.text) if part)
 
 
 @router.command("受理", "accept", usage="号", about="受理一件事", needs=(Role.DISPATCHER,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -191,7 +192,7 @@ def said_already(message: Inbound, text: str, desk: CaseDesk, say: Say) -> Case 
     """The open case that these words belong to: the same said again, or too much in a row, which is told once."""
     earlier = desk.recent_of(origin_of(message, None), SAME_REPORT)
     for case in earlier:
-        if fuzz.ratio(case.text, text) >= SAME_WORDS:
+        if fuzz.ratio(case.text, text) >= SAME_WORDS and _numbers(case.text) == _numbers(text):
             return case
     if len(earlier) < FLOOD:
         return None
@@ -199,6 +200,11 @@ def said_already(message: Inbound, text: str, desk: CaseDesk, say: Say) -> Case 
     if all(line.kind != "addition" for line in desk.history(last)):
         say.reply("report.slow_down", case=last, number=last.number)
     return last
+
+
+def _numbers(text: str) -> list[str]:
+    """ "3号楼" and "5号楼" are two places, however alike the rest is."""
+    return re.findall(r"\d+|[一二三四五六七八九十]+(?=[号栋幢楼单层])", unicodedata.normalize("NFKC", text))
 
 
 def _pinned(location: Location | None) -> str:

@@ -182,6 +182,15 @@ def test_the_same_words_again_are_the_same_case(chat: Scenario) -> None:
     assert len(chat.rows(Case.id)) == 1
 
 
+@pytest.mark.parametrize(
+    ("first", "second"), [("3号楼消防通道堵了", "5号楼消防通道堵了"), ("三号楼消防通道堵了", "五号楼消防通道堵了")]
+)
+def test_the_same_words_about_another_house_are_another_case(chat: Scenario, first: str, second: str) -> None:
+    reported(chat, text=first)
+    assert reported(chat, text=second) == "2611-0002"
+    assert len(chat.rows(Case.id)) == 2
+
+
 def test_quoting_the_answer_adds_to_the_case(chat: Scenario) -> None:
     chat.say("张阿姨", GROUP, CHARGING)
     answer = chat.expect(GROUP, "收到，编号*")

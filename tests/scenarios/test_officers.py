@@ -323,3 +323,19 @@ def test_an_officer_off_the_roster_has_no_rights(chat: Scenario) -> None:
     chat.expect("马宏", "这个命令只有登记过的*")
     chat.say("张阿姨", GROUP, "/核验 P201")
     chat.expect(GROUP, "核验结果：没有查到“P201”。*")
+
+
+@pytest.mark.parametrize("wrong", ["abc", "9999-0001"])
+def test_a_number_that_is_none_is_said_so(chat: Scenario, wrong: str) -> None:
+    chat.say("张阿姨", PRIVATE, f"/查 {wrong}")
+    chat.expect("张阿姨", f"没有查到“{wrong}”。*")
+
+
+def test_the_history_tells_where_each_step_led(chat: Scenario) -> None:
+    chat.say("张阿姨", "港新1号网格", "3号楼2单元楼道有人给电动车充电")
+    chat.expect("港新1号网格", "收到，编号2611-0001*")
+    chat.skip_officers()
+    chat.say("马宏", PRIVATE, "/查 2611-0001")
+    told = chat.expect("马宏", "2611-0001 *").what.text
+    assert "进展：已派单，安居物业港新服务处" in told
+    assert "进展\n" not in told + "\n"
