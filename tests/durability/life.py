@@ -31,7 +31,7 @@ from bot.demo import load_district, seed
 from bot.pacing import Pacing
 from bot.photos import PhotoWorker
 from storage.failpoints import arm
-from storage.tables import InboxEvent, Notice
+from storage.tables import InboxEvent, Notice, Occurrence
 from tests.durability import street
 from tests.durability.plants import PLANTS
 from tests.kit.fake_platform import FakePlatform
@@ -125,7 +125,9 @@ def _show_tasks() -> None:
 def _busy(session: Session) -> bool:
     notices = session.exec(select(Notice.id).where(col(Notice.state).in_(("pending", "sending"))).limit(1)).first()
     events = session.exec(select(InboxEvent.id).where(InboxEvent.state == "kept").limit(1)).first()
-    return notices is not None or events is not None
+    due = Occurrence.state != "sent", Occurrence.state != "skipped", Occurrence.due_at <= START + timedelta(seconds=3)
+    occurrences = session.exec(select(Occurrence.id).where(*due).limit(1)).first()
+    return notices is not None or events is not None or occurrences is not None
 
 
 def live_and_exit(order: Order, library: Library) -> None:
