@@ -29,8 +29,8 @@ test: $(VENV)/.ready-dev
 
 peers: $(PEERS)/.ready
 
-bench: $(VENV)/.ready-dev $(PEERS)/.ready
-	@exec $(PY) -m benchmarks $(ARGS)
+bench: $(PEERS)/.ready
+	@exec $(PEERS)/bin/python -m benchmarks $(ARGS)
 
 lint: $(VENV)/.ready-dev
 	$(PY) -m ruff check .
@@ -58,6 +58,7 @@ $(VENV)/.ready-dev: requirements-dev.lock $(VENV)/.ready
 # foreign clients want other versions of what we use, so they have an environment of their own
 $(PEERS)/.ready: benchmarks/requirements.lock $(VENV)/.ready
 	@$(PY) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes --no-deps -r requirements.lock
 	@$(PEERS)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes --no-deps -r benchmarks/requirements.lock
 	@touch $@
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import ahocorasick
 
 from benchmarks.corpus import GROUPS, PEOPLE, Said
 from bot.app import CONTENT, App, Library, open_database
@@ -20,7 +23,7 @@ from bot.platforms.web.said import Event
 from bot.platforms.web.socket import Budget
 from bot.platforms.web.wire import Say, parse
 from bot.router import Call, Handler
-from bot.understanding.meaning import Intent
+from bot.understanding.meaning import Hint, Intent
 from storage.writer import Writer
 from tests.kit.fake_platform import FakePlatform
 
@@ -66,11 +69,30 @@ class _People:
         return self._people.get(name)
 
 
+def _keyword_glance(keywords: list[str]) -> Callable[[str], Hint]:
+    """A report is what has one of the keywords."""
+    automaton = ahocorasick.Automaton(ahocorasick.STORE_LENGTH)
+    for word in keywords:
+        automaton.add_word(word)
+    automaton.make_automaton()
+    report, quiet = Hint(report=True), Hint()
+
+    def look(text: str) -> Hint:
+        return quiet if next(automaton.iter(text), None) is None else report
+
+    return look
+
+
 class Intake:
     """Everything between a browser's frame and the handler that does no I/O, put together as the bot runs it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keywords: list[str] | None = None) -> None:
+        """With `keywords` the words of our lexicon and the reading make room for exactly these, which is what other bots get."""
         self.app = build(folder)
+        self._senses = self.app.inbox._senses
+        self._keywords = keywords is not None
+        if keywords is not None:
+            self._senses = replace(self._senses, glance=_keyword_glance(keywords), certain=lambda text: False)
         self._clock = Clock()
         people: Any = _People()
         unused: Any = None
@@ -93,7 +115,7 @@ class Intake:
         event = self._handover._inbound(Event(frame.cid, Kind.MESSAGE, frame.room, person, frame.cid, frame.text, frame.cid, now))
         if event is None or self._seen(event.event_id):
             return None
-        job = glance(event, self.app.mind, self.app.inbox._senses, now)
+        job = glance(event, self.app.mind, self._senses, now)
         return None if job is None else self._handler(job)
 
     def _seen(self, event_id: str) -> bool:
@@ -114,6 +136,8 @@ class Intake:
             return found.command.handler
         if job.told_as_tip:
             return router.intents.get(Intent.TIP)
+        if self._keywords:
+            return router.intents.get(Intent.HAZARD) if job.hint.report else router.addition
         meaning = self.app.library.understanding.read(job.event.text)
         handler: Callable[..., None] | None = router.intents.get(meaning.intent)
         return handler or router.addition

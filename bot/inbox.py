@@ -73,6 +73,8 @@ class Mind:
 
     def awaited(self, event: Inbound, now: datetime) -> list[str]:
         """The names of the questions that this may answer, the newest first."""
+        if not self.dialogs:
+            return []
         waiting = self.dialogs.get(DialogKey.of(event.address, event.sender.id), ())
         return [one.name for one in waiting if one.until > now and self._sounds_like(one.name, event)]
 

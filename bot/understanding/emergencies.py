@@ -107,14 +107,6 @@ class Emergencies:
                     return Alarm(rule.danger, words)
         return None
 
-    def likely(self, text: str) -> Danger | None:
-        """The danger whose words a text holds, false friends aside; for what the model alone takes for a cry for help."""
-        for rule in self.rules:
-            cleared = blank(rule.quiet, text)
-            if any(word in cleared for word in rule.triggers):
-                return rule.danger
-        return None
-
     def safe(self, text: str) -> bool:
         """Whether the text says that people are safe or the danger is over."""
         match = self._safe.search(text)

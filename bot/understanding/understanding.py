@@ -48,11 +48,11 @@ _DANGER_BITS = (1 << _SAFE) - 1
 
 # Lines between speaking and silence, set on texts kept apart from training (`benchmarks/understanding.py`).
 SPEAK = 0.55  # of all wants together, when no rule speaks
+SPEAK_UNASKED = 0.8  # the same in a group, for a message that was not put to us: silence is the default
 SURE = 0.35  # of the likeliest want alone
 CLEAR = 0.12  # below it the likeliest want is taken even when unsure which
 RULE_VETO = 0.97  # so sure must the model be that it is small talk to silence a rule
 OVERRULE = 0.85  # so sure must the model be of another want than the rule's
-ALARM = 0.9  # of an emergency that no rule saw; its words must be there
 SCAM_FLOOR = -2.0  # so much (in log odds) may the model speak against; a source it never saw leaves the word to the rules
 
 _PLAIN_CATEGORY = {
@@ -77,7 +77,6 @@ class _Verdict:
     confidence: float
     category: str | None
     urgent: bool
-    danger: Danger | None
     reasons: tuple[str, ...]
 
 
@@ -143,16 +142,15 @@ class Understanding:
         sight = self._look(text, mask)
         if sight.alarm is not None:
             return Hint(sight.alarm.danger)
-        verdict = self._decide(sight)
+        verdict = self._decide(sight, SPEAK_UNASKED)
         intent = verdict.intent
         if intent is Intent.CHAT:
             return Hint(safe=True) if sight.safe else NOTHING
         return Hint(
-            verdict.danger,
-            report=intent not in (Intent.TIP, Intent.QUESTION, Intent.EMERGENCY),
+            report=intent not in (Intent.TIP, Intent.QUESTION),
             tip=intent is Intent.TIP,
             question=intent is Intent.QUESTION,
-            safe=sight.safe and verdict.danger is None,
+            safe=sight.safe,
         )
 
     def read(self, text: str, *, quoted: str = "", has_photo: bool = False) -> Meaning:
@@ -164,31 +162,24 @@ class Understanding:
             danger = sight.alarm.danger
             reason = f"rule {danger}: {sight.alarm.words}"
             return Meaning(Intent.EMERGENCY, 0.99, "T0", self._kind(danger, sight.plain.text), danger, places, scam, (reason,))
-        verdict = self._decide(sight, 0.15 if has_photo else 0.0)
+        verdict = self._decide(sight, SPEAK, 0.15 if has_photo else 0.0)
         if verdict.intent is Intent.CHAT and quoted:
             verdict = self._quoted(sight, quoted) or verdict
-        if verdict.danger is not None:
-            category = self._kind(verdict.danger, sight.plain.text)
-            why = verdict.reasons
-            return Meaning(Intent.EMERGENCY, verdict.confidence, "T0", category, verdict.danger, places, scam, why)
         tier = None
         if verdict.category is not None:
             entry = self.taxonomy.categories[verdict.category]
             tier = entry.raised if verdict.urgent else entry.tier
         return Meaning(verdict.intent, verdict.confidence, tier, verdict.category, None, places, scam, verdict.reasons)
 
-    def _decide(self, sight: _Sight, bonus: float = 0.0) -> _Verdict:
-        """Rules and model together. `bonus` lowers the line for speaking, as when a photo says that something is shown."""
+    def _decide(self, sight: _Sight, speak: float, bonus: float = 0.0) -> _Verdict:
+        """Rules and model together. `speak` is the line between a want and small talk; `bonus` lowers it, as a photo does."""
         finding = sight.finding
         reasons = () if finding is None else (f"rule {finding.category}: {finding.words}",)
         if self._model is None or not sight.mask:
             if finding is None:
-                return _Verdict(Intent.CHAT, 0.9, None, False, None, ())
-            return _Verdict(finding.intent, 0.9, finding.category, finding.urgent, None, reasons)
+                return _Verdict(Intent.CHAT, 0.9, None, False, ())
+            return _Verdict(finding.intent, 0.9, finding.category, finding.urgent, reasons)
         features = hashed(sight.plain.text, self._features(sight.mask))
-        danger = self._cry(sight, features)
-        if danger is not None:
-            return _Verdict(Intent.EMERGENCY, ALARM, None, False, danger, (*reasons, "model alarm"))
         head = self._model.heads["intent"]
         odds = dict(zip(head.labels, head.probabilities(features).tolist(), strict=True))
         chat = odds.pop("chat")
@@ -197,24 +188,18 @@ class Understanding:
         if finding is not None and chat < RULE_VETO:
             own = odds.get(finding.intent.value, 0.0)
             if odds[best] < OVERRULE or best in (finding.intent.value, "emergency"):
-                return _Verdict(finding.intent, max(0.75, own), finding.category, finding.urgent, None, shown)
-        elif chat > 1 - SPEAK + bonus:
-            return _Verdict(Intent.CHAT, chat, None, False, None, shown)
+                return _Verdict(finding.intent, max(0.75, own), finding.category, finding.urgent, shown)
+        elif chat > 1 - speak + bonus:
+            return _Verdict(Intent.CHAT, chat, None, False, shown)
         if best == "emergency":
+            # tier T0 is the rules' alone, no model stands in that path: unasked, what they did not see stays small talk
+            if speak == SPEAK_UNASKED:
+                return _Verdict(Intent.CHAT, chat, None, False, shown)
             best = max((label for label in odds if label != "emergency"), key=lambda label: odds[label])
         if odds[best] < SURE - bonus and chat > CLEAR:
-            return _Verdict(Intent.CHAT, chat, None, False, None, shown)
+            return _Verdict(Intent.CHAT, chat, None, False, shown)
         intent = Intent(best)
-        return _Verdict(intent, odds[best], self._category(intent, features), False, None, shown)
-
-    def _cry(self, sight: _Sight, features: NDArray[np.int64]) -> Danger | None:
-        """The second net under the rules of tier T0: a cry for help by the model, where a danger's words are there."""
-        if self._model is None or sight.safe or not sight.mask & _DANGER_BITS:
-            return None
-        head = self._model.heads["alarm"]
-        if head.probabilities(features)[head.labels.index("yes")] < ALARM:
-            return None
-        return self._emergencies.likely(sight.plain.text)
+        return _Verdict(intent, odds[best], self._category(intent, features), False, shown)
 
     def _quoted(self, sight: _Sight, quoted: str) -> _Verdict | None:
         """A short answer to a report or to its result belongs to it: "修好了" under "路灯坏了" is feedback."""
@@ -222,7 +207,7 @@ class Understanding:
         joined = self._look(quoted + "，" + sight.plain.text, self._triggers(quoted + sight.plain.text)).finding
         if earlier is None or joined is None or joined.intent is not Intent.FEEDBACK:
             return None
-        return _Verdict(Intent.FEEDBACK, 0.8, "feedback", False, None, (f"quoted {earlier.category}, {joined.words}",))
+        return _Verdict(Intent.FEEDBACK, 0.8, "feedback", False, (f"quoted {earlier.category}, {joined.words}",))
 
     def _category(self, intent: Intent, features: NDArray[np.int64]) -> str:
         """The likeliest category of the intent by the model; the intent's plain one where the model knows none."""

@@ -164,7 +164,7 @@ class Fields:
     def ids(self, name: str) -> tuple[str, ...]:
         """At most 50 ids, each once, in order; nothing is an empty list."""
         value = self._found.get(name)
-        if value is None:
+        if value is None or value == []:
             return ()
         if not isinstance(value, list) or len(value) > 50:
             raise BadFrame
@@ -199,7 +199,9 @@ class Fields:
 
 def sayable(text: str) -> str:
     """Text without control and direction-turning characters, ends trimmed; line breaks and tabs stay."""
-    return _UNSAYABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _UNSAYABLE.sub("", text).strip()
 
 
 # --- to the browser ---------------------------------------------------------------------------------------------------
