@@ -371,3 +371,11 @@ def test_output_into_a_closed_pipe_ends_quietly() -> None:
 
 def test_our_content_lies_where_the_commands_look() -> None:
     assert (CONTENT / "taxonomy.toml").is_file()
+
+
+def test_one_message_is_explained(shell: Shell) -> None:
+    done = shell("classify", "--why", "3号楼2单元楼道有人给电动车充电")
+    assert done.code == 0
+    assert "hazard" in done.out
+    assert "places: 3号楼2单元楼道" in done.out
+    assert "because: rule ebike.charging" in done.out

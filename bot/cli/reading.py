@@ -20,13 +20,24 @@ def register(app: typer.Typer) -> None:
     """Put the commands into the application."""
     app.command()(classify)
     app.command()(ask)
+    app.command()(train)
 
 
-def classify() -> None:
+def classify(
+    why: Annotated[str | None, typer.Option(help="Explain this one message instead of reading lines.", metavar="TEXT")] = None,
+) -> None:
     """Read {"id","text"} lines from stdin, write what each means. 判断每句话的意思。"""
     from bot.understanding.understanding import Understanding
 
     understanding = Understanding.load(CONTENT)
+    if why is not None:
+        meaning = understanding.read(why)
+        typer.echo(f"{meaning.intent.value} {meaning.confidence:.2f}  {meaning.category or '-'}  {meaning.tier or '-'}")
+        typer.echo("places: " + ("、".join(place.text for place in meaning.places) or "-"))
+        typer.echo(f"scam: {'yes' if meaning.scam.is_scam else 'no'} {meaning.scam.score:.2f} {meaning.scam.type or ''}".rstrip())
+        for reason in meaning.reasons:
+            typer.echo(f"because: {reason}")
+        return
     for row in _rows(_standard_input(), "standard input", ("id", "text")):
         meaning = understanding.read(row["text"])
         _write(
@@ -57,6 +68,22 @@ def ask(
         hits = answers.search(row["question"], top)
         found = [{"id": hit.answer.slug, "score": round(hit.confidence, 4)} for hit in hits]
         _write({"id": row["id"], "hits": found})
+
+
+def train(
+    open_data: Annotated[Path | None, typer.Option(help="Folder with scam_detection.jsonl, used as well.")] = None,
+) -> None:
+    """Learn the weights anew from content/training. 用训练例句重新学一遍。"""
+    from bot.understanding.train import train as learn
+    from bot.understanding.understanding import Understanding
+
+    try:
+        report = learn(CONTENT, Understanding.load(CONTENT), open_data)
+    except ImportError as problem:
+        raise Stop("training needs scikit-learn; install it: .venv/bin/pip install scikit-learn") from problem
+    for name, examples in report.examples.items():
+        typer.echo(f"{name}: {examples} examples, accuracy {report.accuracy[name]:.3f} on the part kept apart")
+    typer.echo(f"content/model/understanding.npz: {report.size:,} bytes. A running bot reads it at its next start.")
 
 
 def _ask_pool(file: Path, top: int) -> None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from bot.understanding.understanding import Understanding
 
-SIZES = {"intent": 1 << 15, "alarm": 1 << 15, "category": 1 << 13, "scam": 1 << 15}
-STRENGTH = {"intent": 40.0, "alarm": 40.0, "category": 30.0, "scam": 20.0}
+SIZES = {"intent": 1 << 15, "category": 1 << 13, "scam": 1 << 15}
+STRENGTH = {"intent": 40.0, "category": 30.0, "scam": 20.0}
 OPEN_TYPES = {
     "kidnap": "kidnap",
     "phishing_call": "bank",
@@ -61,7 +61,6 @@ def train(content_dir: Path, understanding: Understanding, open_data: Path | Non
     """Train every head and write `content/model/understanding.npz`; `understanding` gives the lexicon features."""
     heads = {
         "intent": intents(content_dir, open_data),
-        "alarm": alarms(content_dir, open_data),
         "category": categories(content_dir, understanding),
         "scam": scams(content_dir, open_data),
     }
@@ -87,14 +86,6 @@ def intents(content_dir: Path, open_data: Path | None) -> list[Example]:
         chat = (row for row in _lines(open_data / "scam_detection.jsonl") if row["src"] == "lccc")
         examples += [Example(row["text"], "chat", 0.3, "lccc") for row in chat]
     return examples
-
-
-def alarms(content_dir: Path, open_data: Path | None) -> list[Example]:
-    """Examples for the alarm head: a cry for help or not. A cry counts three times: missing one is worse than one too many."""
-    return [
-        Example(example.text, "yes", 3.0) if example.label == "emergency" else Example(example.text, "no", example.weight)
-        for example in intents(content_dir, open_data)
-    ]
 
 
 def categories(content_dir: Path, understanding: Understanding) -> list[Example]:
