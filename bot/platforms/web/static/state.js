@@ -159,6 +159,9 @@ const frames = {
     room.seq = Math.max(room.seq, frame.seq);
     if (room.loaded || room.loading) room.heard = Math.max(room.heard, frame.seq);
     change(room, frame.message, { recalled: true, text: "", photos: [], choices: [], reply: null, by: frame.by });
+    // what quotes it must not go on showing its words
+    for (const { id, reply } of room.messages.filter((message) => message.reply?.id === frame.message))
+      change(room, id, { reply: { ...reply, text: "原消息已撤回" } });
     emit("recalled", frame.message);
     touched(room);
     emit("rooms");

@@ -229,6 +229,19 @@ async def test_recall(enter: Enter, district: District) -> None:
     await expect(zhang.get_by_label("消息", exact=True)).to_have_value("发错群了")
 
 
+async def test_what_is_recalled_is_gone_from_quotes_too(enter: Enter, district: District) -> None:
+    zhang, li = await enter("r-zhang"), await enter("r-li")
+    await write(zhang, "说错了的话")
+    await menu(li, "说错了的话", "引用")
+    await write(li, "怎么说")
+    await expect(zhang.locator(".theirs").filter(has_text="怎么说")).to_contain_text("说错了的话")
+    await zhang.locator(".mine .more").click()
+    await zhang.get_by_role("menuitem", name="撤回", exact=True).click()
+    await expect(li.locator("#log")).to_contain_text("原消息已撤回")
+    await expect(li.locator("#log")).not_to_contain_text("说错了的话")
+    await expect(zhang.locator(".theirs").filter(has_text="怎么说")).to_contain_text("原消息已撤回")
+
+
 async def test_recall_is_offered_for_two_minutes_and_for_own_messages_only(enter: Enter, district: District) -> None:
     district.ahead = -timedelta(seconds=130)
     await district.say("r-zhang", "早就说过")
