@@ -6,7 +6,7 @@ from storage.tables import Case
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
 GROUP = "港新1号网格"
-SURE = "电动车上牌要什么材料"  # good enough for whoever asked us
+SURE = "新生儿落户要啥材料"  # good enough for whoever asked us
 CERTAIN = "身份证丢了怎么补办"
 UNKNOWN = "社区合唱团几点排练，还收人吗"
 
