@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlmodel import Session, col, select
@@ -33,7 +34,6 @@ from bot.permissions import Rights
 from bot.photos import PhotoWorker
 from bot.platforms.base import Adapter, Health
 from bot.platforms.supervisor import Supervisor
-from bot.platforms.telegram import Moved, TelegramPlatform, TelegramSettings, move_chat, move_mind
 from bot.platforms.web import WebPlatform, WebSettings
 from bot.platforms.web.settings import RoomSeed, UserSeed, is_loopback, officer_id
 from bot.router import Call, Command, Router
@@ -62,6 +62,9 @@ from storage.tables import Case, CaseEntry, Counter, Group, Notice, Officer, Uni
 from storage.writer import Writer
 
 log = structlog.get_logger(__name__)
+
+if TYPE_CHECKING:
+    from bot.platforms.telegram import Moved, TelegramPlatform, TelegramSettings
 
 CONTENT = Path(__file__).resolve().parent.parent / "content"
 HANDLERS = (emergencies, hazards, additions, questions, tips, desk, callback, officers, help_, posts)
@@ -387,6 +390,8 @@ def _web_platform(
 
 def telegram_settings(settings: Settings) -> TelegramSettings:
     """The section as the platform takes it; its `check` tells what cannot work."""
+    from bot.platforms.telegram import TelegramSettings
+
     telegram = settings.telegram
     return TelegramSettings(
         token=telegram.token,
@@ -400,6 +405,9 @@ def telegram_settings(settings: Settings) -> TelegramSettings:
 
 def _telegram_platform(settings: Settings, writer: Writer, clock: Clock, house: list[App]) -> TelegramPlatform:
     """Raises ConfigError with the mend for settings that cannot work."""
+    # its libraries take a fifth of a second to import, which a start without Telegram does not have to wait
+    from bot.platforms.telegram import TelegramPlatform, move_chat, move_mind
+
     given = telegram_settings(settings)
 
     async def on_move(moved: Moved) -> None:
