@@ -64,8 +64,8 @@ $(PEERS)/.ready: benchmarks/requirements.lock $(VENV)/.ready
 
 lock: $(VENV)/.ready
 	$(PIP) install uv
-	$(PY) -m uv pip compile $(COMPILE) $(ARGS) pyproject.toml -o requirements.lock
-	$(PY) -m uv pip compile $(COMPILE) $(ARGS) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(PY) -m uv pip compile $(COMPILE) $(ARGS) --extra pictures pyproject.toml -o requirements.lock
+	$(PY) -m uv pip compile $(COMPILE) $(ARGS) --extra pictures --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	$(PY) -m uv pip compile $(COMPILE) $(ARGS) benchmarks/requirements.txt -o benchmarks/requirements.lock
 
 clean:

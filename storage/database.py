@@ -1,9 +1,9 @@
 """Opening the database: migrate it, look it over, refuse it with a clear sentence when it cannot be used.
 
-    DatabaseProblem
-    ├── DatabaseUnreachable   no server, no directory, no right to write
-    ├── DatabaseDamaged       SQLite says that the file is broken, or it is no database
-    └── DatabaseTooNew        written by a newer version of this program
+DatabaseProblem
+├── DatabaseUnreachable   no server, no directory, no right to write
+├── DatabaseDamaged       SQLite says that the file is broken, or it is no database
+└── DatabaseTooNew        written by a newer version of this program
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def prepare(url: str) -> Writer:
 
 
 def schema_differences(connection: Connection) -> list[str]:
-    """What distinguishes the database from storage/tables.py; empty when nothing does."""
+    """What distinguishes the database from storage/tables; empty when nothing does."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
     from sqlmodel import SQLModel

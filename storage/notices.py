@@ -92,9 +92,7 @@ class Abandoned:
     owner: str
 
 
-_CLAIM_COLUMNS = [
-    OUTBOX.c[name] for name in Claim.__dataclass_fields__ if name not in ("attempt", "lease_until")
-]
+_CLAIM_COLUMNS = [OUTBOX.c[name] for name in Claim.__dataclass_fields__ if name not in ("attempt", "lease_until")]
 
 _older = OUTBOX.alias("older")
 _now = bindparam("now", type_=OUTBOX.c.due_at.type)
@@ -129,9 +127,7 @@ _PAUSES = select(PAUSE.c.scope, PAUSE.c.until).where(PAUSE.c.until > _now)
 _CLAIM = (
     update(OUTBOX)
     .where(OUTBOX.c.id.in_(bindparam("ids", expanding=True)))
-    .values(
-        state="sending", owner=bindparam("b_owner"), lease_until=bindparam("b_lease"), attempt=OUTBOX.c.attempt + 1
-    )
+    .values(state="sending", owner=bindparam("b_owner"), lease_until=bindparam("b_lease"), attempt=OUTBOX.c.attempt + 1)
 )
 # what is never sent again needs its secret no longer
 _SPENT = case((OUTBOX.c.secret, ""), else_=OUTBOX.c.text)
@@ -197,9 +193,11 @@ def claim(
     lane, row_id = -1, 0
     exhausted = full = False
     while not exhausted and not full:
-        page = connection.execute(
-            _HEADS, {"platform": account[0], "account": account[1], "now": now, "lane": lane, "id": row_id}
-        ).mappings().all()
+        page = (
+            connection.execute(_HEADS, {"platform": account[0], "account": account[1], "now": now, "lane": lane, "id": row_id})
+            .mappings()
+            .all()
+        )
         exhausted = len(page) < PAGE
         for row in page:
             lane, row_id = row["lane"], row["id"]

@@ -1,4 +1,4 @@
-"""Write a revision from the difference between storage/tables.py and the revisions so far."""
+"""Write a revision from the difference between storage/tables and the revisions so far."""
 
 from __future__ import annotations
 

@@ -1,0 +1,46 @@
+"""Every table, in the words of DESIGN.md §2.
+
+No table holds chatter, and none is keyed by a resident with anything derived about them.
+
+Enumerations are stored as their text. Times are aware UTC. A row that only repeats what another row says does not exist.
+"""
+
+from __future__ import annotations
+
+from storage.tables.cases import Alarm, Attachment, Case, CaseAssist, CaseEntry, Counter
+from storage.tables.columns import BigKey
+from storage.tables.district import BindCode, Duty, Grid, Group, Officer, OfficerAccount, OfficerRole, Unit
+from storage.tables.posts import Campaign, CampaignGroup, Occurrence
+from storage.tables.tips import Tip, TipMessage, TipRead
+from storage.tables.traffic import Dialog, InboxEvent, Notice, Pause, Timer
+from storage.tables.trust import Audit
+
+__all__ = [
+    "Alarm",
+    "Attachment",
+    "Audit",
+    "BigKey",
+    "BindCode",
+    "Campaign",
+    "CampaignGroup",
+    "Case",
+    "CaseAssist",
+    "CaseEntry",
+    "Counter",
+    "Dialog",
+    "Duty",
+    "Grid",
+    "Group",
+    "InboxEvent",
+    "Notice",
+    "Occurrence",
+    "Officer",
+    "OfficerAccount",
+    "OfficerRole",
+    "Pause",
+    "Timer",
+    "Tip",
+    "TipMessage",
+    "TipRead",
+    "Unit",
+]

@@ -1,0 +1,113 @@
+"""The way of a message: what came in, what goes out, what waits for an answer or a time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Column, Index, LargeBinary, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from storage.tables.columns import BigKey, key_column, text_column, time_column, to_column
+
+
+class InboxEvent(SQLModel, table=True):
+    """One kept event. `body` is emptied once it is done: what stays is the id, against a second delivery.
+
+    state: "kept" -> "done", or "waiting" (a photo that may belong to a report, until `due_at`), or "quarantined".
+    """
+
+    __tablename__ = "inbox"
+    __table_args__ = (UniqueConstraint("platform", "account", "event_id"), Index("inbox_open", "state", "id"))
+
+    id: int | None = Field(default=None, sa_column=key_column())
+    platform: str
+    account: str
+    event_id: str
+    state: str
+    urgent: bool = False
+    body: bytes | None = Field(default=None, sa_column=Column(LargeBinary(), nullable=True))  # sealed
+    received_at: datetime = Field(sa_column=time_column(nullable=False, index=True))
+    due_at: datetime | None = Field(default=None, sa_column=time_column())
+    tries: int = 0
+    problem: str = ""
+
+
+class Notice(SQLModel, table=True):
+    """告知: one outgoing message. `key` makes a repeated enqueue a no-op.
+
+    lane: 0 alarm, 1 reply, 2 officer, 3 campaign. state: "pending" -> "sending" -> "sent" | "unknown" | "dead" | "cancelled".
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("outbox_open", "state", "platform", "account", "lane", "id"),
+        Index("outbox_chat", "platform", "account", "chat", "state", "lane", "id"),
+        Index("outbox_due", "state", "due_at"),
+        Index("outbox_sent", "sent_at"),
+    )
+
+    id: int | None = Field(default=None, sa_column=key_column())
+    key: str = Field(unique=True)
+    lane: int
+    platform: str
+    account: str
+    chat: str
+    private: bool = False
+    thread: str | None = None
+    group_id: int | None = Field(default=None, sa_column=to_column("chat_group", index=True))
+    case_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True, index=True))
+    campaign_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True, index=True))
+    text: str = Field(sa_column=text_column())
+    reply_to: str | None = None
+    photo: str | None = None
+    choices: str = ""  # JSON list of [label, value]
+    mention: str | None = None
+    secret: bool = False  # the words are wiped as soon as they are sent
+    state: str = "pending"
+    attempt: int = 0  # how often it was claimed for sending
+    lost: int = 0  # how many of these attempts ended without a definite answer
+    owner: str = ""  # who claimed it: "node/incarnation"
+    lease_until: datetime | None = Field(default=None, sa_column=time_column())
+    due_at: datetime | None = Field(default=None, sa_column=time_column())
+    created_at: datetime = Field(sa_column=time_column(nullable=False))
+    sent_at: datetime | None = Field(default=None, sa_column=time_column())
+    message_id: str | None = Field(default=None, index=True)
+    problem: str = ""
+
+
+class Pause(SQLModel, table=True):
+    """A platform told us to wait: `scope` is "account:platform:account" or "chat:platform:account:chat"."""
+
+    scope: str = Field(primary_key=True)
+    until: datetime = Field(sa_column=time_column(nullable=False))
+
+
+class Dialog(SQLModel, table=True):
+    """The next message of this person in this chat answers this question."""
+
+    __table_args__ = (UniqueConstraint("platform", "account", "chat", "thread", "sender"),)
+
+    id: int | None = Field(default=None, sa_column=key_column())
+    platform: str
+    account: str
+    chat: str
+    thread: str = ""
+    sender: str
+    name: str
+    step: str = ""
+    data: str = Field(default="{}", sa_column=text_column())
+    case_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))
+    expires_at: datetime = Field(sa_column=time_column(nullable=False))
+
+
+class Timer(SQLModel, table=True):
+    """Something to do later, once: found by (kind, key), done in a transaction of its own."""
+
+    __table_args__ = (UniqueConstraint("kind", "key"),)
+
+    id: int | None = Field(default=None, sa_column=key_column())
+    kind: str
+    key: str
+    due_at: datetime = Field(sa_column=time_column(nullable=False, index=True))
+    data: str = Field(default="{}", sa_column=text_column())
+    tries: int = 0
