@@ -125,7 +125,7 @@ class Emergencies:
         return ""
 
     def _over(self, part: str, match: re.Match[str]) -> bool:
-        """"着火了，已经灭了，人没事": the same sentence says afterwards that it is over, and no "but" follows."""
+        """ "着火了，已经灭了，人没事": the same sentence says afterwards that it is over, and no "but" follows."""
         return any(not _BUT.search(part, safe.start()) for safe in self._safe.finditer(part, match.start()))
 
 

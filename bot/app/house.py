@@ -1,42 +1,34 @@
-"""The composition root: builds the house from the settings and keeps it running. Only this room knows everybody."""
+"""One running bot: everything that hears, decides, waits and speaks, put together."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
-import signal
 import socket
-import warnings
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import structlog
 from sqlmodel import Session, col, select
 
+from bot.app.routes import build_router
 from bot.campaigns import Campaigns, PostRules
 from bot.clock import Clock
 from bot.config import Settings
-from bot.demo import District, load_district, seed
-from bot.errors import ConfigError
-from bot.gate import RosterGate
 from bot.inbox import Inbox, Job, Mind, Senses
 from bot.lanes import Lanes
 from bot.messages import Address
 from bot.metrics import Metrics
 from bot.outbox import Outbox, OutboxRule
 from bot.pacing import Pacing
-from bot.permissions import Rights
 from bot.photos import PhotoWorker
 from bot.platforms.base import Adapter, Health
 from bot.platforms.supervisor import Supervisor
-from bot.platforms.web import WebPlatform, WebSettings
-from bot.platforms.web.settings import RoomSeed, UserSeed, is_loopback, officer_id
-from bot.router import Call, Command, Router
+from bot.platforms.web import WebPlatform
+from bot.router import Call, Command
 from bot.say import Say, Voice
 from bot.schedule import ScheduleLoop
 from bot.timers import TimerLoop
@@ -54,20 +46,12 @@ from content.phrases import PhraseBook
 from content.posts import PostLibrary
 from content.taxonomy import Taxonomy
 from content.words import load_words
-from handlers import additions, callback, desk, emergencies, hazards, officers, posts, questions, tips
-from handlers import help as help_
-from storage.database import OldLibrary, prepare
 from storage.sealing import Sealer
-from storage.tables import Case, CaseEntry, Counter, Group, Notice, Officer, Unit
+from storage.tables import Case, CaseEntry, Group, Notice, Unit
 from storage.writer import Writer
 
 log = structlog.get_logger(__name__)
 
-if TYPE_CHECKING:
-    from bot.platforms.telegram import Moved, TelegramPlatform, TelegramSettings
-
-CONTENT = Path(__file__).resolve().parent.parent / "content"
-HANDLERS = (emergencies, hazards, additions, questions, tips, desk, callback, officers, help_, posts)
 PATROL_SECONDS = 5.0  # the command line writes notices, too; the outbox looks for them that often
 
 
@@ -260,204 +244,6 @@ class App:
             self._photo_woken.clear()
             deadline = await self.inbox.forget_photos(self.clock())
             await self.clock.wait(deadline, self._photo_woken)
-
-
-@contextlib.asynccontextmanager
-async def serving(settings: Settings, clock: Clock | None = None, content: Path = CONTENT) -> AsyncIterator[App]:
-    """The bot of the settings with its real platforms: database migrated, sample district laid when it is a demonstration."""
-    clock = clock or Clock()
-    await asyncio.to_thread(settings.bot.data_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
-    async with contextlib.AsyncExitStack() as closing:
-        closing.callback(clock.close)
-        writer = await asyncio.to_thread(open_database, settings.database_url)
-        closing.push_async_callback(asyncio.to_thread, writer.close)
-        photos = PhotoWorker()
-        closing.push_async_callback(photos.close)
-        district = await _demo_district(settings, writer, clock, content)
-        house: list[App] = []
-        web = _web_platform(settings, writer, photos, clock, house, demo=district is not None)
-        closing.push_async_callback(web.close)
-        if district is not None:
-            await web.seed(district.web_rooms(), district.web_users(), district.web_tries())
-        elif settings.web.enabled:
-            await web.seed(*await writer.read(rooms_of_roster))
-        library = await asyncio.to_thread(Library.load, content, clock())
-        adapters: list[Adapter] = [web] if settings.web.enabled else []
-        if settings.telegram.enabled:
-            telegram = _telegram_platform(settings, writer, clock, house)
-            closing.push_async_callback(telegram.close)
-            adapters.append(telegram)
-        app = App(settings, writer, library, adapters, photos, clock)
-        app.web = web
-        house.append(app)
-        async with app.running():
-            if settings.web.enabled:
-                await web.started()
-            log.info("running", url=web.url, demo=district is not None)
-            yield app
-
-
-async def serve(settings: Settings, tell: Callable[[str], None]) -> None:
-    """Run until SIGTERM or SIGINT; `tell` gets one line for the person at the terminal once the page is up."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with serving(settings) as app:
-        if app.web is not None and settings.web.enabled:
-            tell(app.web.url)
-        await stop.wait()
-        log.info("stopping")
-
-
-def open_database(url: str) -> Writer:
-    """`storage.database.prepare`, with its warnings in the log where an operator looks."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", OldLibrary)
-        writer = prepare(url)
-    for warning in caught:
-        log.warning("storage", advice=str(warning.message))
-    return writer
-
-
-async def _demo_district(settings: Settings, writer: Writer, clock: Clock, content: Path) -> District | None:
-    """The sample district when this is a demonstration: asked for, or nobody is on the roster and the page is local."""
-    has_roster = await writer.read(lambda session: session.exec(select(Officer.id).limit(1)).first() is not None)
-    marked = await writer.read(lambda session: session.get(Counter, "demo") is not None)
-    wanted = settings.bot.demo
-    if wanted is None:
-        wanted = settings.web.enabled and is_loopback(settings.web.host) and (not has_roster or marked)
-    if not wanted:
-        return None
-    if has_roster and not marked:
-        raise ConfigError("bot.demo = true, but there is a roster already; set bot.demo = false or use another bot.data_dir")
-    district = load_district(content / "demo" / "district.toml")
-
-    def lay(session: Session) -> None:
-        if seed(session, district, clock()):
-            session.add(Counter(name="demo", value=1))
-
-    await writer.run(lay)
-    return district
-
-
-def rooms_of_roster(session: Session) -> tuple[list[RoomSeed], list[UserSeed]]:
-    """The web groups with the officers whose roles reach them, so that an officer who signs in is in the right rooms."""
-    officers = session.exec(select(Officer).where(col(Officer.active))).all()
-    groups = session.exec(select(Group).where(Group.platform == "web", col(Group.active))).all()
-    rights = {officer.badge: Rights(session, officer, "web", datetime.now(UTC)) for officer in officers}
-    rooms = [
-        RoomSeed(
-            group.chat,
-            group.name,
-            tuple(label for label in (group.class_label, group.board, group.industry) if label),
-            tuple(officer_id(badge) for badge, right in rights.items() if right.covers("case.view", group.grid_id)),
-            officers_only=group.class_label == "工作",
-        )
-        for group in groups
-    ]
-    return rooms, [UserSeed(officer_id(row.badge), row.name, "officer", row.title, row.badge) for row in officers]
-
-
-def _web_platform(
-    settings: Settings, writer: Writer, photos: PhotoWorker, clock: Clock, house: list[App], *, demo: bool
-) -> WebPlatform:
-    """`house` holds the bot once it is built; until then the page says that it is not ready."""
-    web = settings.web
-
-    async def metrics() -> str:
-        return await house[0].metrics_text() if house else ""
-
-    return WebPlatform(
-        WebSettings(
-            host=web.host,
-            port=web.port,
-            demo=demo,
-            public_url=web.public_url,
-            behind_proxy=web.behind_proxy,
-            keep_days=web.keep_days,
-            bot_name=settings.bot.name,
-        ),
-        rooms_file=settings.bot.data_dir / "web.sqlite3",
-        gate=roster_gate(writer, clock),
-        clock=clock,
-        data_dir=settings.bot.data_dir,
-        photos=photos,
-        on_health=lambda: house[0].health() if house else {"web": Health(listening=False)},
-        on_metrics=metrics,
-    )
-
-
-def telegram_settings(settings: Settings) -> TelegramSettings:
-    """The section as the platform takes it; its `check` tells what cannot work."""
-    from bot.platforms.telegram import TelegramSettings
-
-    telegram = settings.telegram
-    return TelegramSettings(
-        token=telegram.token,
-        base_url=telegram.base_url,
-        webhook_url=telegram.webhook_url,
-        webhook_host=telegram.webhook_host,
-        webhook_port=telegram.webhook_port,
-        webhook_secret=telegram.webhook_secret,
-    )
-
-
-def _telegram_platform(settings: Settings, writer: Writer, clock: Clock, house: list[App]) -> TelegramPlatform:
-    """Raises ConfigError with the mend for settings that cannot work."""
-    # its libraries take a fifth of a second to import, which a start without Telegram does not have to wait
-    from bot.platforms.telegram import TelegramPlatform, move_chat, move_mind
-
-    given = telegram_settings(settings)
-
-    async def on_move(moved: Moved) -> None:
-        await writer.run(lambda session: move_chat(session, given.account, moved))
-        if house:
-            move_mind(house[0].mind, given.account, moved)
-
-    return TelegramPlatform(given, data_dir=settings.bot.data_dir, clock=clock, on_move=on_move)
-
-
-SERVICES: tuple[type, ...] = (CaseDesk, Alarms, Roster, Tips, Campaigns)
-
-
-def build_router(extra: Sequence[Path] = ()) -> Router:
-    """All handlers of ours and of the files named in the settings, in one checked table."""
-    router = Router("all")
-    for module in HANDLERS:
-        router.include(module.router)
-    for path in extra:
-        router.include(load_handler_file(path))
-    router.check((*Turn.KNOWN, *SERVICES))
-    return router
-
-
-def load_handler_file(path: Path) -> Router:
-    """The `router` of a handler file of one's own; ConfigError says what is wrong with it."""
-    spec = importlib.util.spec_from_file_location(f"qianshao_handlers_{path.stem}", path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise ConfigError(f"bot.handlers: {path} is not a Python file; give the path of a file that has a `router`")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as problem:
-        raise ConfigError(f"bot.handlers: {path} cannot be loaded: {type(problem).__name__}: {problem}") from problem
-    router = getattr(module, "router", None)
-    if not isinstance(router, Router):
-        raise ConfigError(f"bot.handlers: {path} has no `router`; see docs/extending.md")
-    return router
-
-
-def roster_gate(writer: Writer, clock: Clock) -> RosterGate:
-    """The web chat's door to the roster."""
-
-    def use_code(session: Session, now: datetime, badge: str, code: str, user_id: str) -> Officer:
-        roster = Roster(session, now)
-        officer = roster.use_code(code, badge)
-        roster.bind(officer, "web", user_id)
-        return officer
-
-    return RosterGate(writer, clock, use_code, lambda session, now, badge: Roster(session, now).by_badge(badge))
 
 
 def _station(session: Session) -> str:

@@ -1,0 +1,113 @@
+"""The platforms of the settings, built."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlmodel import Session, col, select
+
+from bot.app.house import App
+from bot.clock import Clock
+from bot.config import Settings
+from bot.gate import RosterGate
+from bot.permissions import Rights
+from bot.photos import PhotoWorker
+from bot.platforms.base import Health
+from bot.platforms.web import WebPlatform, WebSettings
+from bot.platforms.web.settings import RoomSeed, UserSeed, officer_id
+from cases.roster import Roster
+from storage.tables import Group, Officer
+from storage.writer import Writer
+
+if TYPE_CHECKING:
+    from bot.platforms.telegram import Moved, TelegramPlatform, TelegramSettings
+
+
+def rooms_of_roster(session: Session) -> tuple[list[RoomSeed], list[UserSeed]]:
+    """The web groups with the officers whose roles reach them, so that an officer who signs in is in the right rooms."""
+    officers = session.exec(select(Officer).where(col(Officer.active))).all()
+    groups = session.exec(select(Group).where(Group.platform == "web", col(Group.active))).all()
+    rights = {officer.badge: Rights(session, officer, "web", datetime.now(UTC)) for officer in officers}
+    rooms = [
+        RoomSeed(
+            group.chat,
+            group.name,
+            tuple(label for label in (group.class_label, group.board, group.industry) if label),
+            tuple(officer_id(badge) for badge, right in rights.items() if right.covers("case.view", group.grid_id)),
+            officers_only=group.class_label == "工作",
+        )
+        for group in groups
+    ]
+    return rooms, [UserSeed(officer_id(row.badge), row.name, "officer", row.title, row.badge) for row in officers]
+
+
+def web_platform(
+    settings: Settings, writer: Writer, photos: PhotoWorker, clock: Clock, house: list[App], *, demo: bool
+) -> WebPlatform:
+    """`house` holds the bot once it is built; until then the page says that it is not ready."""
+    web = settings.web
+
+    async def metrics() -> str:
+        return await house[0].metrics_text() if house else ""
+
+    return WebPlatform(
+        WebSettings(
+            host=web.host,
+            port=web.port,
+            demo=demo,
+            public_url=web.public_url,
+            behind_proxy=web.behind_proxy,
+            keep_days=web.keep_days,
+            bot_name=settings.bot.name,
+        ),
+        rooms_file=settings.bot.data_dir / "web.sqlite3",
+        gate=roster_gate(writer, clock),
+        clock=clock,
+        data_dir=settings.bot.data_dir,
+        photos=photos,
+        on_health=lambda: house[0].health() if house else {"web": Health(listening=False)},
+        on_metrics=metrics,
+    )
+
+
+def telegram_settings(settings: Settings) -> TelegramSettings:
+    """The section as the platform takes it; its `check` tells what cannot work."""
+    from bot.platforms.telegram import TelegramSettings
+
+    telegram = settings.telegram
+    return TelegramSettings(
+        token=telegram.token,
+        base_url=telegram.base_url,
+        webhook_url=telegram.webhook_url,
+        webhook_host=telegram.webhook_host,
+        webhook_port=telegram.webhook_port,
+        webhook_secret=telegram.webhook_secret,
+    )
+
+
+def telegram_platform(settings: Settings, writer: Writer, clock: Clock, house: list[App]) -> TelegramPlatform:
+    """Raises ConfigError with the mend for settings that cannot work."""
+    # its libraries take a fifth of a second to import, which a start without Telegram does not have to wait
+    from bot.platforms.telegram import TelegramPlatform, move_chat, move_mind
+
+    given = telegram_settings(settings)
+
+    async def on_move(moved: Moved) -> None:
+        await writer.run(lambda session: move_chat(session, given.account, moved))
+        if house:
+            move_mind(house[0].mind, given.account, moved)
+
+    return TelegramPlatform(given, data_dir=settings.bot.data_dir, clock=clock, on_move=on_move)
+
+
+def roster_gate(writer: Writer, clock: Clock) -> RosterGate:
+    """The web chat's door to the roster."""
+
+    def use_code(session: Session, now: datetime, badge: str, code: str, user_id: str) -> Officer:
+        roster = Roster(session, now)
+        officer = roster.use_code(code, badge)
+        roster.bind(officer, "web", user_id)
+        return officer
+
+    return RosterGate(writer, clock, use_code, lambda session, now, badge: Roster(session, now).by_badge(badge))

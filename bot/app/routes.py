@@ -1,0 +1,48 @@
+"""The table of all handlers, ours and those named in the settings."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot.campaigns import Campaigns
+from bot.errors import ConfigError
+from bot.router import Router
+from bot.turn import Turn
+from cases.alarms import Alarms
+from cases.desk import CaseDesk
+from cases.roster import Roster
+from cases.tips import Tips
+from handlers import additions, callback, desk, emergencies, hazards, officers, posts, questions, tips
+from handlers import help as help_
+
+HANDLERS = (emergencies, hazards, additions, questions, tips, desk, callback, officers, help_, posts)
+SERVICES: tuple[type, ...] = (CaseDesk, Alarms, Roster, Tips, Campaigns)
+
+
+def build_router(extra: Sequence[Path] = ()) -> Router:
+    """All handlers of ours and of the files named in the settings, in one checked table."""
+    router = Router("all")
+    for module in HANDLERS:
+        router.include(module.router)
+    for path in extra:
+        router.include(load_handler_file(path))
+    router.check((*Turn.KNOWN, *SERVICES))
+    return router
+
+
+def load_handler_file(path: Path) -> Router:
+    """The `router` of a handler file of one's own; ConfigError says what is wrong with it."""
+    spec = importlib.util.spec_from_file_location(f"qianshao_handlers_{path.stem}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ConfigError(f"bot.handlers: {path} is not a Python file; give the path of a file that has a `router`")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as problem:
+        raise ConfigError(f"bot.handlers: {path} cannot be loaded: {type(problem).__name__}: {problem}") from problem
+    router = getattr(module, "router", None)
+    if not isinstance(router, Router):
+        raise ConfigError(f"bot.handlers: {path} has no `router`; see docs/extending.md")
+    return router

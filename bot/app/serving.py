@@ -1,0 +1,109 @@
+"""The bot of the settings with its real platforms, from start to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import warnings
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import structlog
+from sqlmodel import Session, select
+
+from bot.app.house import App, Library
+from bot.app.platforms import rooms_of_roster, telegram_platform, web_platform
+from bot.clock import Clock
+from bot.config import Settings
+from bot.demo import District, load_district, seed
+from bot.errors import ConfigError
+from bot.photos import PhotoWorker
+from bot.platforms.base import Adapter
+from bot.platforms.web.settings import is_loopback
+from storage.database import OldLibrary, prepare
+from storage.tables import Counter, Officer
+from storage.writer import Writer
+
+log = structlog.get_logger(__name__)
+
+CONTENT = Path(__file__).resolve().parents[2] / "content"
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings, clock: Clock | None = None, content: Path = CONTENT) -> AsyncIterator[App]:
+    """The bot of the settings with its real platforms: database migrated, sample district laid when it is a demonstration."""
+    clock = clock or Clock()
+    await asyncio.to_thread(settings.bot.data_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
+    async with contextlib.AsyncExitStack() as closing:
+        closing.callback(clock.close)
+        writer = await asyncio.to_thread(open_database, settings.database_url)
+        closing.push_async_callback(asyncio.to_thread, writer.close)
+        photos = PhotoWorker()
+        closing.push_async_callback(photos.close)
+        district = await _demo_district(settings, writer, clock, content)
+        house: list[App] = []
+        web = web_platform(settings, writer, photos, clock, house, demo=district is not None)
+        closing.push_async_callback(web.close)
+        if district is not None:
+            await web.seed(district.web_rooms(), district.web_users(), district.web_tries())
+        elif settings.web.enabled:
+            await web.seed(*await writer.read(rooms_of_roster))
+        library = await asyncio.to_thread(Library.load, content, clock())
+        adapters: list[Adapter] = [web] if settings.web.enabled else []
+        if settings.telegram.enabled:
+            telegram = telegram_platform(settings, writer, clock, house)
+            closing.push_async_callback(telegram.close)
+            adapters.append(telegram)
+        app = App(settings, writer, library, adapters, photos, clock)
+        app.web = web
+        house.append(app)
+        async with app.running():
+            if settings.web.enabled:
+                await web.started()
+            log.info("running", url=web.url, demo=district is not None)
+            yield app
+
+
+async def serve(settings: Settings, tell: Callable[[str], None]) -> None:
+    """Run until SIGTERM or SIGINT; `tell` gets one line for the person at the terminal once the page is up."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(settings) as app:
+        if app.web is not None and settings.web.enabled:
+            tell(app.web.url)
+        await stop.wait()
+        log.info("stopping")
+
+
+def open_database(url: str) -> Writer:
+    """`storage.database.prepare`, with its warnings in the log where an operator looks."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", OldLibrary)
+        writer = prepare(url)
+    for warning in caught:
+        log.warning("storage", advice=str(warning.message))
+    return writer
+
+
+async def _demo_district(settings: Settings, writer: Writer, clock: Clock, content: Path) -> District | None:
+    """The sample district when this is a demonstration: asked for, or nobody is on the roster and the page is local."""
+    has_roster = await writer.read(lambda session: session.exec(select(Officer.id).limit(1)).first() is not None)
+    marked = await writer.read(lambda session: session.get(Counter, "demo") is not None)
+    wanted = settings.bot.demo
+    if wanted is None:
+        wanted = settings.web.enabled and is_loopback(settings.web.host) and (not has_roster or marked)
+    if not wanted:
+        return None
+    if has_roster and not marked:
+        raise ConfigError("bot.demo = true, but there is a roster already; set bot.demo = false or use another bot.data_dir")
+    district = load_district(content / "demo" / "district.toml")
+
+    def lay(session: Session) -> None:
+        if seed(session, district, clock()):
+            session.add(Counter(name="demo", value=1))
+
+    await writer.run(lay)
+    return district
