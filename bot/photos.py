@@ -10,7 +10,10 @@ import asyncio
 import contextlib
 import io
 import json
+import math
+import operator
 import os
+import statistics
 import struct
 import sys
 from collections.abc import Mapping
@@ -27,6 +30,7 @@ MOST_BYTES = 15_000_000
 MOST_PIXELS = 40_000_000
 LONGEST_SIDE = 2048
 THUMB_SIDE = 480
+FLAT = 12  # of 255: a picture whose lightest and darkest of 32 x 32 fields differ by less shows nothing
 
 WORKER_MEMORY_BYTES = 1 << 30
 WORKER_CPU_SECONDS = 10
@@ -36,16 +40,24 @@ PHOTOS_PER_WORKER = 500  # then a fresh process, so that no leak in a codec grow
 
 _JOB = struct.Struct("!I")
 _REPLY = struct.Struct("!I")
+_SIDE = 32
+_WAVES = tuple(tuple(math.cos(math.pi * wave * (2 * at + 1) / (2 * _SIDE)) for at in range(_SIDE)) for wave in range(8))
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photo drawn anew as JPEG: longest side 2,048 pixels, upright, without metadata. `thumb` has 480 at most."""
+    """A photo drawn anew as JPEG: longest side 2,048 pixels, upright, without metadata. `thumb` has 480 at most.
+
+    `fingerprint` is a perceptual hash in 16 hexadecimal digits (empty for a picture too flat to have one), `point` where it was
+    taken, as its metadata said: latitude and longitude in degrees WGS 84.
+    """
 
     jpeg: bytes
     width: int
     height: int
     thumb: bytes = b""
+    fingerprint: str = ""
+    point: tuple[float, float] | None = None
 
 
 def sniff(raw: bytes) -> str:
@@ -121,7 +133,8 @@ class PhotoWorker:
             await self._end()
         if head["refused"]:
             raise RefusedInput(head["refused"])
-        return Photo(jpeg, head["width"], head["height"], thumb)
+        point = tuple(head["point"]) if head["point"] else None
+        return Photo(jpeg, head["width"], head["height"], thumb, head["fingerprint"], point)
 
     async def _pipes(self) -> tuple[asyncio.StreamWriter, asyncio.StreamReader]:
         if self._process is None or self._process.returncode is not None:
@@ -169,12 +182,13 @@ def draw_anew(raw: bytes) -> Photo:
             if picture.width * picture.height > MOST_PIXELS:
                 raise RefusedInput("photo.too_many_pixels")
             picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+            point = _taken_at(picture)
             upright = ImageOps.exif_transpose(picture)
             full = _on_white(upright)
             full.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
             small = full.copy()
             small.thumbnail((THUMB_SIDE, THUMB_SIDE), Image.Resampling.LANCZOS)
-            return Photo(_jpeg(full, 85), full.width, full.height, _jpeg(small, 78))
+            return Photo(_jpeg(full, 85), full.width, full.height, _jpeg(small, 78), fingerprint_of(small), point)
     except RefusedInput:
         raise
     except MemoryError as problem:
@@ -182,6 +196,42 @@ def draw_anew(raw: bytes) -> Photo:
     except Exception as problem:
         # whatever a codec stumbles over, the person can only send another picture
         raise RefusedInput("photo.broken") from problem
+
+
+def fingerprint_of(picture: PillowImage) -> str:
+    """The perceptual hash of a picture, 64 bits as hexadecimal digits: which of its 8 x 8 slowest waves are above the median, by
+    the discrete cosine transform of 32 x 32 grey fields. Survives scaling, JPEG and a change of brightness. Empty for a flat
+    picture, whose waves are noise (C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010)."""
+    from PIL import Image
+
+    grey = picture.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX).tobytes()
+    if max(grey) - min(grey) < FLAT:
+        return ""
+    rows = [grey[_SIDE * row : _SIDE * (row + 1)] for row in range(_SIDE)]
+    across = [[sum(map(operator.mul, row, wave)) for row in rows] for wave in _WAVES]
+    waves = [sum(map(operator.mul, column, wave)) for wave in _WAVES for column in across]
+    middle = statistics.median(waves[1:])  # the first is the mean brightness
+    return f"{sum(1 << bit for bit, height in enumerate(waves) if height > middle):016x}"
+
+
+def _taken_at(picture: PillowImage) -> tuple[float, float] | None:
+    """Where the camera says it was; None when it does not say, or nonsense."""
+    from PIL import ExifTags
+
+    try:
+        place = picture.getexif().get_ifd(ExifTags.IFD.GPSInfo)
+        latitude = _degrees(place[ExifTags.GPS.GPSLatitude], place[ExifTags.GPS.GPSLatitudeRef] == "S")
+        longitude = _degrees(place[ExifTags.GPS.GPSLongitude], place[ExifTags.GPS.GPSLongitudeRef] == "W")
+    except Exception:  # metadata is whatever somebody wrote there; a photo is not refused for it
+        return None
+    # a camera without a fix writes zeros
+    known = abs(latitude) <= 90 and abs(longitude) <= 180 and (latitude, longitude) != (0.0, 0.0)
+    return (round(latitude, 6), round(longitude, 6)) if known else None
+
+
+def _degrees(parts: tuple[float, float, float], negative: bool) -> float:
+    degrees = float(parts[0]) + float(parts[1]) / 60 + float(parts[2]) / 3600
+    return -degrees if negative else degrees
 
 
 def _on_white(picture: PillowImage) -> PillowImage:
@@ -247,6 +297,8 @@ def work(source: BinaryIO, sink: BinaryIO) -> None:
                 "height": photo.height,
                 "jpeg": len(photo.jpeg),
                 "thumb": len(photo.thumb),
+                "fingerprint": photo.fingerprint,
+                "point": photo.point,
             }
         ).encode()
         sink.write(_REPLY.pack(len(head)) + head + photo.jpeg + photo.thumb)

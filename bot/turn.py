@@ -36,12 +36,14 @@ class NotMine(Exception):
 class Photos:
     """The photos that came with a message or waited for it, stored already: ids of attachments.
 
-    `lost` could not be had; `why` is the phrase that says what is wrong with one of them, empty when nobody knows.
+    `lost` could not be had; `why` is the phrase that says what is wrong with one of them, empty when nobody knows. `point` is
+    where the first of them that says so was taken (latitude, longitude).
     """
 
     ids: tuple[int, ...] = ()
     lost: int = 0
     why: str = ""
+    point: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class StoredPhoto:
     width: int
     height: int
     size: int
+    fingerprint: str = ""  # as in bot.photos.Photo
+    point: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,13 +394,20 @@ class Turn:
         ids = []
         for photo in self.reading.photos:
             row = Attachment(
-                sha256=photo.sha256, path=photo.path, width=photo.width, height=photo.height, size=photo.size, created_at=self.now
+                sha256=photo.sha256,
+                path=photo.path,
+                width=photo.width,
+                height=photo.height,
+                size=photo.size,
+                fingerprint=photo.fingerprint or None,
+                created_at=self.now,
             )
             self.session.add(row)
             self.session.flush()
             if row.id is not None:
                 ids.append(row.id)
-        return Photos(tuple(ids), self.reading.lost, self.reading.why)
+        point = next((photo.point for photo in self.reading.photos if photo.point is not None), None)
+        return Photos(tuple(ids), self.reading.lost, self.reading.why, point)
 
     def _find_group(self) -> Group | None:
         if self.event is None or self.event.address.private:

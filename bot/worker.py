@@ -17,7 +17,7 @@ from bot.errors import RefusedInput, RetryLater
 from bot.inbox import Job, Mind, failed
 from bot.lanes import LaneKey
 from bot.messages import Attachment, Inbound, Kind
-from bot.photos import MOST_BYTES, PhotoWorker
+from bot.photos import MOST_BYTES, Photo, PhotoWorker
 from bot.platforms.base import Adapter
 from bot.router import Call, Handler, named_number, wants_of
 from bot.timers import Due
@@ -188,7 +188,7 @@ class Worker:
         return tuple(photos), whys
 
     async def _fetch(self, adapter: Adapter, attachment: Attachment) -> StoredPhoto | str:
-        if attachment.kind != "photo":
+        if attachment.kind != "photo" and not attachment.mime.startswith("image/"):
             return "photo.not_image"
         for attempt in range(MOST_TRIES):
             try:
@@ -202,7 +202,7 @@ class Worker:
                 await asyncio.sleep(0.3 * (attempt + 1))
         else:
             return ""
-        stored = await asyncio.to_thread(_store, self._media, photo.jpeg, photo.width, photo.height)
+        stored = await asyncio.to_thread(_store, self._media, photo)
         failpoint("photo.stored")
         return stored
 
@@ -226,16 +226,16 @@ def _names_photos(handler: Handler | None) -> bool:
     return handler is not None and any(want.type is Photos for want in wants_of(handler))
 
 
-def _store(media: Path, jpeg: bytes, width: int, height: int) -> StoredPhoto:
+def _store(media: Path, photo: Photo) -> StoredPhoto:
     """Write the photo durably under its hash before any row knows of it; the same photo is one file."""
-    digest = hashlib.sha256(jpeg).hexdigest()
+    digest = hashlib.sha256(photo.jpeg).hexdigest()
     folder = media / digest[:2]
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{digest}.jpg"
     if not path.exists():
         part = path.with_suffix(".part")
         with part.open("wb") as file:
-            file.write(jpeg)
+            file.write(photo.jpeg)
             file.flush()
             os.fsync(file.fileno())
         part.rename(path)
@@ -244,4 +244,12 @@ def _store(media: Path, jpeg: bytes, width: int, height: int) -> StoredPhoto:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-    return StoredPhoto(f"{media.name}/{digest[:2]}/{digest}.jpg", digest, width, height, len(jpeg))
+    return StoredPhoto(
+        f"{media.name}/{digest[:2]}/{digest}.jpg",
+        digest,
+        photo.width,
+        photo.height,
+        len(photo.jpeg),
+        photo.fingerprint,
+        photo.point,
+    )

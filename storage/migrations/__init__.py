@@ -6,4 +6,4 @@ There is no way down: a revision that went wrong is mended by the next one, or b
 Until the first release the first revision is rewritten instead:  python -m storage.migrations first
 """
 
-HEAD = "0001"
+HEAD = "0002"

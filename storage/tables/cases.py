@@ -23,6 +23,9 @@ class Case(SQLModel, table=True):
     state: str = Field(index=True)
     text: str = Field(sa_column=text_column())
     place: str = ""
+    latitude: float | None = None  # degrees WGS 84, of a pin or of a photo sent as a file; only ever used for the case
+    longitude: float | None = None
+    located_by: str | None = None  # what the grid was told by: pin, photo, gazetteer, group
     grid_id: int | None = Field(default=None, sa_column=to_column("grid", index=True))
     unit_id: int | None = Field(default=None, sa_column=to_column("unit"))
     officer_id: int | None = Field(default=None, sa_column=to_column("officer", index=True))
@@ -82,6 +85,7 @@ class Attachment(SQLModel, table=True):
     width: int
     height: int
     size: int
+    fingerprint: str | None = None  # perceptual hash, 16 hexadecimal digits; None for a picture too flat to have one
     created_at: datetime = Field(sa_column=time_column(nullable=False))
 
 
