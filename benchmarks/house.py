@@ -69,7 +69,7 @@ class _People:
         return self._people.get(name)
 
 
-def _keyword_glance(keywords: list[str]) -> Callable[[str], Hint]:
+def keyword_glance(keywords: list[str]) -> Callable[[str], Hint]:
     """A report is what has one of the keywords."""
     automaton = ahocorasick.Automaton(ahocorasick.STORE_LENGTH)
     for word in keywords:
@@ -92,7 +92,7 @@ class Intake:
         self._senses = self.app.inbox._senses
         self._keywords = keywords is not None
         if keywords is not None:
-            self._senses = replace(self._senses, glance=_keyword_glance(keywords), certain=lambda text: False)
+            self._senses = replace(self._senses, glance=keyword_glance(keywords), certain=lambda text: False)
         self._clock = Clock()
         people: Any = _People()
         unused: Any = None

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from dataclasses import replace as changed
 from datetime import datetime, timedelta
 
 import structlog
-from pydantic import TypeAdapter
+from msgspec import DecodeError
+from msgspec.json import Decoder, encode
+from msgspec.structs import replace
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
@@ -32,7 +35,7 @@ log = structlog.get_logger(__name__)
 QUIET = Hint()
 _BLANKS = " \u2005\u3000\n\t,，:："
 _CASE_NUMBER = re.compile(r"(?<!\d)\d{2}(?:0[1-9]|1[0-2])[-－]\d{4,6}(?!\d)")
-_EVENT = TypeAdapter(Inbound)
+_EVENT = Decoder(Inbound)
 
 _KEEP = (
     "INSERT INTO inbox (platform, account, event_id, state, urgent, body, received_at, due_at, tries, problem) "
@@ -122,7 +125,7 @@ def glance(event: Inbound, mind: Mind, senses: Senses, now: datetime) -> Job | N
     if (
         hint.report
         or (hint.safe and event.address in mind.alarms)
-        or _CASE_NUMBER.search(text)
+        or (("-" in text or "－" in text) and _CASE_NUMBER.search(text))
         or (hint.question and senses.certain(text))
     ):
         return Job(event, hint, addressed)
@@ -141,7 +144,7 @@ def _glance_other(event: Inbound, senses: Senses) -> Job | None:
 def _hint(event: Inbound, senses: Senses) -> Hint:
     hint = senses.glance(event.text) if event.text else QUIET
     if hint.danger and event.copied and not event.address.private:
-        return replace(hint, danger=None)  # passed-on news of a fire somewhere; brought to us alone it is a call for help
+        return changed(hint, danger=None)  # passed-on news of a fire somewhere; brought to us alone it is a call for help
     return hint
 
 
@@ -177,7 +180,7 @@ class Inbox:
         if event.kind in (Kind.RECALL, Kind.EDIT) and job.waiting:
             if await self._photo_taken_back(event) or not await self._belongs_to_case(event):
                 return
-            job = replace(job, waiting=False)
+            job = changed(job, waiting=False)
         if not await self._keep(job, now):
             return
         self.kept += 1
@@ -218,8 +221,8 @@ class Inbox:
 
     async def _resume_one(self, row: InboxEvent) -> None:
         try:
-            event = _EVENT.validate_json(self._sealer.unseal(row.body or b""))
-        except (Sealed, ValueError) as problem:
+            event = _EVENT.decode(self._sealer.unseal(row.body or b""))
+        except (Sealed, DecodeError) as problem:
             log.error("cannot_resume", row=row.id, problem=type(problem).__name__)
             reason = type(problem).__name__
             await self._writer.run(lambda session: _set_state(session, row.id or 0, "quarantined", reason))
@@ -246,7 +249,7 @@ class Inbox:
 
     async def _keep(self, job: Job, now: datetime) -> bool:
         event = job.event
-        body = self._sealer.seal(_EVENT.dump_json(event).decode())
+        body = self._sealer.seal(encode(event).decode())
         due = _stamp(self._writer, now + self._photo_wait) if job.waiting else None
         row = (
             event.address.platform,

@@ -1,7 +1,8 @@
 """What travels through the house: frozen, platform-neutral messages.
 
 Adapters translate a platform's events into `Inbound` and `Outbound` into the platform's calls; nothing behind them
-knows which platform it talks to.
+knows which platform it talks to. `Inbound` is made for every line of small talk, so it is a msgspec Struct, which is built in a
+tenth of a dataclass's time and is its own JSON; change a copy with `msgspec.structs.replace`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,7 @@ class Kind(StrEnum):
     MET = "met"  # a person opened the private chat for the first time
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(Struct, frozen=True):
     """One event from a platform. `event_id` is unique within (platform, account) and names it for ever.
 
     `message_id` is the message that was written, edited, recalled, or tapped on. `copied` is true for anything that is not a

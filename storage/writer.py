@@ -63,7 +63,7 @@ class Writer:
         self._connection: Connection | None = None
         self._raw: Any = None  # the driver's own connection and cursor below it; SQLAlchemy's proxies cost 30 µs a commit
         self._cursor: Any = None
-        self._units: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
+        self._units: queue.SimpleQueue[list[_Unit] | None] = queue.SimpleQueue()
         self._closed = threading.Event()
         self._turn = threading.Lock()  # who holds it uses the connection
         self._arrivals: list[_Unit] = []  # appends of this turn of the event loop
@@ -80,13 +80,13 @@ class Writer:
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
-        self._hand_over(_Unit(work, "", (), answer, loop))
+        self._hand_over([_Unit(work, "", (), answer, loop)])
         return await answer
 
     def run_now(self, work: Callable[[Session], T]) -> T:
         """The same for a caller without an event loop (command line, tests)."""
         answer: Future[T] = Future()
-        self._hand_over(_Unit(work, "", (), answer, None))
+        self._hand_over([_Unit(work, "", (), answer, None)])
         return answer.result()
 
     async def append(self, sql: str, row: Sequence[object]) -> bool:
@@ -102,7 +102,7 @@ class Writer:
             # one event loop has the quick way until it is closed; the first append of it, and those of others, go the plain way
             if self._sqlite and not self._memory and (self._loop is None or self._loop.is_closed()):
                 self._loop, self._arrivals = loop, []
-            self._hand_over(unit)
+            self._hand_over([unit])
         else:
             self._arrivals.append(unit)
             if len(self._arrivals) == 1:
@@ -143,10 +143,10 @@ class Writer:
             self._thread.join()
             self.engine.dispose()
 
-    def _hand_over(self, unit: _Unit) -> None:
+    def _hand_over(self, units: list[_Unit]) -> None:
         if self._closed.is_set():
             raise StorageUnavailable("the storage is closed")
-        self._units.put(unit)
+        self._units.put(units)
         if not self._thread.is_alive():  # closed between the two lines above
             self._refuse_rest()
 
@@ -155,11 +155,11 @@ class Writer:
         units, self._arrivals = self._arrivals, []
         if len(units) == 1 and self._units.empty() and not self._closed.is_set() and self._commit_here(units):
             return
-        for unit in units:
-            try:
-                self._hand_over(unit)
-            except StorageUnavailable as problem:
-                _answer([unit], [(False, problem)])
+        try:
+            # one hand-over for all of them: handed over singly, the first would be committed alone while the others wait
+            self._hand_over(units)
+        except StorageUnavailable as problem:
+            _answer(units, [(False, problem)] * len(units))
 
     def _commit_here(self, units: list[_Unit]) -> bool:
         """Commit without the writer's thread if that needs no waiting; after a slow commit stand aside for a while."""
@@ -189,14 +189,13 @@ class Writer:
 
     def _live(self) -> None:
         units = self._units
-        while (unit := units.get()) is not None:
-            batch = [unit]
+        while (batch := units.get()) is not None:
             while len(batch) < MOST_IN_ONE_COMMIT and not units.empty():
                 following = units.get()
                 if following is None:
                     units.put(None)
                     break
-                batch.append(following)
+                batch = batch + following
             with self._turn:
                 outcomes = self._commit(batch)
             _answer(batch, outcomes)
@@ -219,9 +218,9 @@ class Writer:
     def _refuse_rest(self) -> None:
         while not self._units.empty():
             with contextlib.suppress(queue.Empty):
-                unit = self._units.get_nowait()
-                if unit is not None:
-                    _answer([unit], [(False, StorageUnavailable("the storage is closed"))])
+                units = self._units.get_nowait()
+                if units is not None:
+                    _answer(units, [(False, StorageUnavailable("the storage is closed"))] * len(units))
 
     def _commit(self, batch: list[_Unit]) -> list[Outcome]:
         """Run and commit `batch`; every unit's outcome. When the commit fails, nothing of the batch is kept."""

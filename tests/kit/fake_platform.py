@@ -18,13 +18,15 @@ import json
 import os
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bot.errors import AnswerLost, RefusedInput, RetryLater
-from bot.messages import Address, Attachment, Choice, Inbound, Kind, Location, Outbound, Quote, Receipt, Sender
+from bot.messages import Address, Attachment, Inbound, Kind, Outbound, Quote, Receipt, Sender
 from bot.platforms.base import Capabilities, Feed, Health
 
 
@@ -321,31 +323,15 @@ class FakePlatform:
 
 
 def _plain(value: Inbound | Arrival) -> dict[str, Any]:
-    plain = asdict(value)
-    plain["at"] = value.at.isoformat()
+    plain: dict[str, Any] = msgspec.to_builtins(value)
     return plain
 
 
 def read_inbound(plain: dict[str, Any]) -> Inbound:
     """The event that `FakePlatform` wrote to its file."""
-    return Inbound(
-        **{
-            **plain,
-            "address": Address(**plain["address"]),
-            "sender": Sender(**plain["sender"]),
-            "at": datetime.fromisoformat(plain["at"]),
-            "kind": Kind(plain["kind"]),
-            "attachments": tuple(Attachment(**attachment) for attachment in plain["attachments"]),
-            "quote": Quote(**plain["quote"]) if plain["quote"] else None,
-            "location": Location(**plain["location"]) if plain["location"] else None,
-        }
-    )
+    return msgspec.convert(plain, Inbound)
 
 
 def read_arrival(plain: dict[str, Any]) -> Arrival:
     """The arrival that `FakePlatform` wrote to its file."""
-    what = Outbound(**{**plain["what"], "choices": ()})
-    choices = tuple(Choice(**choice) for choice in plain["what"]["choices"])
-    return Arrival(
-        Address(**plain["to"]), replace(what, choices=choices), plain["message_id"], datetime.fromisoformat(plain["at"])
-    )
+    return msgspec.convert(plain, Arrival)

@@ -38,6 +38,7 @@ class Handover:
         self._book = book
         self._clock = clock
         self._busy: dict[str, asyncio.Task[Event | None]] = {}
+        self._addresses: dict[str, Address] = {}  # by room; what they are made of never changes
 
     async def give(self, event: str) -> bool:
         """Give this event to the bot; true once it is settled. Two callers of one event share one attempt. Cancelling the
@@ -107,10 +108,13 @@ class Handover:
         room, person = self._people.room(owed.room), self._people.person(owed.person)
         if room is None or person is None:
             return None
+        address = self._addresses.get(room.id)
+        if address is None:
+            address = self._addresses[room.id] = address_of(room)
         message = owed.kind is Kind.MESSAGE
         return Inbound(
             event_id=owed.id,
-            address=address_of(room),
+            address=address,
             sender=Sender(person.id, person.name),
             at=owed.at,
             kind=owed.kind,
@@ -126,5 +130,8 @@ class Handover:
         """Whether the message calls the bot, by a mention or by its name as people type it."""
         if BOT_ID in owed.mentions:
             return True
+        # nearly nothing that is said has the sign, and one search for it is cheaper than two for the name
+        if "@" not in owed.text and "＠" not in owed.text:
+            return False
         name = self._people.bot.name
         return f"@{name}" in owed.text or f"＠{name}" in owed.text

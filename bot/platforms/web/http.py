@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
 
 import structlog
 from aiohttp import web
@@ -16,11 +16,12 @@ from bot.platforms.web.people import Person
 from bot.platforms.web.sessions import Sessions
 from bot.platforms.web.settings import WebSettings
 from bot.platforms.web.texts import Texts
-from bot.platforms.web.wire import BadFrame, Fields, Json
+from bot.platforms.web.wire import BadFrame, body
 from storage.writer import StorageUnavailable
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 MOST_JSON_BYTES = 16_384
@@ -185,15 +186,9 @@ class Front:
             raise RefusedInput("request.origin")
 
 
-async def read_json(request: web.Request) -> Fields:
-    """The JSON object in the body. Raises BadFrame."""
-    try:
-        found: Json = json.loads(await read_body(request, MOST_JSON_BYTES, "request.bad"))
-    except (ValueError, RecursionError):
-        raise BadFrame from None
-    if not isinstance(found, dict):
-        raise BadFrame
-    return Fields(found)
+async def read_json(request: web.Request, kind: type[T]) -> T:
+    """The JSON object in the body, as a `kind` of Struct. Raises BadFrame."""
+    return body(await read_body(request, MOST_JSON_BYTES, "request.bad"), kind)
 
 
 async def read_body(request: web.Request, most: int, too_large: str) -> bytes:
@@ -201,13 +196,13 @@ async def read_body(request: web.Request, most: int, too_large: str) -> bytes:
     refusal = RefusedInput(too_large, megabytes=most // 1_000_000)
     if (request.content_length or 0) > most:
         raise refusal
-    body = bytearray()
+    read = bytearray()
     async with asyncio.timeout(BODY_SECONDS):
         async for chunk in request.content.iter_chunked(65_536):
-            body += chunk
-            if len(body) > most:
+            read += chunk
+            if len(read) > most:
                 raise refusal
-    return bytes(body)
+    return bytes(read)
 
 
 def code_of(refusal: RefusedInput) -> str:

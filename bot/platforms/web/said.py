@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from msgspec import Struct
+from msgspec.structs import replace as changed
 from sqlmodel import Session
 
 from bot.messages import Attachment, Choice, Kind, Quote
@@ -78,8 +80,7 @@ class Kept:
     owed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something that the bot has not yet taken note of, with all that it is told about it."""
 
     id: str
@@ -192,7 +193,7 @@ def load_event(session: Session, event: str) -> Event | None:
     kind, room, person, message, text, cid, at = found
     owed = Event(event, Kind(kind), room, person, message, text, cid, _moment(at))
     if owed.kind is Kind.TAP:
-        return replace(owed, quote=_quote(session, message), seq=_seq(session, message))
+        return changed(owed, quote=_quote(session, message), seq=_seq(session, message))
     if owed.kind is not Kind.MESSAGE:
         return owed
     said = row(session, "SELECT text, reply_to, mentions, seq FROM message WHERE id = ?", message)
@@ -207,7 +208,7 @@ def load_event(session: Session, event: str) -> Event | None:
         )
     )
     quote = _quote(session, said[1]) if said[1] else None
-    return replace(owed, text=said[0], mentions=tuple(json.loads(said[2])), seq=said[3], quote=quote, attachments=attachments)
+    return changed(owed, text=said[0], mentions=tuple(json.loads(said[2])), seq=said[3], quote=quote, attachments=attachments)
 
 
 def _quote(session: Session, message: str) -> Quote | None:

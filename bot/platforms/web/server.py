@@ -22,7 +22,7 @@ from bot.platforms.web.store import millis
 from bot.platforms.web.talk import Talk
 from bot.platforms.web.texts import Texts
 from bot.platforms.web.uploads import Uploads
-from bot.platforms.web.wire import Json, moment, user
+from bot.platforms.web.wire import FirstSignInAsked, JoinAsked, Json, PersonaAsked, SignInAsked, moment, user
 
 STATIC = Path(__file__).resolve().parent / "static"
 GOODBYE_SECONDS = 2.0
@@ -154,14 +154,14 @@ class Server:
         return response
 
     async def _persona(self, request: web.Request) -> web.Response:
-        person = self._people.person((await read_json(request)).id("user"))
+        person = self._people.person((await read_json(request, PersonaAsked)).user)
         if person is None or not person.persona:
             raise RefusedInput("request.bad")
         return web.json_response({"token": await self._sessions.start(person), "me": user(person)})
 
     async def _join(self, request: web.Request) -> web.Response:
-        fields = await read_json(request)
-        room = await self._people.invited_to(fields.text("invite")[:100], millis(self._clock()))
+        asked = await read_json(request, JoinAsked)
+        room = await self._people.invited_to(asked.invite[:100], millis(self._clock()))
         if room is not None and self._people.room(room) is None:
             await self._people.load()  # made by another process since we started
         place = self._people.room(room) if room else None
@@ -170,7 +170,7 @@ class Server:
         token = self._front.token(request)
         person = await self._sessions.person(token)
         if person is None or token is None:
-            person = await self._newcomer(fields.text_or_none("name") or "", self._front.address(request))
+            person = await self._newcomer(asked.name or "", self._front.address(request))
             token = await self._sessions.start(person)
         await self._book.open_rooms(room.id for room in self._people.rooms_of(person.id))
         await self._people.join(place.id, person.id, await self._book.head(place.id))
@@ -191,15 +191,13 @@ class Server:
         return await self._people.add_resident(name)
 
     async def _signin(self, request: web.Request) -> web.Response:
-        fields = await read_json(request)
-        person = await self._sign_in.sign_in(fields.text("badge").strip(), fields.text("password"), self._front.address(request))
+        asked = await read_json(request, SignInAsked)
+        person = await self._sign_in.sign_in(asked.badge.strip(), asked.password, self._front.address(request))
         return await self._officer_in(person)
 
     async def _first_signin(self, request: web.Request) -> web.Response:
-        fields = await read_json(request)
-        person = await self._sign_in.first(
-            fields.text("badge").strip(), fields.text("code"), fields.text("password"), self._front.address(request)
-        )
+        asked = await read_json(request, FirstSignInAsked)
+        person = await self._sign_in.first(asked.badge.strip(), asked.code, asked.password, self._front.address(request))
         return await self._officer_in(person)
 
     async def _officer_in(self, person: Person) -> web.Response:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from functools import partial
+from time import monotonic
 
 import structlog
 from aiohttp import WSMsgType, web
@@ -45,19 +46,19 @@ class Budget:
     """So many frames a second, and as many at once."""
 
     def __init__(self, per_second: int) -> None:
-        self._per_second = per_second
-        self._left = float(per_second)
-        self._at = asyncio.get_running_loop().time()
+        self._per_second = float(per_second)
+        self._left = self._per_second
+        self._at = monotonic()
 
     def spend(self) -> bool:
         """Whether one more is allowed now."""
-        now = asyncio.get_running_loop().time()
-        self._left = min(float(self._per_second), self._left + (now - self._at) * self._per_second)
+        now = monotonic()
+        left = self._left + (now - self._at) * self._per_second
         self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
+        if left > self._per_second:
+            left = self._per_second
+        self._left = left - 1 if left >= 1 else left
+        return left >= 1
 
 
 class Sockets:
