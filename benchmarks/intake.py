@@ -3,8 +3,8 @@
     python -m benchmarks.intake ours|memory|sqlmodel [CONNECTIONS]
 
 `memory` is the same server without the row; `sqlmodel` writes the row as a textbook does: one AsyncSession on aiosqlite and one
-commit for each request, with the same table, journal and synchronisation. All three glance for 300 keywords, since how well a text
-is understood is no matter of this benchmark. The client is a process of its own and as light as can be.
+commit for each request, with the same table, journal and synchronisation. All three glance for 300 keywords: how well a text is
+understood is no matter of this benchmark. The client is a process of its own and as light as can be.
 """
 
 from __future__ import annotations
