@@ -111,6 +111,10 @@ class BotSettings(Section):
         default="info", description="least important log line that is written"
     )
     handlers: tuple[Path, ...] = Field(default=(), description="handler files of your own, loaded after ours")
+    read_pictures: bool = Field(
+        default=True,
+        description="read screenshots and QR codes brought to the bot, if the extra pictures is installed",
+    )
     photo_wait_seconds: int = Field(default=120, ge=0, le=600, description="how long a photo and its words wait for each other")
 
     @property

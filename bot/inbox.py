@@ -55,6 +55,7 @@ class Job:
     addressed: bool
     told_as_tip: bool = False
     waiting: bool = False  # a photo without words, that may belong to a report
+    asking: bool = False  # kept only because it asks whether something is true: if there is nothing to say, nothing is kept
 
 
 @dataclass(slots=True)
@@ -92,12 +93,14 @@ class Mind:
 
 @dataclass(frozen=True, slots=True)
 class Senses:
-    """What the glance may ask: the reading of words, which command a text calls, whether an answer is certain, our name."""
+    """What the glance may ask: the reading of words, which command a text calls, whether an answer is certain, our name, and
+    whether a text asks if something is true."""
 
     glance: Callable[[str], Hint]
     command: Callable[[str], Command | None]
     certain: Callable[[str], bool]
     me: str = ""
+    doubts: Callable[[str], bool] = lambda _: False
 
 
 def glance(event: Inbound, mind: Mind, senses: Senses, now: datetime) -> Job | None:
@@ -131,7 +134,15 @@ def glance(event: Inbound, mind: Mind, senses: Senses, now: datetime) -> Job | N
         return Job(event, hint, addressed)
     if event.lone_photo:
         return Job(replace(event, text="", quote=None), QUIET, addressed, waiting=True)
+    if _brings_something(event, mind) and senses.doubts(text):
+        return Job(event, hint, addressed, asking=True)
     return None
+
+
+def _brings_something(event: Inbound, mind: Mind) -> bool:
+    """Whether there is something beside the words that they may ask about: a picture, one sent just before, a quoted message."""
+    quoted = event.quote is not None and event.quote.text != ""
+    return bool(event.attachments) or quoted or LaneKey(event.address, event.sender.id) in mind.photos
 
 
 def _glance_other(event: Inbound, senses: Senses) -> Job | None:
@@ -230,7 +241,11 @@ class Inbox:
         other = event.kind is not Kind.MESSAGE
         told_as_tip = not (other or event.addressed or event.text or event.attachments or event.location)
         hint = QUIET if other else _hint(event, self._senses)
-        await self.hand(Job(event, hint, other or event.addressed, told_as_tip, waiting=row.state == "waiting"))
+        addressed = other or event.addressed
+        command = event.text.lstrip()[:1] in ("/", "／")
+        wanted = addressed or command or hint.report or hint.safe or hint.question or _CASE_NUMBER.search(event.text) is not None
+        asking = not wanted and self._senses.doubts(event.text)
+        await self.hand(Job(event, hint, addressed, told_as_tip, waiting=row.state == "waiting", asking=asking))
 
     async def forget_photos(self, now: datetime) -> datetime | None:
         """Let go of photos for which no words came; returns when the next one is over."""

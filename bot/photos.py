@@ -1,26 +1,22 @@
 """Photos that people send: checked by content, decoded in a process of its own, given back as plain JPEG.
 
-A decoder is the likeliest place for hostile input to do harm, so it runs in a worker with limits on memory, time, files and
-processor time, without our environment and secrets. What comes back was drawn anew: no metadata, no second layer, no tail.
+A decoder is the likeliest place for hostile input to do harm, so it runs apart (`bot.apart`). What comes back was drawn anew: no
+metadata, no second layer, no tail.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import io
 import json
 import math
 import operator
-import os
 import statistics
 import struct
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
+from bot.apart import Apart, Lost, serve, set_limits
 from bot.errors import RefusedInput
 
 if TYPE_CHECKING:
@@ -38,8 +34,7 @@ PATIENCE_SECONDS = 20.0
 MOST_WAITING = 64
 PHOTOS_PER_WORKER = 500  # then a fresh process, so that no leak in a codec grows without end
 
-_JOB = struct.Struct("!I")
-_REPLY = struct.Struct("!I")
+_HEAD = struct.Struct("!I")
 _SIDE = 32
 _WAVES = tuple(tuple(math.cos(math.pi * wave * (2 * at + 1) / (2 * _SIDE)) for at in range(_SIDE)) for wave in range(8))
 
@@ -78,11 +73,8 @@ class PhotoWorker:
 
     def __init__(self, *, most_bytes: int = MOST_BYTES, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._most_bytes = most_bytes
-        self._patience = patience_seconds
-        self._process: asyncio.subprocess.Process | None = None
-        self._turn = asyncio.Lock()
-        self._waiting = 0
-        self._done = 0
+        self.apart = Apart("bot.photos", patience=patience_seconds, jobs=PHOTOS_PER_WORKER)
+        self.waiting = 0
 
     async def normalise(self, raw: bytes) -> Photo:
         """`raw` as a plain upright JPEG. Raises RefusedInput with one of the phrases `photo.empty`, `photo.too_large`,
@@ -96,77 +88,31 @@ class PhotoWorker:
             raise RefusedInput("photo.heic")
         if not kind:
             raise RefusedInput("photo.not_image")
-        if self._waiting >= MOST_WAITING:
+        if self.waiting >= MOST_WAITING:
             raise RefusedInput("photo.busy")
-        self._waiting += 1
+        self.waiting += 1
         try:
-            async with self._turn:
-                return await self._ask(raw)
+            return _unpack(await self.apart.ask(raw))
+        except Lost as problem:
+            raise RefusedInput("photo.broken") from problem
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
     async def close(self) -> None:
         """End the worker process."""
-        async with self._turn:
-            await self._end()
-
-    async def _ask(self, raw: bytes) -> Photo:
-        try:
-            async with asyncio.timeout(self._patience):
-                jobs, answers = await self._pipes()
-                jobs.write(_JOB.pack(len(raw)) + raw)
-                await jobs.drain()
-                (length,) = _REPLY.unpack(await answers.readexactly(_REPLY.size))
-                head = json.loads(await answers.readexactly(length))
-                jpeg = await answers.readexactly(head["jpeg"])
-                thumb = await answers.readexactly(head["thumb"])
-        except (TimeoutError, asyncio.IncompleteReadError, OSError) as problem:
-            # killed by a limit, or too slow: the photo is to blame, the next one gets a fresh worker
-            await self._end()
-            raise RefusedInput("photo.broken") from problem
-        except BaseException:
-            # a half-read answer must not be taken for the next photo's
-            await self._end()
-            raise
-        self._done += 1
-        if self._done >= PHOTOS_PER_WORKER:
-            await self._end()
-        if head["refused"]:
-            raise RefusedInput(head["refused"])
-        point = tuple(head["point"]) if head["point"] else None
-        return Photo(jpeg, head["width"], head["height"], thumb, head["fingerprint"], point)
-
-    async def _pipes(self) -> tuple[asyncio.StreamWriter, asyncio.StreamReader]:
-        if self._process is None or self._process.returncode is not None:
-            self._done = 0
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "bot.photos",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                env=_bare_environment(os.environ),
-            )
-        if self._process.stdin is None or self._process.stdout is None:
-            raise OSError("the worker has no pipes")
-        return self._process.stdin, self._process.stdout
-
-    async def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        # communicate also closes the pipes; without that the transport outlives its loop
-        with contextlib.suppress(Exception):
-            await asyncio.shield(process.communicate())
+        await self.apart.close()
 
 
-def _bare_environment(outer: Mapping[str, str]) -> dict[str, str]:
-    """What the worker needs to start and nothing else: no token of ours is readable from inside it."""
-    kept = {name: outer[name] for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in outer}
-    return {**kept, "PYTHONPATH": str(Path(__file__).resolve().parent.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+def _unpack(answer: bytes) -> Photo:
+    """The photo in a worker's answer; raises the RefusedInput that it tells of."""
+    (length,) = _HEAD.unpack_from(answer)
+    start = _HEAD.size + length
+    head = json.loads(answer[_HEAD.size : start])
+    if head["refused"]:
+        raise RefusedInput(head["refused"])
+    middle = start + head["jpeg"]
+    point = tuple(head["point"]) if head["point"] else None
+    return Photo(answer[start:middle], head["width"], head["height"], answer[middle:], head["fingerprint"], point)
 
 
 # --- inside the worker ------------------------------------------------------------------------------------------------
@@ -254,60 +200,29 @@ def _jpeg(picture: PillowImage, quality: int) -> bytes:
     return out.getvalue()
 
 
-def _set_limits() -> None:
-    import resource
-
-    with contextlib.suppress(OSError):
-        os.nice(5)
-    for what, most in (
-        (resource.RLIMIT_AS, WORKER_MEMORY_BYTES),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 32),
-    ):
-        # a limit that this system does not know is no reason to send no photos
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(what, (most, most))
-
-
-def _allow_more_time() -> None:
-    """Processor seconds for the next photo, counted from now: the limit itself counts from the start of the process."""
-    import resource
-
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    until = int(used.ru_utime + used.ru_stime) + WORKER_CPU_SECONDS
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CPU, (until, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-
-
-def work(source: BinaryIO, sink: BinaryIO) -> None:
-    """Answer jobs until the other side closes."""
-    while len(size := source.read(_JOB.size)) == _JOB.size:
-        raw = source.read(_JOB.unpack(size)[0])
-        _allow_more_time()
-        refused, photo = "", Photo(b"", 0, 0)
-        try:
-            photo = draw_anew(raw)
-        except RefusedInput as why:
-            refused = why.phrase
-        head = json.dumps(
-            {
-                "refused": refused,
-                "width": photo.width,
-                "height": photo.height,
-                "jpeg": len(photo.jpeg),
-                "thumb": len(photo.thumb),
-                "fingerprint": photo.fingerprint,
-                "point": photo.point,
-            }
-        ).encode()
-        sink.write(_REPLY.pack(len(head)) + head + photo.jpeg + photo.thumb)
-        sink.flush()
+def answer(raw: bytes) -> bytes:
+    """One job: the photo, or the phrase that says why there is none."""
+    refused, photo = "", Photo(b"", 0, 0)
+    try:
+        photo = draw_anew(raw)
+    except RefusedInput as why:
+        refused = why.phrase
+    head = json.dumps(
+        {
+            "refused": refused,
+            "width": photo.width,
+            "height": photo.height,
+            "jpeg": len(photo.jpeg),
+            "fingerprint": photo.fingerprint,
+            "point": photo.point,
+        }
+    ).encode()
+    return _HEAD.pack(len(head)) + head + photo.jpeg + photo.thumb
 
 
 if __name__ == "__main__":
     from PIL import Image as _warm  # loaded before the limits, so that a tight limit cannot break the import
 
     _warm.init()
-    _set_limits()
-    work(sys.stdin.buffer, sys.stdout.buffer)
+    set_limits(WORKER_MEMORY_BYTES)
+    serve(answer, WORKER_CPU_SECONDS, sys.stdin.buffer, sys.stdout.buffer)

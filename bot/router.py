@@ -119,7 +119,7 @@ def _may_follow(command: Command, name: str, tail: str) -> bool:
     return tail[0].isdigit() if command.number else len(tail) > 2
 
 
-SLOTS = ("danger", "safe", "addition", "photo", "otherwise", "failed")
+SLOTS = ("danger", "safe", "addition", "photo", "brought", "otherwise", "failed")
 
 
 @dataclass(slots=True)
@@ -138,6 +138,7 @@ class Router:
     safe: Handler | None = None
     addition: Handler | None = None
     photo: Handler | None = None
+    brought: Handler | None = None
     otherwise: Handler | None = None
     failed: Handler | None = None
 
@@ -204,7 +205,7 @@ class Router:
         return register
 
     def special(self, slot: str) -> Callable[[Handler], Handler]:
-        """Fill one of the single places: danger, safe, addition, photo, otherwise, failed."""
+        """Fill one of the single places: danger, safe, addition, photo, brought, otherwise, failed."""
 
         def register(handler: Handler) -> Handler:
             if getattr(self, slot) is not None:

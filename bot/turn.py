@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,7 @@ from bot.router import Call, CaseNumber, Command, Handler, Router, Wants, Words,
 from bot.say import Say, Voice
 from bot.timers import Due, Timers
 from bot.understanding.answers import Hit
-from bot.understanding.meaning import Meaning
+from bot.understanding.meaning import Meaning, Scam
 from content.refusal import Refusal
 from storage.tables import Attachment, Case, Group, Officer
 
@@ -66,6 +67,30 @@ class Answered:
     hits: tuple[Hit, ...] = ()
 
 
+class Verdict(StrEnum):
+    """What is said to something that was brought to be judged; the names are those of content/phrases/scams.toml."""
+
+    BAIT = "answer"
+    UNSURE = "unsure"
+    NO_TEXT = "no_text"  # pictures in which nothing could be read
+    BUSY = "busy"
+    CANNOT_LOOK = "cannot_look"
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What was brought to us to be judged: the message itself, the one that it quotes, pictures.
+
+    `verdict` None: nothing is said about it. `scam` is the worst of all that was read. `doubted`: the person asks whether it is
+    true. `codes`: QR codes that were found.
+    """
+
+    verdict: Verdict | None = None
+    scam: Scam = field(default_factory=Scam)
+    doubted: bool = False
+    codes: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Menu:
     """The commands that this person may use here, for help."""
@@ -83,6 +108,7 @@ class Reading:
     lost: int = 0
     why: str = ""  # the phrase that says why a photo was lost
     waited: tuple[Inbound, ...] = ()  # photo events that this message picks up
+    brought: Brought = Brought()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +194,7 @@ class Turn:
         Inbound,
         Meaning,
         Answered,
+        Brought,
         Photos,
         Pending,
         Officer,
@@ -198,6 +225,7 @@ class Turn:
             Inbound: self.event,
             Meaning: self.reading.meaning if self.reading else None,
             Answered: self.reading.answered if self.reading else Answered(),
+            Brought: self.reading.brought if self.reading else Brought(),
             Pending: self.dialogs.current,
             Officer: self.rights.officer,
             Rights: self.rights,
@@ -288,7 +316,7 @@ class Turn:
                 call(handler, self)
         elif unknown_command and (job.addressed or self.rights.officer is not None):
             self._unknown(unknown_command)
-        elif self._run_safe(job) or (not job.told_as_tip and self._run_dialogs()):
+        elif self._run_before_meaning(job):
             pass
         elif job.waiting:
             if router.photo is not None:
@@ -319,6 +347,17 @@ class Turn:
             return False
         call(router.safe, self)
         return True
+
+    def _run_before_meaning(self, job: Job) -> bool:
+        """Who is safe, whether something is true, answers to what we asked, bait: each before what the words mean otherwise."""
+        if self._run_safe(job) or self._run_brought(doubted=True):
+            return True
+        return (not job.told_as_tip and self._run_dialogs()) or self._run_brought(doubted=False)
+
+    def _run_brought(self, *, doubted: bool) -> bool:
+        """Bait, and the question whether something is true. Who asks that is answered before anything that we asked."""
+        brought = self.reading.brought if self.reading else Brought()
+        return brought.verdict is not None and brought.doubted is doubted and self._taken(self.house.router.brought)
 
     def _run_dialogs(self) -> bool:
         """Offer the message to the questions that wait for this person; an answer that quotes a case is for that case only."""

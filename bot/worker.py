@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 import structlog
 from sqlmodel import Session
 
+from bot.album import Album
 from bot.clock import Clock
-from bot.errors import RefusedInput, RetryLater
 from bot.inbox import Job, Mind, failed
+from bot.judge import Judge
 from bot.lanes import LaneKey
 from bot.messages import Attachment, Inbound, Kind
-from bot.photos import MOST_BYTES, Photo, PhotoWorker
-from bot.platforms.base import Adapter
 from bot.router import Call, Handler, named_number, wants_of
 from bot.timers import Due
-from bot.turn import Answered, Effects, House, Photos, Reading, StoredPhoto, Turn
+from bot.turn import Answered, Brought, Effects, House, Photos, Reading, Turn
 from bot.understanding.answers import Answers
 from bot.understanding.meaning import Intent, Meaning
 from bot.understanding.understanding import Understanding
@@ -31,8 +27,6 @@ from storage.writer import StorageUnavailable, Writer
 log = structlog.get_logger(__name__)
 
 MOST_TRIES = 3
-MOST_PHOTOS = 9
-FETCH_SECONDS = 15.0
 NOTHING = Meaning(Intent.CHAT, 0.0)
 
 
@@ -46,9 +40,8 @@ class Worker:
         mind: Mind,
         understanding: Understanding,
         answers: Answers,
-        adapters: Mapping[tuple[str, str], Adapter],
-        photos: PhotoWorker,
-        media: Path,
+        album: Album,
+        judge: Judge,
         clock: Clock,
         after_commit: Callable[[Effects], None],
     ) -> None:
@@ -57,9 +50,8 @@ class Worker:
         self._mind = mind
         self._understanding = understanding
         self._answers = answers
-        self._adapters = adapters
-        self._photos = photos
-        self._media = media
+        self._album = album
+        self._judge = judge
         self._clock = clock
         self._after_commit = after_commit
 
@@ -99,11 +91,16 @@ class Worker:
         meaning = self._meaning(job)
         waited: tuple[Inbound, ...] = ()
         own: tuple[Attachment, ...] = ()
-        if job.hint.danger is None and (wanted if job.waiting else self._takes_photos(job, meaning, now)):
+        brought = Brought()
+        if job.hint.danger is None:
             # nothing slow stands before the sentence that may save a life, and nothing is fetched that nobody will keep
-            waited = () if job.waiting else self._waiting_photos(key, now)
-            own = event.attachments
-        reading = await self._read(job, meaning, waited, own)
+            before = () if job.waiting else self._waiting_photos(key, now)
+            brought = await self._judge.judge(job, meaning, before, kept=wanted)
+            if brought.verdict is not None and (brought.doubted or not self._mind.awaited(event, now)):
+                waited = before if brought.doubted else ()  # asked about, and answered: nobody keeps them
+            elif not job.asking and (wanted if job.waiting else self._takes_photos(job, meaning, now)):
+                waited, own = before, event.attachments
+        reading = await self._read(job, meaning, waited, own, brought)
 
         def transaction(session: Session) -> Effects:
             effects = Turn(self._house, session, now, job, reading, None).run()
@@ -160,12 +157,16 @@ class Worker:
         quoted = event.quote.text if event.quote else ""
         return self._understanding.read(event.text, quoted=quoted, has_photo=bool(event.attachments))
 
-    async def _read(self, job: Job, meaning: Meaning, waited: tuple[Inbound, ...], own: tuple[Attachment, ...]) -> Reading:
+    async def _read(
+        self, job: Job, meaning: Meaning, waited: tuple[Inbound, ...], own: tuple[Attachment, ...], brought: Brought
+    ) -> Reading:
         question = self._question(job, meaning)
         answered = Answered(tuple(self._answers.search(question)) if question else ())
+        if brought.verdict is not None and not own:
+            return Reading(meaning, answered, waited=waited, brought=brought)
         wanted = [attachment for photo in waited for attachment in photo.attachments] + list(own)
-        photos, whys = await self._fetch_all(job.event, wanted[:MOST_PHOTOS])
-        return Reading(meaning, answered, photos, len(whys), next(filter(None, whys), ""), waited)
+        photos, whys = await self._album.keep(job.event, wanted)
+        return Reading(meaning, answered, photos, len(whys), next(filter(None, whys), ""), waited, brought)
 
     def _question(self, job: Job, meaning: Meaning) -> str:
         """What the library is asked; empty when nothing is."""
@@ -173,38 +174,6 @@ class Worker:
         if isinstance(found, Call):
             return found.rest
         return job.event.text if job.addressed or job.hint.question or meaning.intent is Intent.QUESTION else ""
-
-    async def _fetch_all(self, event: Inbound, wanted: list[Attachment]) -> tuple[tuple[StoredPhoto, ...], list[str]]:
-        """The photos, and for each that cannot be had the phrase that says why (empty: nobody knows)."""
-        adapter = self._adapters.get((event.address.platform, event.address.account))
-        photos: list[StoredPhoto] = []
-        whys: list[str] = []
-        for attachment in wanted:
-            found = await self._fetch(adapter, attachment) if adapter is not None else ""
-            if isinstance(found, str):
-                whys.append(found)
-            else:
-                photos.append(found)
-        return tuple(photos), whys
-
-    async def _fetch(self, adapter: Adapter, attachment: Attachment) -> StoredPhoto | str:
-        if attachment.kind != "photo" and not attachment.mime.startswith("image/"):
-            return "photo.not_image"
-        for attempt in range(MOST_TRIES):
-            try:
-                raw = await asyncio.wait_for(adapter.fetch(attachment, MOST_BYTES), FETCH_SECONDS)
-                failpoint("photo.fetched")
-                photo = await self._photos.normalise(raw)
-                break
-            except RefusedInput as refusal:
-                return refusal.phrase
-            except (RetryLater, TimeoutError):
-                await asyncio.sleep(0.3 * (attempt + 1))
-        else:
-            return ""
-        stored = await asyncio.to_thread(_store, self._media, photo)
-        failpoint("photo.stored")
-        return stored
 
     async def _count_failure(self, job: Job, problem: str) -> bool:
         """True when the event is quarantined now; then the sender and the operator have been told, if that is possible at all."""
@@ -224,32 +193,3 @@ class Worker:
 
 def _names_photos(handler: Handler | None) -> bool:
     return handler is not None and any(want.type is Photos for want in wants_of(handler))
-
-
-def _store(media: Path, photo: Photo) -> StoredPhoto:
-    """Write the photo durably under its hash before any row knows of it; the same photo is one file."""
-    digest = hashlib.sha256(photo.jpeg).hexdigest()
-    folder = media / digest[:2]
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"{digest}.jpg"
-    if not path.exists():
-        part = path.with_suffix(".part")
-        with part.open("wb") as file:
-            file.write(photo.jpeg)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(path)
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    return StoredPhoto(
-        f"{media.name}/{digest[:2]}/{digest}.jpg",
-        digest,
-        photo.width,
-        photo.height,
-        len(photo.jpeg),
-        photo.fingerprint,
-        photo.point,
-    )

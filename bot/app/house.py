@@ -14,11 +14,13 @@ from pathlib import Path
 import structlog
 from sqlmodel import Session, col, select
 
+from bot.album import Album
 from bot.app.routes import build_router
 from bot.campaigns import Campaigns, PostRules
 from bot.clock import Clock
 from bot.config import Settings
 from bot.inbox import Inbox, Job, Mind, Senses
+from bot.judge import Doubts, Judge
 from bot.lanes import Lanes
 from bot.messages import Address
 from bot.metrics import Metrics
@@ -34,6 +36,7 @@ from bot.schedule import ScheduleLoop
 from bot.timers import TimerLoop
 from bot.turn import Effects, House, Rules, Turn
 from bot.understanding.answers import Answers
+from bot.understanding.pictures import PictureReader
 from bot.understanding.understanding import Understanding
 from bot.whisper import Opening, hush
 from bot.worker import Worker
@@ -65,6 +68,7 @@ class Library:
     answers: Answers
     posts: PostLibrary
     vague_places: frozenset[str]
+    doubts: Doubts
 
     @staticmethod
     def load(content: Path, now: datetime) -> Library:
@@ -76,6 +80,7 @@ class Library:
             Answers.load(content, now.date()),
             PostLibrary.load(content / "posts"),
             load_words(content / "lexicon" / "vague_places.txt"),
+            Doubts.load(content),
         )
         for broken in (*library.phrases.broken, *library.answers.broken, *library.posts.broken):
             log.warning("broken_content", file=str(broken.path), line=broken.line, problem=broken.problem)
@@ -95,6 +100,7 @@ class App:
         clock: Clock,
         *,
         pacing: Pacing | None = None,
+        reader: PictureReader | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -121,20 +127,20 @@ class App:
             rule=OutboxRule(patrol=PATROL_SECONDS),
             on_gone=self._group_gone,
         )
+        album = Album(self.adapters, photos, data / "media")
         self.worker = Worker(
             writer,
             self._house(),
             self.mind,
             library.understanding,
             library.answers,
-            self.adapters,
-            photos,
-            data / "media",
+            album,
+            Judge(library.understanding, library.doubts, album, reader),
             clock,
             self._after,
         )
         self.lanes: Lanes[Job] = Lanes(self.worker.work)
-        senses = Senses(library.understanding.glance, self._command, library.answers.certain, settings.bot.name)
+        senses = Senses(library.understanding.glance, self._command, library.answers.certain, settings.bot.name, library.doubts)
         wait = timedelta(seconds=settings.bot.photo_wait_seconds)
         self.inbox = Inbox(writer, self._sealers[0], senses, self.lanes, self.mind, clock, wait)
         self.timers = TimerLoop(writer, clock, self.worker.run_timer)

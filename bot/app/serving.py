@@ -21,6 +21,7 @@ from bot.errors import ConfigError
 from bot.photos import PhotoWorker
 from bot.platforms.base import Adapter
 from bot.platforms.web.settings import is_loopback
+from bot.understanding.pictures import PictureReader, missing
 from storage.database import OldLibrary, prepare
 from storage.tables import Counter, Officer
 from storage.writer import Writer
@@ -41,6 +42,9 @@ async def serving(settings: Settings, clock: Clock | None = None, content: Path 
         closing.push_async_callback(asyncio.to_thread, writer.close)
         photos = PhotoWorker()
         closing.push_async_callback(photos.close)
+        reader = PictureReader() if settings.bot.read_pictures and not missing() else None
+        if reader is not None:
+            closing.push_async_callback(reader.close)
         district = await _demo_district(settings, writer, clock, content)
         house: list[App] = []
         web = web_platform(settings, writer, photos, clock, house, demo=district is not None)
@@ -55,7 +59,7 @@ async def serving(settings: Settings, clock: Clock | None = None, content: Path 
             telegram = telegram_platform(settings, writer, clock, house)
             closing.push_async_callback(telegram.close)
             adapters.append(telegram)
-        app = App(settings, writer, library, adapters, photos, clock)
+        app = App(settings, writer, library, adapters, photos, clock, reader=reader)
         app.web = web
         house.append(app)
         async with app.running():

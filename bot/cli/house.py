@@ -58,6 +58,7 @@ def check() -> None:
         ("content", lambda _: _content_problems(), lambda _: _content_counts()),
         ("handlers", _handler_problems, lambda s: f"{len(s.bot.handlers)} of your own"),
         ("database", _database_problems, _database_name),
+        ("pictures", lambda _: iter(()), _pictures),
         ("web port", _port_problems, lambda s: f"{s.web.host}:{s.web.port}" if s.web.enabled else "web is off"),
     )
     if chosen.telegram.enabled:
@@ -137,6 +138,17 @@ def _content_counts() -> str:
     return (
         f"{len(posts)} posts ({ready} to be sent), {answers} answers, {len(PhraseBook.load(CONTENT / 'phrases').keys())} phrases"
     )
+
+
+def _pictures(chosen: Settings) -> str:
+    """Whether screenshots are read. Not to read them is no problem: the bot says so to whoever sends one."""
+    from bot.understanding.pictures import missing, versions
+
+    if not chosen.bot.read_pictures:
+        return "screenshots are not read (bot.read_pictures = false)"
+    if packages := missing():
+        return f"screenshots are not read: {', '.join(packages)} not installed; .venv/bin/pip install '.[pictures]'"
+    return f"screenshots and QR codes are read ({versions()})"
 
 
 def _handler_problems(chosen: Settings) -> Iterator[str]:

@@ -7,7 +7,7 @@
         # anything the bot says beyond that fails the test
 
 The bot is the real one, on a database file, with the sample district; only the platform and the clock are stand-ins. Posts go out
-by schedule only when a test sets schedules (`environ={"QIANSHAO_SCHEDULES": …}`).
+by schedule only when a test sets schedules (`environ={"QIANSHAO_SCHEDULES": …}`), pictures are read only with `reads=True`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from bot.demo import District, load_district, seed
 from bot.messages import Address, Attachment, Inbound, Kind, Quote, Sender
 from bot.pacing import Pacing
 from bot.photos import PhotoWorker
+from bot.understanding.pictures import PictureReader
 from storage.writer import Writer
 from tests.kit.fake_platform import Arrival, FakePlatform
 
@@ -65,6 +66,7 @@ class Scenario:
         start: datetime = MORNING,
         environ: dict[str, str] | None = None,
         content: Path = CONTENT,
+        reads: bool = False,
     ) -> None:
         self.folder = folder
         self.clock = ManualClock(start)
@@ -74,6 +76,8 @@ class Scenario:
         self.platform = FakePlatform("web", "web", clock=self.clock)
         self.numbers: list[str] = []
         self._content = content
+        self._reads = reads
+        self._reader: PictureReader | None = None
         self._runner = asyncio.Runner()
         self._house: asyncio.Task[None] | None = None
         self._leave = asyncio.Event()
@@ -240,8 +244,16 @@ class Scenario:
     async def _start(self) -> None:
         writer = await asyncio.to_thread(self._open)
         self._photos = PhotoWorker()
+        self._reader = PictureReader(idle_seconds=600) if self._reads else None
         self._app = App(
-            self.settings, writer, library(self._content), [self.platform], self._photos, self.clock, pacing=Pacing.unlimited()
+            self.settings,
+            writer,
+            library(self._content),
+            [self.platform],
+            self._photos,
+            self.clock,
+            pacing=Pacing.unlimited(),
+            reader=self._reader,
         )
         self._leave = asyncio.Event()
         ready = asyncio.Event()
@@ -278,6 +290,8 @@ class Scenario:
         if self._house is not None:
             await self._house
         await self._photos.close()
+        if self._reader is not None:
+            await self._reader.close()
         await asyncio.to_thread(self._app.writer.close)
 
     def _again(self, said: Said, kind: Kind, text: str) -> None:
