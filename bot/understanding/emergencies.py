@@ -1,8 +1,9 @@
 """Tier T0: danger to life, or money leaving for a fraudster, now. Rules over words only, no model in the path.
 
 Recall comes first: a match of a danger's patterns is an alarm unless the sentence itself says that it is past, supposed, told,
-acted, trained, denied or over. False friends ("这家店火了") are blanked out before the patterns are tried. All words and patterns
-are data: `content/lexicon/emergencies.toml`.
+acted, trained, denied or over. False friends ("这家店火了") are blanked out before the patterns are tried. Beside the patterns
+stand scenes (`scenes.py`): families of words that mean danger when they come together in any order. All words and patterns are
+data: `content/lexicon/emergencies.toml` and `scenes.toml`.
 """
 
 from __future__ import annotations
@@ -14,17 +15,21 @@ from typing import TYPE_CHECKING
 from bot.errors import ConfigError
 from bot.understanding.lexicon import WordFile, blank
 from bot.understanding.meaning import Danger
+from bot.understanding.scenes import Scenes
 from bot.understanding.text import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from bot.understanding.scenes import Scene
+
 # Which alarm goes first when a message holds several: what kills soonest, or what the advice must not get wrong.
 ORDER = (
     Danger.GAS, Danger.FIRE, Danger.ELECTRIC, Danger.DROWNING, Danger.SELF_HARM, Danger.COLLAPSE,
     Danger.VIOLENCE, Danger.MEDICAL, Danger.INTRUDER, Danger.MISSING, Danger.MONEY,
 )  # fmt: skip
+STOPS = "。！？!?\n；;…"
 _BUT = re.compile("但|可是|不过|还有人|还在|又|还没|没完全")
 
 
@@ -60,8 +65,9 @@ class Alarm:
 class Emergencies:
     """All rules of tier T0, and the words that say that the people are safe."""
 
-    def __init__(self, rules: tuple[Rule, ...], safe_triggers: tuple[str, ...], safe: re.Pattern[str]) -> None:
+    def __init__(self, rules: tuple[Rule, ...], scenes: Scenes, safe_triggers: tuple[str, ...], safe: re.Pattern[str]) -> None:
         self.rules = rules
+        self.scenes = scenes
         self.safe_triggers = safe_triggers
         self._safe = safe
 
@@ -93,16 +99,25 @@ class Emergencies:
         safe = file.compile(file.texts(table, "sure"))
         if safe is None:
             raise ConfigError(f"{file.path}: [safe] has no patterns")
-        return Emergencies((*rules, *cries), file.texts(table, "triggers"), safe)
+        return Emergencies((*rules, *cries), Scenes.load(folder), file.texts(table, "triggers"), safe)
 
-    def find(self, text: str, among: frozenset[Danger] | None = None) -> Alarm | None:
-        """The first alarm of a plain text, by `ORDER`; `among` are the dangers whose triggers it holds (None: try all)."""
+    def find(self, text: str, among: frozenset[Danger] | None = None, families: int = -1) -> Alarm | None:
+        """The first alarm of a plain text, by `ORDER`.
+
+        `among` are the dangers whose triggers it holds (None: try all), `families` has a bit for every family of words that it
+        holds (-1: try all).
+        """
         if len(text) > 4000:  # a wall of text is not a cry for help; its beginning and end are enough
             text = text[:2000] + "\n" + text[-2000:]
         parts = sentences(text)
+        staged = self.scenes.staged(families)
         for rule in self.rules:
             if among is None or rule.danger in among:
                 words = self._words(rule, text, parts)
+                if words:
+                    return Alarm(rule.danger, words)
+            if rule.triggers and rule.danger in staged:
+                words = self._scene(rule, text, staged[rule.danger])
                 if words:
                     return Alarm(rule.danger, words)
         return None
@@ -122,6 +137,21 @@ class Emergencies:
                     continue
                 if not any(_holds(guard, cleared, match, text[:start]) for guard in rule.guards) and not self._over(part, match):
                     return match[0]
+        return ""
+
+    def _scene(self, rule: Rule, text: str, scenes: tuple[Scene, ...]) -> str:
+        """The words of the first scene that the text shows and no guard denies."""
+        cleared = blank(rule.quiet, text)
+        for scene in scenes:
+            for start, end in self.scenes.places(scene, cleared):
+                first = max((cleared.rfind(mark, 0, start) for mark in STOPS), default=-1) + 1
+                last = min((at for mark in STOPS if (at := cleared.find(mark, end)) >= 0), default=len(cleared))
+                part = cleared[first:last]
+                match = re.compile(re.escape(cleared[start:end])).search(part, start - first)
+                if match is None or any(_holds(guard, part, match, text[:first]) for guard in rule.guards):
+                    continue
+                if not self._over(text[first:last], match):
+                    return f"{text[start:end]} ({scene.name})"
         return ""
 
     def _over(self, part: str, match: re.Match[str]) -> bool:

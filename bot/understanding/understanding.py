@@ -112,6 +112,8 @@ class Understanding:
         self._places = places
         self._model = model
         self._dangers = tuple(Danger)
+        self._families = _RULES + len(intents.rules)  # from this bit on: families of words that make up scenes of danger
+        self._low = (1 << self._families) - 1
         self.triggers = self._build()
 
     @staticmethod
@@ -137,7 +139,7 @@ class Understanding:
     def glance(self, text: str) -> Hint:
         """What a chat message may be, in microseconds when it is small talk. Pure; nothing of the text is kept."""
         mask = self._triggers(text)
-        if not mask:
+        if not mask & self._low and not self._emergencies.scenes.staged(mask >> self._families):
             return NOTHING
         sight = self._look(text, mask)
         if sight.alarm is not None:
@@ -264,10 +266,9 @@ class Understanding:
         if mask >> _RAW & 1 or " " in text:
             plain = self._normaliser.plain(text)
             mask = self._triggers(plain.text) & ~(1 << _RAW)
-        alarm = None
-        if mask & _DANGER_BITS:
-            among = frozenset(danger for bit, danger in enumerate(self._dangers) if mask >> bit & 1)
-            alarm = self._emergencies.find(plain.text, among)
+        families, mask = mask >> self._families, mask & self._low
+        among = frozenset(danger for bit, danger in enumerate(self._dangers) if mask >> bit & 1)
+        alarm = self._emergencies.find(plain.text, among, families) if among or families else None
         safe = bool(mask >> _SAFE & 1) and self._emergencies.safe(plain.text)
         finding = self._intents.find(plain.text, mask >> _RULES) if alarm is None and mask >> _RULES else None
         return _Sight(plain, mask, alarm, safe, finding)
@@ -293,6 +294,8 @@ class Understanding:
                 add(word, _RULES + rule.bit)
         for word in self._intents.words:
             add(word, _ASK)
+        for word, families in self._emergencies.scenes.words.items():
+            masks[word] = masks.get(word, 0) | families << self._families
         for word in self._normaliser.marks():
             add(word, _RAW)
         return Triggers(masks)

@@ -7,7 +7,7 @@ import pytest
 from bot.understanding.meaning import Danger, Intent
 from bot.understanding.understanding import Understanding
 from tests.understanding.chatter import chatter
-from tests.understanding.conftest import lines
+from tests.understanding.conftest import DATA, lines
 
 
 def corpus() -> list[tuple[set[str], str]]:
@@ -111,3 +111,20 @@ def test_an_emergency_reads_as_tier_t0(understanding: Understanding) -> None:
 def test_a_wall_of_text_is_read_in_time(understanding: Understanding) -> None:
     assert understanding.glance("救命" + "啊" * 20_000 + "着火了").danger is not None
     assert understanding.glance("好吃" * 20_000).danger is None
+
+
+ROUNDS = sorted(path.name for path in (DATA / "rounds").glob("*.txt"))
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+def test_a_round_of_phrases_is_heard_and_its_false_friends_are_not(understanding: Understanding, name: str) -> None:
+    """Each was written before the rules were widened to it; what its first reading gave stands in docs/understanding.md."""
+    rows = [tuple(line.split("|", 1)) for line in lines(f"rounds/{name}")]
+    cries = [text for kind, text in rows if kind != "none"]
+    friends = [text for kind, text in rows if kind == "none"]
+    missed = [text for text in cries if understanding.glance(text).danger is None]
+    alarmed = [text for text in friends if understanding.glance(text).danger is not None]
+    assert len(cries) >= 60
+    assert len(friends) >= 60
+    assert len(missed) <= len(cries) * 2 // 100, missed
+    assert len(alarmed) <= len(friends) * 2 // 100, alarmed
