@@ -206,6 +206,18 @@ class AlarmSettings(Section):
     )
 
 
+class TipSettings(Section):
+    """Confidential tips; docs/security.md says what they promise."""
+
+    keep_days: int = Field(default=90, ge=1, le=365, description="days that a tip is kept; a custodian may put the end off")
+    server_held_keys: bool = Field(
+        default=True, description="officers without a passphrase read tips with a key that the server keeps; false: only with one"
+    )
+    web_form: bool = Field(
+        default=True, description="the form at /tip that needs no account, sets no cookie and keeps no address"
+    )
+
+
 class PacingSettings(Section):
     """What one platform bears."""
 
@@ -260,6 +272,7 @@ class Settings(BaseSettings):
     posts: PostSettings = PostSettings()
     schedules: tuple[ScheduleSettings, ...] = ()
     alarms: AlarmSettings = AlarmSettings()
+    tips: TipSettings = TipSettings()
     pacing: PacingTable = PacingTable()
 
     @classmethod

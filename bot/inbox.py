@@ -305,8 +305,11 @@ class Inbox:
         return found is not None
 
 
-def done(session: Session, event: Inbound) -> None:
-    """The event was handled in this transaction: its words go, its id stays against a second delivery."""
+def done(session: Session, event: Inbound, *, unsay: bool = False) -> None:
+    """The event was handled in this transaction: its words go, its id stays against a second delivery.
+
+    With `unsay` the platform still has to be asked to forget it (`Worker`, and `Inbox.unsaid` after a start).
+    """
     session.execute(
         update(InboxEvent)
         .where(
@@ -314,7 +317,21 @@ def done(session: Session, event: Inbound) -> None:
             col(InboxEvent.account) == event.address.account,
             col(InboxEvent.event_id) == event.event_id,
         )
-        .values(state="done", body=None, due_at=None)
+        .values(state="unsaying" if unsay else "done", body=None, due_at=None)
+    )
+
+
+def unsaid(session: Session) -> list[InboxEvent]:
+    """Events that a platform of ours still has to forget."""
+    return list(session.exec(select(InboxEvent).where(InboxEvent.state == "unsaying").order_by(col(InboxEvent.id))).all())
+
+
+def forgotten(session: Session, platform: str, account: str, event_id: str) -> None:
+    """The platform has forgotten the event, or has no memory of its own."""
+    session.execute(
+        update(InboxEvent)
+        .where(col(InboxEvent.platform) == platform, col(InboxEvent.account) == account, col(InboxEvent.event_id) == event_id)
+        .values(state="done")
     )
 
 

@@ -134,6 +134,7 @@ class Outbound:
     photo: str | None = None
     choices: tuple[Choice, ...] = ()
     mention: str | None = None  # the platform id of a person to be called by name
+    secret: bool = False  # shown once: a platform with a record of its own does not keep it
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,7 @@ class Effects:
     reported: datetime | None = None
     timers: bool = False
     kept_waiting: bool = False
+    unsay: bool = False  # what was said must not stay in a record of ours either
 
     def apply(self, mind: Mind, key: LaneKey | None) -> None:
         for dialog, awaited in self.dialogs.items():
@@ -274,7 +275,7 @@ class Turn:
         self.effects.dialogs = self.dialogs.changed
         self.effects.timers = self.timers.changed
         if not self.effects.kept_waiting:
-            done(self.session, self.event)
+            done(self.session, self.event, unsay=self.effects.unsay)
             for photo in self.reading.waited if self.reading else ():
                 done(self.session, photo)
         return self.effects
@@ -330,6 +331,8 @@ class Turn:
             return
         if event.copied or not event.sender.personal:
             raise Refusal("refusal.not_fresh")
+        if command.confidential and event.address.private:
+            self.effects.unsay = True
         if command.private and not event.address.private:
             raise Refusal("refusal.private_only", command=command.name)
         if command.needs and not self.rights.holds(*command.needs):

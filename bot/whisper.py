@@ -45,7 +45,7 @@ class Opening:
     async def send(self, to: Address, what: Outbound) -> Receipt:
         before, mark, sealed = what.text.partition(_MARK)
         if mark:
-            what = replace(what, text=before + self._sealer.unseal(b64decode(sealed)))
+            what = replace(what, text=before + self._sealer.unseal(b64decode(sealed)), secret=True)
         return await self._adapter.send(to, what)
 
     async def recall(self, to: Address, message_id: str) -> bool:

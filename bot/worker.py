@@ -21,6 +21,7 @@ from bot.turn import Answered, Brought, Effects, House, Photos, Reading, Turn
 from bot.understanding.answers import Answers
 from bot.understanding.meaning import Intent, Meaning
 from bot.understanding.understanding import Understanding
+from bot.unsaying import Unsaying
 from storage.failpoints import failpoint
 from storage.writer import StorageUnavailable, Writer
 
@@ -42,6 +43,7 @@ class Worker:
         answers: Answers,
         album: Album,
         judge: Judge,
+        unsaying: Unsaying,
         clock: Clock,
         after_commit: Callable[[Effects], None],
     ) -> None:
@@ -52,6 +54,7 @@ class Worker:
         self._answers = answers
         self._album = album
         self._judge = judge
+        self._unsaying = unsaying
         self._clock = clock
         self._after_commit = after_commit
 
@@ -114,6 +117,8 @@ class Worker:
         elif waited:
             self._forget_photos(key, waited)
         self._learn(effects, key)
+        if effects.unsay:
+            await self._unsaying.unsay(event.address.platform, event.address.account, event.event_id)
 
     def _learn(self, effects: Effects, key: LaneKey | None) -> None:
         if effects.reported is not None:

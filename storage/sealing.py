@@ -1,7 +1,10 @@
 """Keys of this installation and what is sealed with them, so that a copied database alone tells nobody's words.
 
-`keys/inbox.key` seals kept events until they are done; `keys/tips.key` seals tips. Both are 32 random bytes, readable by the
-owner only. Losing `tips.key` loses the tips: it belongs into the backup of secrets, never into the backup of the data.
+`keys/inbox.key` seals kept events until they are done; `keys/tips.key` seals secrets on their way out and the private keys of
+officers without a passphrase of their own; `keys/receipts.key` is the salt of receipts; `keys/rooms.key` seals the web rooms.
+Each is 32 random bytes, readable by the owner only. They belong into the backup of secrets, never into the backup of the data.
+
+Everything is libsodium's: secret boxes (XSalsa20-Poly1305), sealed boxes (Curve25519), BLAKE2b, and Argon2id.
 """
 
 from __future__ import annotations
@@ -9,12 +12,20 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from argon2.low_level import Type, hash_secret_raw
+from nacl.encoding import RawEncoder
 from nacl.exceptions import CryptoError
+from nacl.hash import blake2b
+from nacl.public import PrivateKey, PublicKey, SealedBox
 from nacl.secret import SecretBox
+
+KEY_BYTES = 32
+# OWASP's minimum for Argon2id (password storage cheat sheet); the writer computes it, so it must not take a tenth of a second
+_PASSES, _KIBIBYTES = 2, 19_456
 
 
 class Sealed(Exception):
-    """Something cannot be opened with the key at hand; the text names the key file."""
+    """Something cannot be opened with the key at hand; the text names the key."""
 
 
 class Sealer:
@@ -22,27 +33,97 @@ class Sealer:
 
     def __init__(self, key_file: Path) -> None:
         self._file = key_file
-        self._box = SecretBox(_read_or_make(key_file))
+        self._key = read_or_make(key_file)
 
     def seal(self, plain: str) -> bytes:
         """Nonce, tag and ciphertext."""
-        return bytes(self._box.encrypt(plain.encode()))
+        return seal_with(self._key, plain.encode())
 
     def unseal(self, sealed: bytes) -> str:
         """The words again; `Sealed` when the key is another one or a byte was changed."""
+        return self.unseal_bytes(sealed).decode()
+
+    def seal_bytes(self, plain: bytes) -> bytes:
+        """`seal` for bytes."""
+        return seal_with(self._key, plain)
+
+    def unseal_bytes(self, sealed: bytes) -> bytes:
+        """`unseal` for bytes."""
         try:
-            return self._box.decrypt(sealed).decode()
-        except CryptoError as problem:
+            return open_with(self._key, sealed)
+        except Sealed as problem:
             raise Sealed(f"cannot be opened with {self._file.name}: another key, or damaged") from problem
 
+    def derive(self, purpose: str) -> bytes:
+        """Another key of 32 bytes that follows from this one and a purpose."""
+        return mix(self._key, purpose.encode())
 
-def _read_or_make(key_file: Path) -> bytes:
+
+def new_key() -> bytes:
+    """32 random bytes."""
+    return os.urandom(KEY_BYTES)
+
+
+def new_pair() -> tuple[bytes, bytes]:
+    """(public key, private key) for sealed boxes."""
+    private = PrivateKey.generate()
+    return bytes(private.public_key), bytes(private)
+
+
+def public_of(private: bytes) -> bytes:
+    """The public key that belongs to a private one."""
+    return bytes(PrivateKey(private).public_key)
+
+
+def seal_to(public: bytes, plain: bytes) -> bytes:
+    """What only the holder of the private key opens; who sealed it cannot open it again."""
+    return bytes(SealedBox(PublicKey(public)).encrypt(plain))
+
+
+def open_sealed(private: bytes, sealed: bytes) -> bytes:
+    """What `seal_to` sealed; Sealed when it was for another key."""
+    try:
+        return bytes(SealedBox(PrivateKey(private)).decrypt(sealed))
+    except CryptoError as problem:
+        raise Sealed("was sealed to another public key, or is damaged") from problem
+
+
+def seal_with(key: bytes, plain: bytes) -> bytes:
+    """Nonce, tag and ciphertext under a key of 32 bytes."""
+    return bytes(SecretBox(key).encrypt(plain))
+
+
+def open_with(key: bytes, sealed: bytes) -> bytes:
+    """What `seal_with` sealed; Sealed when the key is another one or a byte was changed."""
+    try:
+        return bytes(SecretBox(key).decrypt(sealed))
+    except (CryptoError, ValueError) as problem:
+        raise Sealed("another key, or damaged") from problem
+
+
+def mix(key: bytes, other: bytes) -> bytes:
+    """A key of 32 bytes for which both parts are needed (BLAKE2b, keyed)."""
+    return bytes(blake2b(other, digest_size=KEY_BYTES, key=key, encoder=RawEncoder))
+
+
+def stretch(secret: str, salt: bytes, length: int = KEY_BYTES) -> bytes:
+    """Argon2id of something that people remember or copy down."""
+    return hash_secret_raw(
+        secret.encode(), salt[:16], time_cost=_PASSES, memory_cost=_KIBIBYTES, parallelism=1, hash_len=length, type=Type.ID
+    )
+
+
+def read_or_make(key_file: Path) -> bytes:
+    """The key in a file, which is made when it is not there."""
     try:
         return key_file.read_bytes()
     except FileNotFoundError:
         key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        key = os.urandom(SecretBox.KEY_SIZE)
-        descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        key = new_key()
+        try:
+            descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:  # another process was faster
+            return key_file.read_bytes()
         with os.fdopen(descriptor, "wb") as file:
             file.write(key)
             file.flush()

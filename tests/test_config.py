@@ -150,6 +150,7 @@ OTHER_VALUES = {
     "read_pictures": "false", "enabled": "false", "host": "::1", "daily_cap": "3",
     "url": "postgresql://u:p@h/d", "quiet_from": "20:00", "quiet_to": "09:00", "behind_proxy": "true",
     "public_url": "https://x.example", "overall_per_second": "3.5", "telegram.enabled": "true",
+    "server_held_keys": "false", "web_form": "false",
     "pacing.telegram.chat_reserve": "7",
 }  # fmt: skip
 

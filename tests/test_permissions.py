@@ -64,7 +64,7 @@ def unit(session: Session, code: str) -> int:
         ("E501", "post.send", None, True),
         ("M701", "case.view", "GX01", False),  # who runs the machine sees no cases
         ("M701", "tip.read", None, False),
-        ("S401", "tip.read", None, False),
+        ("S401", "tip.grant", None, False),
         ("3202", "tip.read", None, True),
         (None, "case.view", "GX01", False),
     ],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ from sqlmodel import Session, SQLModel, create_engine, select
 from bot.errors import QianshaoError
 from bot.messages import Address, Outbound
 from bot.whisper import Opening, hush
-from cases.tips import KEPT_FOR, Seal, Tips, read_receipt
+from cases.tips import KEPT_FOR, STATE_NAMES, STEPS, TipKeys, Tips, TipState, read_receipt
+from cases.tips.keys import Claim
 from content.refusal import Refusal
 from storage.sealing import Sealed, Sealer
-from storage.tables import Officer, Tip, TipMessage
+from storage.tables import Officer, OfficerKey, OfficerRole, ShredKey, Tip, TipKey, TipMessage
 from tests.kit.fake_platform import FakePlatform
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -36,8 +38,22 @@ def sealer(tmp_path: Path) -> Sealer:
     return Sealer(tmp_path / "tips.key")
 
 
-def tips(session: Session, sealer: Sealer, at: datetime = NOW) -> Tips:
-    return Tips(session, Seal(sealer.seal, sealer.unseal), at)
+@pytest.fixture
+def keys(tmp_path: Path) -> TipKeys:
+    return TipKeys(tmp_path / "keys")
+
+
+def tips(session: Session, keys: TipKeys, at: datetime = NOW) -> Tips:
+    return Tips(session, keys, at)
+
+
+def custodian(session: Session, badge: str = "1") -> Officer:
+    officer = Officer(badge=badge, name="李", title="民警")
+    session.add(officer)
+    session.flush()
+    session.add(OfficerRole(officer_id=officer.id or 0, role="custodian", scope_kind="district"))
+    session.flush()
+    return officer
 
 
 @pytest.mark.parametrize(
@@ -52,48 +68,158 @@ def test_what_is_no_receipt(text: str) -> None:
     assert read_receipt(text) is None
 
 
-def test_only_the_receipt_opens_a_tip(session: Session, sealer: Sealer) -> None:
-    room = tips(session, sealer)
+def test_only_the_receipt_opens_a_tip(session: Session, keys: TipKeys) -> None:
+    room = tips(session, keys)
     receipts = [room.receive(WORDS) for _ in range(3)]
     assert len({receipt.digits for receipt in receipts}) == 3
     for receipt in receipts:
-        assert room.by_receipt(receipt.digits).designation == receipt.designation
+        assert room.by_receipt(receipt.digits, "lin").tip.designation == receipt.designation
     wrong = receipts[0].digits[:-1] + str((int(receipts[0].digits[-1]) + 1) % 10)
     for digits in (wrong, "0" * 20):
         with pytest.raises(Refusal, match=r"tips\.no_such"):
-            room.by_receipt(digits)
+            room.by_receipt(digits, "lin")
 
 
-def test_the_words_are_sealed_and_the_receipt_only_a_hash(session: Session, sealer: Sealer, tmp_path: Path) -> None:
-    receipt = tips(session, sealer).receive(WORDS)
-    row, message = session.exec(select(Tip)).one(), session.exec(select(TipMessage)).one()
-    assert WORDS.encode() not in message.sealed
-    assert receipt.digits not in row.receipt_hash
-    with pytest.raises(Sealed):
-        Sealer(tmp_path / "another.key").unseal(message.sealed)
+def test_neither_the_tables_nor_the_key_files_open_a_tip_of_somebody_with_a_passphrase(
+    session: Session, keys: TipKeys, tmp_path: Path
+) -> None:
+    officer = custodian(session)
+    room = tips(session, keys)
+    room.set_passphrase(officer, "梅雨 纸船 四十九 收音机")
+    receipt = room.receive(WORDS)
+    everything = [
+        bytes(value) if isinstance(value, bytes) else str(value).encode()
+        for table in (Tip, TipKey, TipMessage, OfficerKey, ShredKey)
+        for row in session.exec(select(table)).all()
+        for value in row.model_dump().values()
+    ]
+    assert not any(WORDS.encode() in value or receipt.digits.encode() in value for value in everything)
+    # somebody with all files and tables, but neither the receipt nor the passphrase
+    thief = tips(session, TipKeys(tmp_path / "keys"))
+    tip = thief.find(receipt.designation, officer)
+    with pytest.raises(Refusal, match=r"tips\.locked"):
+        thief.read(tip, officer)
+    with pytest.raises(Refusal, match=r"tips\.wrong_passphrase"):
+        thief.unlock(officer, "梅雨 纸船 四十九 收音器")
+    thief.unlock(officer, "梅雨 纸船 四十九 收音机")
+    assert [line.text for line in thief.read(tip, officer)] == [WORDS]
 
 
-def test_a_dialogue_seen_from_both_sides(session: Session, sealer: Sealer) -> None:
-    room = tips(session, sealer)
-    tip = room.by_receipt(room.receive(WORDS).digits)
-    officer = Officer(badge="1", name="李", title="民警")
-    session.add(officer)
+def test_a_destroyed_half_makes_every_copy_of_the_other_worthless(session: Session, keys: TipKeys) -> None:
+    officer = custodian(session)
+    room = tips(session, keys)
+    receipt = room.receive(WORDS)
+    tip = room.find(receipt.designation, officer)
+    kept = session.exec(select(TipMessage)).one().sealed, session.exec(select(TipKey)).one().sealed
+    room.destroy(tip)
+    # what an old backup still has: the tip's rows, its sealed key and the server's key files
+    session.add(TipMessage(tip_id=tip.id or 0, author="source", sealed=kept[0], at=NOW))
+    session.add(TipKey(tip_id=tip.id or 0, officer_id=officer.id, part="words", sealed=kept[1]))
+    tip.state = "triaged"
     session.flush()
-    assert room.reads(tip) == 0
-    assert [line.text for line in room.read(tip, officer)] == [WORDS]
-    assert (room.reads(tip), tip.state) == (1, "under_review")
-    room.add(tip, "officer", "几点散场？")
-    assert [line.text for line in room.answers(tip)] == ["几点散场？"]
+    with pytest.raises(Sealed, match="destroyed"):
+        room.read(tip, officer)
 
 
-def test_its_time_is_over_for_everybody(session: Session, sealer: Sealer) -> None:
-    receipt = tips(session, sealer).receive(WORDS)
-    late = tips(session, sealer, NOW + KEPT_FOR)
-    assert late.open() == []
+def test_a_dialogue_seen_from_both_sides(session: Session, keys: TipKeys) -> None:
+    officer = custodian(session)
+    room = tips(session, keys)
+    held = room.by_receipt(room.receive(WORDS).digits, "lin")
+    assert room.readers(held.tip) == 0
+    assert [line.text for line in room.read(held.tip, officer)] == [WORDS]
+    assert (room.readers(held.tip), held.tip.state) == (1, "triaged")
+    room.answer(held.tip, officer, "几点散场？")
+    assert [line.text for line in room.status(held).answers] == ["几点散场？"]
+    assert held.tip.state == "dialogue"
+    room.tell_more(held, "两点")
+    assert held.tip.state == "under_review"
+
+
+def test_its_time_is_over_for_everybody(session: Session, keys: TipKeys) -> None:
+    officer = custodian(session)
+    receipt = tips(session, keys).receive(WORDS)
+    late = tips(session, keys, NOW + KEPT_FOR + timedelta(days=1))
+    assert late.listed(officer) == []
+    assert [tip.designation for tip in late.over()] == [receipt.designation]
     with pytest.raises(Refusal):
-        late.by_receipt(receipt.digits)
+        late.by_receipt(receipt.digits, "lin")
     with pytest.raises(Refusal):
-        late.by_designation(receipt.designation)
+        late.find(receipt.designation, officer)
+
+
+def test_a_known_and_an_unknown_receipt_cost_the_same_work(
+    session: Session, keys: TipKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Timing follows the work: one Argon2id and one look by index, whoever asks for what."""
+    room = tips(session, keys)
+    receipts = [room.receive(WORDS).digits for _ in range(4)]
+    worked: list[str] = []
+    real = keys.claim
+
+    def counted(digits: str) -> Claim:
+        worked.append(digits)
+        return real(digits)
+
+    monkeypatch.setattr(keys, "claim", counted)
+    for digits in (receipts[0], receipts[3], "0" * 20, receipts[0][:10] + "0" * 10):
+        before = len(worked)
+        with contextlib.suppress(Refusal):
+            room.by_receipt(digits, digits)
+        assert len(worked) == before + 1
+
+
+def test_ten_thousand_guesses_get_almost_nowhere(session: Session, keys: TipKeys, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def counted(digits: str) -> Claim:
+        tried.append(digits)
+        return Claim("f" * 64, b"")
+
+    monkeypatch.setattr(keys, "claim", counted)
+    at = NOW
+    for number in range(10_000):
+        at += timedelta(milliseconds=60)  # ten minutes of guesses from a hundred accounts
+        with contextlib.suppress(Refusal):
+            tips(session, keys, at).by_receipt(f"{number:020d}", f"robot{number % 100}")
+    assert len(tried) <= 30 + 600  # thirty at once, then one a second
+
+
+def test_the_table_of_steps_is_whole() -> None:
+    assert set(STATE_NAMES) == set(TipState)
+    reached = {target for _, target in STEPS.values()} | {TipState.RECEIVED}
+    assert reached == set(TipState)
+    assert all(TipState.DESTROYED not in sources for sources, _ in STEPS.values())
+    assert {target for sources, target in STEPS.values() if TipState.SEALED in sources} == {
+        TipState.UNDER_REVIEW,
+        TipState.DESTROYED,
+    }
+
+
+@pytest.mark.parametrize("state", list(TipState))
+def test_every_step_from_every_state(session: Session, keys: TipKeys, state: TipState) -> None:
+    custodian(session)
+    room = tips(session, keys)
+    tip = room.by_receipt(room.receive(WORDS).digits, "lin").tip
+    for action, (sources, target) in STEPS.items():
+        tip.state = state
+        if state in sources:
+            room.move(tip, action)
+            assert tip.state == target
+        else:
+            with pytest.raises(Refusal, match=r"tips\.not_now"):
+                room.move(tip, action)
+            assert tip.state == state
+
+
+def test_only_with_a_passphrase_when_the_server_must_not_hold_keys(session: Session, tmp_path: Path) -> None:
+    room = Tips(session, TipKeys(tmp_path / "keys", server_held=False), NOW)
+    officer = custodian(session)
+    with pytest.raises(Refusal, match=r"tips\.nobody"):
+        room.receive(WORDS)
+    session.rollback()
+    officer = custodian(session)
+    room.set_passphrase(officer, "梅雨 纸船 四十九 收音机")
+    assert [line.text for line in room.read(room.find(room.receive(WORDS).designation, officer), officer)] == [WORDS]
 
 
 async def test_what_is_said_secretly_is_opened_only_on_its_way_out(sealer: Sealer, tmp_path: Path) -> None:

@@ -38,13 +38,14 @@ from bot.turn import Effects, House, Rules, Turn
 from bot.understanding.answers import Answers
 from bot.understanding.pictures import PictureReader
 from bot.understanding.understanding import Understanding
+from bot.unsaying import Unsaying
 from bot.whisper import Opening, hush
 from bot.worker import Worker
 from cases.alarms import Alarms, open_alarm
 from cases.desk import CaseDesk
 from cases.dispatch import dispatchers
 from cases.roster import Roster
-from cases.tips import Seal, Tips
+from cases.tips import TipKeys, Tips
 from content.phrases import PhraseBook
 from content.posts import PostLibrary
 from content.taxonomy import Taxonomy
@@ -110,12 +111,13 @@ class App:
         data = settings.bot.data_dir
         self._photos = photos
         self._sealers = (Sealer(data / "keys" / "inbox.key"), Sealer(data / "keys" / "tips.key"))
+        self.tip_keys = TipKeys(data / "keys", server_held=settings.tips.server_held_keys)
         self.router = build_router(settings.bot.handlers)
         self.mind = Mind(self.router.hears)
         self.phrases = library.phrases
         for folder in sorted({path.parent / "phrases" for path in settings.bot.handlers}):
             self.phrases = self.phrases.joined(PhraseBook.load(folder))
-        self._voice = Voice(self.phrases, dict(self.adapters.keys()), partial(hush, self._sealers[1]))
+        self.voice = Voice(self.phrases, dict(self.adapters.keys()), partial(hush, self._sealers[1]))
         self._post_rules = PostRules.of(settings)
         self.outbox = Outbox(
             writer,
@@ -127,6 +129,7 @@ class App:
             rule=OutboxRule(patrol=PATROL_SECONDS),
             on_gone=self._group_gone,
         )
+        self.unsaying = Unsaying(writer, self.adapters)
         album = Album(self.adapters, photos, data / "media")
         self.worker = Worker(
             writer,
@@ -136,6 +139,7 @@ class App:
             library.answers,
             album,
             Judge(library.understanding, library.doubts, album, reader),
+            self.unsaying,
             clock,
             self._after,
         )
@@ -145,7 +149,7 @@ class App:
         self.inbox = Inbox(writer, self._sealers[0], senses, self.lanes, self.mind, clock, wait)
         self.timers = TimerLoop(writer, clock, self.worker.run_timer)
         self.schedules = ScheduleLoop(
-            writer, clock, settings.schedules, settings.bot.zone, self._voice, self.campaigns, self.outbox.wake
+            writer, clock, settings.schedules, settings.bot.zone, self.voice, self.campaigns, self.outbox.wake
         )
         self.supervisor = Supervisor(adapters, self.inbox)
         self.metrics = Metrics()
@@ -156,6 +160,7 @@ class App:
     async def running(self) -> AsyncIterator[App]:
         """Everything at work; on leaving, intake stops first and what is being sent is finished."""
         await self.inbox.resume()
+        await self.unsaying.resume()
         async with asyncio.TaskGroup() as house:
             inside = [
                 house.create_task(self.lanes.run(), name="lanes"),
@@ -204,7 +209,7 @@ class App:
         )
         return House(
             self.router,
-            self._voice,
+            self.voice,
             settings.bot.zone,
             timedelta(seconds=settings.bot.photo_wait_seconds),
             rules,
@@ -214,13 +219,13 @@ class App:
         )
 
     def _makers(self) -> Mapping[type, Callable[[Turn], object]]:
-        taxonomy, zone, tips_key = self.library.taxonomy, self.settings.bot.zone, self._sealers[1]
-        seal = Seal(tips_key.seal, tips_key.unseal)
+        taxonomy, zone, keys = self.library.taxonomy, self.settings.bot.zone, self.tip_keys
+        kept_for = timedelta(days=self.settings.tips.keep_days)
         return {
             CaseDesk: lambda turn: CaseDesk(turn.session, turn.rights, taxonomy, zone, turn.now),
             Alarms: lambda turn: Alarms(turn.session, turn.now),
             Roster: lambda turn: Roster(turn.session, turn.now),
-            Tips: lambda turn: Tips(turn.session, seal, turn.now),
+            Tips: lambda turn: Tips(turn.session, keys, turn.now, kept_for),
             Campaigns: lambda turn: self.campaigns(turn.session, turn.now),
         }
 
@@ -230,7 +235,7 @@ class App:
         if group is None:
             return
         log.warning("group_gone", platform=address.platform, group=group_id, why=why[:80])
-        say = Say(session, self._voice, self.clock(), f"gone:{group_id}:{self.clock().isoformat()}", None)
+        say = Say(session, self.voice, self.clock(), f"gone:{group_id}:{self.clock().isoformat()}", None)
         say.to_officers(dispatchers(session, group.grid_id), "desk.group_gone", group=group.name)
 
     def _after(self, effects: Effects) -> None:

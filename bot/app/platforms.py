@@ -16,6 +16,7 @@ from bot.photos import PhotoWorker
 from bot.platforms.base import Health
 from bot.platforms.web import WebPlatform, WebSettings
 from bot.platforms.web.settings import RoomSeed, UserSeed, officer_id
+from bot.platforms.web.tipform import TipDoor
 from cases.roster import Roster
 from storage.tables import Group, Officer
 from storage.writer import Writer
@@ -43,7 +44,14 @@ def rooms_of_roster(session: Session) -> tuple[list[RoomSeed], list[UserSeed]]:
 
 
 def web_platform(
-    settings: Settings, writer: Writer, photos: PhotoWorker, clock: Clock, house: list[App], *, demo: bool
+    settings: Settings,
+    writer: Writer,
+    photos: PhotoWorker,
+    clock: Clock,
+    house: list[App],
+    *,
+    demo: bool,
+    tips: TipDoor | None = None,
 ) -> WebPlatform:
     """`house` holds the bot once it is built; until then the page says that it is not ready."""
     web = settings.web
@@ -68,6 +76,7 @@ def web_platform(
         photos=photos,
         on_health=lambda: house[0].health() if house else {"web": Health(listening=False)},
         on_metrics=metrics,
+        tips=tips,
     )
 
 

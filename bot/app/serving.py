@@ -14,6 +14,7 @@ from sqlmodel import Session, select
 
 from bot.app.house import App, Library
 from bot.app.platforms import rooms_of_roster, telegram_platform, web_platform
+from bot.app.tips import FormTips
 from bot.clock import Clock
 from bot.config import Settings
 from bot.demo import District, load_district, seed
@@ -47,7 +48,8 @@ async def serving(settings: Settings, clock: Clock | None = None, content: Path 
             closing.push_async_callback(reader.close)
         district = await _demo_district(settings, writer, clock, content)
         house: list[App] = []
-        web = web_platform(settings, writer, photos, clock, house, demo=district is not None)
+        door = FormTips(writer, settings, clock, house) if settings.tips.web_form else None
+        web = web_platform(settings, writer, photos, clock, house, demo=district is not None, tips=door)
         closing.push_async_callback(web.close)
         if district is not None:
             await web.seed(district.web_rooms(), district.web_users(), district.web_tries())

@@ -80,3 +80,11 @@ class Adapter(Protocol):
         ...
 
     def health(self) -> Health: ...
+
+
+class Forgetful(Protocol):
+    """An adapter with a record of its own that can forget what somebody said to us, so that a tip stays nowhere."""
+
+    async def unsay(self, event_id: str) -> None:
+        """Remove the words of this event for good; fine when they are gone already."""
+        ...

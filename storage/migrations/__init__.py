@@ -3,7 +3,7 @@
 After a change to storage/tables:  python -m storage.migrations new "what changed"
 which compares the tables with a fresh database, writes versions/NNNN_what_changed.py and prints it for reading. Set `HEAD` to it.
 There is no way down: a revision that went wrong is mended by the next one, or by restoring the backup.
-Until the first release the first revision is rewritten instead:  python -m storage.migrations first
+A revision that others may have is never edited.
 """
 
-HEAD = "0002"
+HEAD = "0003"

@@ -11,9 +11,9 @@ from storage.tables.cases import Alarm, Attachment, Case, CaseAssist, CaseEntry,
 from storage.tables.columns import BigKey
 from storage.tables.district import BindCode, Duty, Grid, Group, Officer, OfficerAccount, OfficerRole, Unit
 from storage.tables.posts import Campaign, CampaignGroup, Occurrence
-from storage.tables.tips import Tip, TipMessage, TipRead
+from storage.tables.tips import OfficerKey, Tip, TipKey, TipMessage, TipRead, TipRequest
 from storage.tables.traffic import Dialog, InboxEvent, Notice, Pause, Timer
-from storage.tables.trust import Audit
+from storage.tables.trust import Audit, ShredKey
 
 __all__ = [
     "Alarm",
@@ -36,11 +36,15 @@ __all__ = [
     "Occurrence",
     "Officer",
     "OfficerAccount",
+    "OfficerKey",
     "OfficerRole",
     "Pause",
+    "ShredKey",
     "Timer",
     "Tip",
+    "TipKey",
     "TipMessage",
     "TipRead",
+    "TipRequest",
     "Unit",
 ]

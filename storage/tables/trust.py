@@ -1,10 +1,10 @@
-"""Decisions about rights."""
+"""Decisions about rights, and the keys whose end is the end of what they sealed."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Column
+from sqlalchemy import Column, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from storage.tables.columns import BigKey, key_column, time_column
@@ -21,3 +21,12 @@ class Audit(SQLModel, table=True):
     target: str = ""
     allowed: bool
     reason: str = ""
+
+
+class ShredKey(SQLModel, table=True):
+    """Half of what is needed to open a case or a tip, by its name. A backup of the data leaves this table empty."""
+
+    __tablename__ = "shred_key"
+
+    name: str = Field(primary_key=True)
+    key: bytes = Field(sa_column=Column(LargeBinary(), nullable=False))

@@ -29,6 +29,7 @@ from bot.platforms.web.socket import Sockets
 from bot.platforms.web.store import checkpoint, forget, millis, open_store
 from bot.platforms.web.talk import Talk
 from bot.platforms.web.texts import Texts, load_texts
+from bot.platforms.web.tipform import TipDoor, TipForm
 from bot.platforms.web.uploads import Album, Uploads
 from bot.platforms.web.wire import Painter
 from storage.writer import StorageUnavailable, Writer
@@ -76,10 +77,12 @@ class WebPlatform:
         on_health: OnHealth | None = None,
         on_metrics: OnMetrics | None = None,
         hasher: PasswordHasher | None = None,
+        tips: TipDoor | None = None,
     ) -> None:
         """`rooms_file` None keeps accounts in memory, too. `data_dir` (default: where `rooms_file` lies) is below what the photos
         of outgoing messages lie. `on_health` gives every enabled platform's health, `on_metrics` the Prometheus text. A given
-        `photos` is shared and closed by its owner. Raises ConfigError for settings that must not be served and missing texts."""
+        `photos` is shared and closed by its owner. `tips` opens the form at /tip. Raises ConfigError for settings that must not
+        be served and missing texts."""
         settings.check()
         self._settings = settings
         self._rooms_file = rooms_file
@@ -91,6 +94,7 @@ class WebPlatform:
         self._texts = Texts(load_texts() if texts is None else texts)
         self._on_health: OnHealth = on_health or (lambda: {"web": self.health()})
         self._on_metrics = on_metrics
+        self._tips = tips
         self._hasher = hasher or PasswordHasher()
         self._house: _House | None = None
         self._opening = asyncio.Lock()
@@ -167,6 +171,7 @@ class WebPlatform:
                 mentions=(what.mention,) if what.mention else (),
                 choices=what.choices,
                 key=what.key,
+                secret=what.secret,
             )
             said = await house.talk.say_as_bot(new)
         except StorageUnavailable as problem:
@@ -180,6 +185,10 @@ class WebPlatform:
             return await house.talk.recall_as_bot(self._room(house, to).id, message_id)
         except (NeverDelivered, StorageUnavailable):
             return False
+
+    async def unsay(self, event_id: str) -> None:
+        """Remove what was said in this event from the rooms' file (`bot.platforms.base.Forgetful`)."""
+        await (await self._open()).book.unsay(event_id)
 
     async def fetch(self, attachment: Attachment, limit: int) -> bytes:
         """The JPEG of a photo that somebody sent. Raises RefusedInput `photo.too_large` or `photo.gone`."""
@@ -296,7 +305,7 @@ class WebPlatform:
         await sessions.load()
         hub = Hub()
         handover = Handover(people, book, clock)
-        painter = Painter(people.person, self._texts("show.somebody"), self._texts("show.recalled"))
+        painter = Painter(people.person, self._texts("show.somebody"), self._texts("show.recalled"), self._texts("show.unsaid"))
         talk = Talk(settings, people, book, hub, handover, painter, clock)
         front = Front(settings, sessions, self._texts)
         album = Album(rooms, clock)
@@ -315,6 +324,7 @@ class WebPlatform:
             clock,
             self._on_health,
             self._on_metrics,
+            TipForm(settings, front, self._tips, clock) if self._tips is not None else None,
         )
         server.tries = self._tries
         return _House(accounts, rooms, people, book, album, sessions, handover, talk, server)

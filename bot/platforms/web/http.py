@@ -26,6 +26,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 MOST_JSON_BYTES = 16_384
 BODY_SECONDS = 180.0
+TIP = "/tip"  # the form without an account
+FORM_CSP = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 STATUS: Mapping[str, int] = {
@@ -71,13 +73,16 @@ class Front:
         try:
             if request.path not in ("/healthz", "/metrics"):
                 self._check_host(request)
-            if request.method not in SAFE_METHODS:
+            if request.path == TIP and request.method == "POST":
+                # nobody is signed in there, so no foreign page could act in somebody's name; it must not post in our name either
+                self.check_origin(request)
+            elif request.method not in SAFE_METHODS:
                 self.check_origin(request)
                 if not self._sessions.csrf_fits(self._cookie(request, "visit"), request.headers.get("X-Csrf")):
                     raise RefusedInput("request.csrf")
             return await handler(request)
         except RefusedInput as refusal:
-            return self.refusal(refusal)
+            return self.refusal(refusal, say_it=request.path == TIP)
         except web.HTTPException as problem:
             if problem.status < 400:
                 raise
@@ -99,9 +104,11 @@ class Front:
     async def dress(self, request: web.Request, response: web.StreamResponse) -> None:
         """Headers of every answer."""
         headers = response.headers
-        headers["Content-Security-Policy"] = self._csp
+        form = request.path == TIP
+        headers["Content-Security-Policy"] = FORM_CSP if form else self._csp
         headers["X-Content-Type-Options"] = "nosniff"
-        headers["Referrer-Policy"] = "no-referrer"
+        # with "no-referrer" browsers send a form without its origin
+        headers["Referrer-Policy"] = "same-origin" if form else "no-referrer"
         headers["X-Frame-Options"] = "DENY"
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
         headers["Cross-Origin-Resource-Policy"] = "same-origin"
@@ -116,9 +123,11 @@ class Front:
         if request.headers.get("Origin") not in self._origins:
             raise RefusedInput("request.origin")
 
-    def refusal(self, refusal: RefusedInput, status: int | None = None) -> web.Response:
-        """`{"error":{"code","text"}}`."""
+    def refusal(self, refusal: RefusedInput, status: int | None = None, *, say_it: bool = False) -> web.Response:
+        """`{"error":{"code","text"}}`; with `say_it` the sentence alone, for a page without scripts."""
         text = self._texts.of(refusal)
+        if say_it:
+            return web.Response(text=text, status=status or STATUS.get(refusal.phrase, 400))
         response = web.json_response(
             {"error": {"code": code_of(refusal), "text": text}}, status=status or STATUS.get(refusal.phrase, 400)
         )

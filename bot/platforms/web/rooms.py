@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from sqlmodel import Session
@@ -60,12 +61,13 @@ class Book:
             reply_to = new.reply_to
             if reply_to and row(session, "SELECT 1 FROM message WHERE id = ? AND room = ?", reply_to, new.room) is None:
                 reply_to = None  # purged, or of another room: the answer stands without its quote
+            text = "" if new.secret else new.text
             choices = json.dumps([[choice.label, choice.value] for choice in new.choices], ensure_ascii=False)
             change(
                 session,
                 "INSERT INTO message (id, room, seq, person, at, text, reply_to, mentions, choices, cid, key)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                *(message, new.room, next_seq(session, new.room), new.person, millis(at), new.text, reply_to),
+                " VALUES (?, ?, ?, ?, ?, sealed(?), ?, ?, ?, ?, ?)",
+                *(message, new.room, next_seq(session, new.room), new.person, millis(at), text, reply_to),
                 *(json.dumps(new.mentions), choices, new.cid, new.key),
             )
             for place, photo in enumerate(new.photos):
@@ -74,9 +76,21 @@ class Book:
                 change(session, "INSERT INTO shown VALUES (?, ?, ?)", message, place, photo)
             if tell_bot:
                 owe(session, message, Kind.MESSAGE, new.room, new.person, message, "", new.cid, at)
-            return Kept(load(session, "id = ?", message)[0], fresh=True, owed=tell_bot)
+            said = load(session, "id = ?", message)[0]
+            return Kept(replace(said, text=new.text) if new.secret else said, fresh=True, owed=tell_bot)
 
         return await self._writer.run(work)
+
+    async def unsay(self, message: str) -> None:
+        """Remove the words and photos of a message that told something in confidence; that there was one stays."""
+
+        def work(session: Session) -> None:
+            change(session, "UPDATE message SET text = sealed(''), mentions = '[]' WHERE id = ?", message)
+            for (photo,) in rows(session, "SELECT photo FROM shown WHERE message = ?", message):
+                change(session, "DELETE FROM shown WHERE message = ? AND photo = ?", message, photo)
+                change(session, "DELETE FROM photo WHERE id = ? AND id NOT IN (SELECT photo FROM shown)", photo)
+
+        await self._writer.run(work)
 
     async def recall(self, room: str, message: str, who: str, at: datetime, not_before: datetime | None) -> Said | None:
         """Take a message of `who` back; None when it was taken back before. Raises NotTheirs, and TooLate for one said before
@@ -92,7 +106,8 @@ class Book:
                 raise TooLate(message)
             change(
                 session,
-                "UPDATE message SET text = '', mentions = '[]', choices = '[]', recalled = ?, recalled_by = ? WHERE id = ?",
+                "UPDATE message SET text = sealed(''), mentions = '[]', choices = '[]', recalled = ?, recalled_by = ?"
+                " WHERE id = ?",
                 *(next_seq(session, room), who, message),
             )
             for (photo,) in rows(session, "SELECT photo FROM shown WHERE message = ?", message):

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from bot.messages import Attachment, Choice, Kind, Quote
 from bot.platforms.web.settings import BOT_ID
-from bot.platforms.web.store import Row, change, millis, row, rows
+from bot.platforms.web.store import SEAL_BYTES, Row, change, millis, row, rows
 
 PREVIEW = 120  # characters of a quoted message that its answer carries along
 
@@ -69,6 +69,7 @@ class NewMessage:
     choices: tuple[Choice, ...] = ()
     cid: str | None = None
     key: str | None = None
+    secret: bool = False  # shown once, never stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Event(Struct, frozen=True):
 
 # --- inside a unit of work --------------------------------------------------------------------------------------------
 
-_COLUMNS = "id, room, seq, person, at, text, reply_to, mentions, choices, cid, recalled, recalled_by"
+_COLUMNS = "id, room, seq, person, at, opened(text), reply_to, mentions, choices, cid, recalled, recalled_by"
 
 
 def owe(
@@ -107,7 +108,7 @@ def owe(
 ) -> None:
     change(
         session,
-        "INSERT OR IGNORE INTO event (id, kind, room, person, message, text, cid, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO event (id, kind, room, person, message, text, cid, at) VALUES (?, ?, ?, ?, ?, sealed(?), ?, ?)",
         *(event, kind.value, room, who, message, text, cid, millis(at)),
     )
 
@@ -166,7 +167,7 @@ def _quotes(session: Session, messages: set[str]) -> dict[str, Quoted]:
     wanted = sorted(messages)
     found = rows(
         session,
-        f"SELECT id, person, substr(text, 1, {PREVIEW}), recalled FROM message WHERE id IN ({_marks(wanted)})",  # noqa: S608
+        f"SELECT id, person, substr(opened(text), 1, {PREVIEW}), recalled FROM message WHERE id IN ({_marks(wanted)})",  # noqa: S608
         *wanted,
     )
     return {one[0]: Quoted(one[0], one[1], one[2], one[3] is not None) for one in found}
@@ -187,7 +188,7 @@ def without_tapped(session: Session, said: Sequence[Said], who: str) -> list[Sai
 
 
 def load_event(session: Session, event: str) -> Event | None:
-    found = row(session, "SELECT kind, room, person, message, text, cid, at FROM event WHERE id = ?", event)
+    found = row(session, "SELECT kind, room, person, message, opened(text), cid, at FROM event WHERE id = ?", event)
     if found is None:
         return None
     kind, room, person, message, text, cid, at = found
@@ -196,15 +197,15 @@ def load_event(session: Session, event: str) -> Event | None:
         return changed(owed, quote=_quote(session, message), seq=_seq(session, message))
     if owed.kind is not Kind.MESSAGE:
         return owed
-    said = row(session, "SELECT text, reply_to, mentions, seq FROM message WHERE id = ?", message)
+    said = row(session, "SELECT opened(text), reply_to, mentions, seq FROM message WHERE id = ?", message)
     if said is None:
         return None
     attachments = tuple(
         Attachment(one[0], "photo", "image/jpeg", one[1])
         for one in rows(
             session,
-            "SELECT p.id, length(p.full) FROM shown s JOIN photo p ON p.id = s.photo WHERE s.message = ? ORDER BY s.place",
-            message,
+            "SELECT p.id, length(p.full) - ? FROM shown s JOIN photo p ON p.id = s.photo WHERE s.message = ? ORDER BY s.place",
+            *(SEAL_BYTES, message),
         )
     )
     quote = _quote(session, said[1]) if said[1] else None
@@ -212,7 +213,7 @@ def load_event(session: Session, event: str) -> Event | None:
 
 
 def _quote(session: Session, message: str) -> Quote | None:
-    found = row(session, "SELECT text, person FROM message WHERE id = ?", message)
+    found = row(session, "SELECT opened(text), person FROM message WHERE id = ?", message)
     return None if found is None else Quote(message, found[0], mine=found[1] == BOT_ID)
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bot.errors import RefusedInput
 from bot.platforms.base import Health
-from bot.platforms.web.http import Front, read_json
+from bot.platforms.web.http import TIP, Front, read_json
 from bot.platforms.web.hub import Hub
 from bot.platforms.web.people import People, Person, clean_name, hashed
 from bot.platforms.web.rooms import Book
@@ -21,6 +21,7 @@ from bot.platforms.web.socket import Sockets
 from bot.platforms.web.store import millis
 from bot.platforms.web.talk import Talk
 from bot.platforms.web.texts import Texts
+from bot.platforms.web.tipform import TipForm
 from bot.platforms.web.uploads import Uploads
 from bot.platforms.web.wire import FirstSignInAsked, JoinAsked, Json, PersonaAsked, SignInAsked, moment, user
 
@@ -51,6 +52,7 @@ class Server:
         clock: Callable[[], datetime],
         on_health: OnHealth,
         on_metrics: OnMetrics | None,
+        tip_form: TipForm | None,
     ) -> None:
         self._settings = settings
         self._front = front
@@ -66,6 +68,7 @@ class Server:
         self._clock = clock
         self._on_health = on_health
         self._on_metrics = on_metrics
+        self._tip_form = tip_form
         # a whole meeting may join from one address; a link that leaked must not fill the rooms with made-up people
         self._newcomers = Throttle(clock, NEWCOMERS_A_MINUTE)
         self._runner: web.AppRunner | None = None
@@ -109,6 +112,9 @@ class Server:
         router.add_get("/metrics", self._metrics)
         router.add_get("/join", self._page("join.html"))
         router.add_get("/signin", self._page("signin.html"))
+        if self._tip_form is not None:
+            router.add_get(TIP, self._tip_form.get)
+            router.add_post(TIP, self._tip_form.post)
         if self._settings.demo:
             router.add_post("/api/persona", self._persona)
         else:

@@ -1,6 +1,8 @@
 """The file of the web chat: its schema, its steps from version to version, and how it forgets.
 
-The bot never reads it. With `keep_days = 0` the same schema lies twice: accounts in the file, what is said in memory.
+The bot never reads it. Words and photos lie sealed in it (`sealed(…)` and `opened(…)` in the statements, with the key
+`keys/rooms.key` beside it), so that a stray copy of the file tells nobody's words. With `keep_days = 0` the same
+schema lies twice: accounts in the file, what is said in memory.
 """
 
 from __future__ import annotations
@@ -10,13 +12,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL
 from sqlmodel import Session
 
 from bot.errors import ConfigError
+from storage.sealing import Sealed, new_key, open_with, read_or_make, seal_with
 from storage.writer import Writer, open_engine
 
 Row = Sequence[Any]
+
+SEAL_BYTES = 41  # how much longer something sealed is: nonce, tag, and whether it was text
 
 # One entry per version: `PRAGMA user_version` counts how many have been taken. Only ever append.
 STEPS: tuple[tuple[str, ...], ...] = (
@@ -63,6 +69,12 @@ STEPS: tuple[tuple[str, ...], ...] = (
             n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, room TEXT NOT NULL,
             person TEXT NOT NULL, message TEXT NOT NULL, text TEXT NOT NULL, cid TEXT, at INTEGER NOT NULL)""",
     ),
+    (
+        # what was said is sealed from here on
+        "UPDATE message SET text = sealed(text)",
+        "UPDATE event SET text = sealed(text)",
+        "UPDATE photo SET full = sealed(full), thumb = sealed(thumb)",
+    ),
 )
 
 
@@ -72,6 +84,7 @@ def open_store(path: Path | None) -> Writer:
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
     engine = open_engine(URL.create("sqlite", database=str(path) if path else ":memory:").render_as_string())
+    _teach(engine, read_or_make(path.parent / "keys" / "rooms.key") if path else new_key())
     writer = Writer(engine)
     try:
         writer.run_now(_step_up)
@@ -81,6 +94,25 @@ def open_store(path: Path | None) -> Writer:
     if path is not None:
         path.chmod(0o600)
     return writer
+
+
+def _teach(engine: Engine, key: bytes) -> None:
+    """Let every connection seal and open."""
+
+    def seal(plain: str | bytes) -> bytes:
+        return seal_with(key, b"s" + plain.encode() if isinstance(plain, str) else b"b" + plain)
+
+    def unseal(sealed: bytes) -> str | bytes:
+        try:
+            plain = open_with(key, sealed)
+        except Sealed:
+            return ""  # another key lies in the keys folder: what was said is lost, the rooms go on
+        return plain[1:].decode() if plain[:1] == b"s" else plain[1:]
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        connection.create_function("sealed", 1, seal)
+        connection.create_function("opened", 1, unseal)
 
 
 def _step_up(session: Session) -> None:

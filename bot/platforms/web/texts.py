@@ -44,6 +44,7 @@ KEYS: frozenset[str] = frozenset(
         "say.too_many_photos",
         "show.recalled",
         "show.somebody",
+        "show.unsaid",
         "signin.bad_code",
         "signin.short_password",
         "signin.wait",

@@ -17,7 +17,7 @@ from bot.platforms.web.http import Front, read_body
 from bot.platforms.web.people import People
 from bot.platforms.web.said import Picture
 from bot.platforms.web.settings import WebSettings
-from bot.platforms.web.store import change, millis, row, rows
+from bot.platforms.web.store import SEAL_BYTES, change, millis, row, rows
 from storage.writer import Writer
 
 MOST_AT_ONCE = 16  # uploads held in memory
@@ -41,7 +41,8 @@ class Album:
                 return known
             change(
                 session,
-                "INSERT INTO photo (id, person, client_id, width, height, at, full, thumb) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO photo (id, person, client_id, width, height, at, full, thumb)"
+                " VALUES (?, ?, ?, ?, ?, ?, sealed(?), sealed(?))",
                 *(picture.id, who, client_id, photo.width, photo.height, millis(self._clock()), photo.jpeg, photo.thumb),
             )
             return picture
@@ -55,12 +56,12 @@ class Album:
     async def bytes_of(self, photo: str, *, thumb: bool = False) -> bytes | None:
         """The JPEG, or None when it is gone."""
         column = "thumb" if thumb else "full"
-        found = await self._writer.read(lambda s: row(s, f"SELECT {column} FROM photo WHERE id = ?", photo))  # noqa: S608
+        found = await self._writer.read(lambda s: row(s, f"SELECT opened({column}) FROM photo WHERE id = ?", photo))  # noqa: S608
         return None if found is None else bytes(found[0])
 
     async def size_of(self, photo: str) -> int | None:
         """How many bytes the full picture has, or None when it is gone."""
-        found = await self._writer.read(lambda s: row(s, "SELECT length(full) FROM photo WHERE id = ?", photo))
+        found = await self._writer.read(lambda s: row(s, "SELECT length(full) - ? FROM photo WHERE id = ?", SEAL_BYTES, photo))
         return None if found is None else int(found[0])
 
     async def where(self, photo: str) -> tuple[str | None, list[tuple[str, int]]]:

@@ -200,11 +200,13 @@ def moment(at: datetime) -> str:
 class Painter:
     """Turns what is stored into `Message` and `Room` of the protocol; it needs to know who people are."""
 
-    def __init__(self, person: Callable[[str], Person | None], unknown: str, recalled: str) -> None:
-        """`unknown` stands for the name of somebody who is gone, `recalled` for the text of a quoted message taken back."""
+    def __init__(self, person: Callable[[str], Person | None], unknown: str, recalled: str, unsaid: str = "") -> None:
+        """`unknown` stands for the name of somebody who is gone, `recalled` for the text of a quoted message taken back, `unsaid`
+        for what was said or shown in confidence and is not kept."""
         self._person = person
         self._unknown = unknown
         self._recalled = recalled
+        self._unsaid = unsaid
 
     def who(self, person: str) -> Person:
         """The person, or a stand-in for one who is gone."""
@@ -223,7 +225,7 @@ class Painter:
             "room": said.room,
             "from": user(self.who(said.person)),
             "at": moment(said.at),
-            "text": said.text,
+            "text": said.text or ("" if said.photos or said.recalled is not None else self._unsaid),
             "photos": photos,
             "reply": reply,
             "choices": [{"label": choice.label, "value": choice.value} for choice in said.choices],

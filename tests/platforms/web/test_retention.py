@@ -27,7 +27,8 @@ async def test_after_seven_days_nothing_of_it_is_in_any_file(chat: Chat) -> None
     _, raw = await browser.get(f"/api/photos/{photo['photo']}")
     await tab.say(SECRET, photos=[photo["photo"]])
     await chat.platform.send(GROUP, Outbound("k", f"收到：{SECRET}"))
-    assert SECRET.encode() in bytes_in(chat.folder)
+    assert SECRET.encode() not in bytes_in(chat.folder)  # sealed from the first moment
+    assert len(await tab.page()) == 2
     chat.clock.move(days=6)
     await tab.say("还在的")
     assert await chat.platform.retain() == 0

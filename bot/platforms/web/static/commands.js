@@ -24,6 +24,10 @@ export const COMMANDS = [
   { name: "/停止", hint: "停下还没发完的推送", officer: true },
   { name: "/线索", hint: "看线索，只在私聊里用", officer: true },
   { name: "/回线索", hint: "回复线索的来源，只在私聊里用", officer: true },
+  { name: "/办线索", hint: "推进一条线索，如 /办线索 代号 核查", officer: true },
+  { name: "/设口令", hint: "给自己的线索钥匙设口令，只在私聊里用", officer: true },
+  { name: "/解锁", hint: "用口令打开线索钥匙10分钟", officer: true },
+  { name: "/上锁", hint: "马上锁上线索钥匙", officer: true },
   { name: "/值班", hint: "确认警情、查看值班", officer: true },
   { name: "/统计", hint: "看本月的件数和办结情况", officer: true },
 ];

@@ -1,0 +1,34 @@
+"""Keys that exist to be destroyed: when such a key is gone, so is what it sealed, in the database and in every backup.
+
+They lie in the table `shred_key`, committed with the case or tip that they belong to, and every backup of the data leaves that
+table empty (`storage.backup`).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import delete
+from sqlmodel import Session, col
+
+from storage.sealing import Sealed, new_key
+from storage.tables import ShredKey
+
+
+def make_key(session: Session, name: str) -> bytes:
+    """A new key by this name, inside the caller's transaction."""
+    row = ShredKey(name=name, key=new_key())
+    session.add(row)
+    session.flush()
+    return row.key
+
+
+def get_key(session: Session, name: str) -> bytes:
+    """The key; Sealed when it was destroyed, or the data came out of a backup without its keys."""
+    row = session.get(ShredKey, name)
+    if row is None:
+        raise Sealed(f"the key {name} was destroyed")
+    return row.key
+
+
+def destroy_key(session: Session, name: str) -> bool:
+    """Destroy a key for good; true when there was one. The caller empties the write-ahead log afterwards."""
+    return bool(session.execute(delete(ShredKey).where(col(ShredKey.name) == name)).rowcount)  # type: ignore[attr-defined]
