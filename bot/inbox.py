@@ -164,6 +164,22 @@ def _without_words(event: Inbound, text: str = "") -> Inbound:
     return replace(event, text=text, attachments=(), quote=None, location=None, mentions_me=False)
 
 
+def _storable(job: Job) -> Job:
+    """The job without the one character that no PostgreSQL text can hold; it means nothing to anybody."""
+    event = job.event
+    quote = event.quote
+    if not any("\0" in words for words in (event.text, event.sender.name, event.group_name, quote.text if quote else "")):
+        return job
+    clean = replace(
+        event,
+        text=event.text.replace("\0", ""),
+        sender=changed(event.sender, name=event.sender.name.replace("\0", "")),
+        group_name=event.group_name.replace("\0", ""),
+        quote=changed(quote, text=quote.text.replace("\0", "")) if quote else None,
+    )
+    return changed(job, event=clean)
+
+
 class Inbox:
     """Takes events from all adapters and hands what is kept to the lanes."""
 
@@ -192,6 +208,7 @@ class Inbox:
             if await self._photo_taken_back(event) or not await self._belongs_to_case(event):
                 return
             job = changed(job, waiting=False)
+        job = _storable(job)
         if not await self._keep(job, now):
             return
         self.kept += 1

@@ -17,7 +17,7 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -104,10 +104,21 @@ CONFLICT = refusal(409, "Conflict: terminated by other getUpdates request; make 
 class FakeBotApi:
     """One bot on one server. Everything is public: a test may look at and change what it likes."""
 
-    def __init__(self, *, token: str = TOKEN, path: Path | None = None, hold: float = 60.0) -> None:
+    def __init__(
+        self,
+        *,
+        token: str = TOKEN,
+        path: Path | None = None,
+        hold: float = 60.0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self.token = token
         self.path = path
         self.hold = hold  # the longest that a poll is held, in seconds
+        self.now = now  # the server's time, in seconds since 1970
+        self.on_sent: Callable[[dict[str, Any]], None] = lambda _: None
+        self.on_edited: Callable[[dict[str, Any]], None] = lambda _: None
+        self.on_deleted: Callable[[int, int], None] = lambda _chat, _message: None
         self.me = {**BOT, "id": int(token.partition(":")[0]), "can_join_groups": True, "can_read_all_group_messages": True}
         self.root = ""
         self.updates: list[dict[str, Any]] = []  # not confirmed yet
@@ -180,7 +191,7 @@ class FakeBotApi:
 
     def message(self, chat: Chat, user: dict[str, Any], **fields: Any) -> dict[str, Any]:
         """A message as the server would give it, without telling anybody."""
-        made = {"message_id": next(chat.messages), "from": user, "chat": self.card(chat), "date": int(time.time()), **fields}
+        made = {"message_id": next(chat.messages), "from": user, "chat": self.card(chat), "date": int(self.now()), **fields}
         return {key: value for key, value in made.items() if value is not None}
 
     def update(self, **body: Any) -> int:
@@ -234,7 +245,7 @@ class FakeBotApi:
         change = {
             "chat": self.card(chat),
             "from": self.person(who),
-            "date": int(time.time()),
+            "date": int(self.now()),
             "old_chat_member": self._member(before),
             "new_chat_member": self._member(after),
         }
@@ -255,6 +266,7 @@ class FakeBotApi:
     async def until(self, true: Any) -> None:
         """Return once `true()` holds; it is looked at after every call that changes anything."""
         async with self._news:
+            self._news.notify_all()  # what was done outside the loop could tell nobody
             await self._news.wait_for(true)
 
     async def all_confirmed(self) -> None:
@@ -399,22 +411,45 @@ class FakeBotApi:
         if "reply_markup" in given:
             message["reply_markup"] = json.loads(given["reply_markup"])
         self.sent.append({**message, "parse_mode": given.get("parse_mode"), "reply": reply})
+        self.on_sent(self.sent[-1])
         self._note(what="sent", chat=chat.id, text=content.get("text", content.get("caption", "")))
         return _ok(message)
 
     async def _do_editmessagetext(self, given: dict[str, str], files: dict[str, bytes]) -> Any:
-        for message in self.sent:
-            if (message["chat"]["id"], message["message_id"]) == (int(given["chat_id"]), int(given["message_id"])):
-                message["text"] = given["text"]
-                self.edited.append(message)
-                return _ok(plain(message))
-        return refusal(400, "Bad Request: message to edit not found")
+        return self._edit(given, "text", given.get("text", ""))
+
+    async def _do_editmessagecaption(self, given: dict[str, str], files: dict[str, bytes]) -> Any:
+        return self._edit(given, "caption", given.get("caption", ""))
+
+    def _edit(self, given: dict[str, str], what: str, words: str) -> Any:
+        which = (int(given["chat_id"]), int(given["message_id"]))
+        chat = self.chats.get(which[0])
+        if chat is not None and chat.closed:
+            return refusal(403, chat.closed)
+        message = next((one for one in self.sent if (one["chat"]["id"], one["message_id"]) == which), None)
+        if message is None or which in self.deleted:
+            return refusal(400, "Bad Request: message to edit not found")
+        if what not in message:
+            return refusal(400, f"Bad Request: there is no {what} in the message to edit")
+        markup = json.loads(given["reply_markup"]) if "reply_markup" in given else None
+        if message[what] == words and message.get("reply_markup") == markup:
+            same = "specified new message content and reply markup are exactly the same as a current content and reply markup"
+            return refusal(400, f"Bad Request: message is not modified: {same} of the message")
+        message[what] = words
+        message["parse_mode"] = given.get("parse_mode")
+        message.pop("reply_markup", None)
+        if markup is not None:
+            message["reply_markup"] = markup
+        self.edited.append(message)
+        self.on_edited(message)
+        return _ok({**plain(message), "edit_date": int(self.now())})
 
     async def _do_deletemessage(self, given: dict[str, str], files: dict[str, bytes]) -> Any:
         which = (int(given["chat_id"]), int(given["message_id"]))
         if all((message["chat"]["id"], message["message_id"]) != which for message in self.sent):
             return refusal(400, "Bad Request: message to delete not found")
         self.deleted.append(which)
+        self.on_deleted(*which)
         return _ok(True)
 
     async def _do_answercallbackquery(self, given: dict[str, str], files: dict[str, bytes]) -> Any:
@@ -479,7 +514,11 @@ class FakeBotApi:
             async with self._news:
                 self._news.notify_all()
 
-        task = asyncio.get_running_loop().create_task(tell())
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # a test that is no coroutine; `until` makes up for it
+        task = loop.create_task(tell())
         _telling.add(task)
         task.add_done_callback(_telling.discard)
 

@@ -21,40 +21,22 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bot.clock import Clock
+from bot.config import Settings
 from bot.errors import AnswerLost, RefusedInput, RetryLater
-from bot.messages import Address, Attachment, Inbound, Kind, Outbound, Quote, Receipt, Sender
+from bot.messages import Address, Attachment, Inbound, Outbound, Receipt
 from bot.platforms.base import Capabilities, Feed, Health
+from storage.writer import Writer
+from tests.kit.peer import Arrival, Fault, Hang, Lost, Peer
 
+if TYPE_CHECKING:
+    from bot.app import App
 
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The answer to a send is lost; `delivered` says whether the message arrived all the same."""
-
-    delivered: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Hang:
-    """The send never ends. `delivered` as with Lost."""
-
-    delivered: bool = False
-
-
-Fault = Exception | Lost | Hang
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """One message that is in a chat now."""
-
-    to: Address
-    what: Outbound
-    message_id: str
-    at: datetime
+__all__ = ["Arrival", "FakePlatform", "Fault", "Hang", "Lost", "read_arrival", "read_inbound"]
 
 
 @dataclass(slots=True)
@@ -63,8 +45,8 @@ class _Script:
     chat: str | None
 
 
-class FakePlatform:
-    """An Adapter. Everything is public on purpose: a test may look at and change what it likes.
+class FakePlatform(Peer):
+    """An Adapter and its peer in one. Everything is public on purpose: a test may look at and change what it likes.
 
     `refuse_over` is the most messages that any second may see (a sliding window); what is beyond gets RetryLater for the account.
     """
@@ -80,20 +62,14 @@ class FakePlatform:
         latency: float = 0.0,
         refuse_over: int | None = None,
     ) -> None:
-        self._name = name
-        self._account = account
+        super().__init__(name, account, clock)
         self.can = can or Capabilities(recall=True, choices=True, mention=True)
-        self.clock = clock
         self.path = path
         self.latency = latency  # seconds of real time per send
         self.refuse_over = refuse_over
-        self.arrived: list[Arrival] = []
         self.attempts: list[tuple[datetime, Address, Outbound]] = []
-        self.recalled: list[tuple[Address, str]] = []
-        self.heard: dict[str, Inbound] = {}  # every event by its id
-        self.confirmed: list[str] = []
+        self._confirmed: list[str] = []
         self.deliveries: list[str] = []  # event ids as they were handed to the feed
-        self.photos: dict[str, bytes] = {}
         self.script: list[_Script] = []
         self.listeners = 0
         self.most_listeners = 0
@@ -113,52 +89,11 @@ class FakePlatform:
         """The next sends (to `chat`, or to any chat) meet these faults, one each."""
         self.script += [_Script(fault, chat) for fault in faults]
 
-    def say(
-        self,
-        who: str | Sender,
-        chat: str | Address,
-        text: str = "",
-        *,
-        photo: bytes | None = None,
-        at: datetime | None = None,
-        event_id: str | None = None,
-        **more: Any,
-    ) -> Inbound:
-        """Someone writes. `who` may be a name, then the account id is the name too; `more` are further fields of Inbound."""
-        sender = Sender(who, who) if isinstance(who, str) else who
-        address = Address(self._name, self._account, chat) if isinstance(chat, str) else chat
-        number = len(self.heard) + 1
-        attachments: tuple[Attachment, ...] = more.pop("attachments", ())
-        if photo is not None:
-            attachments += (self.keep_photo(f"photo-{number}", photo),)
-        event = Inbound(
-            event_id=event_id or f"e{number}",
-            address=address,
-            sender=sender,
-            at=at or self.clock(),
-            text=text,
-            attachments=attachments,
-            **{"message_id": f"in{number}", **more},
-        )
-        self.inject(event)
-        return event
-
-    def tap(self, who: str | Sender, arrival: Arrival, value: str) -> Inbound:
-        """Someone presses a button under one of our messages."""
-        return self.say(
-            who,
-            arrival.to,
-            value,
-            kind=Kind.TAP,
-            message_id=arrival.message_id,
-            quote=Quote(arrival.message_id, arrival.what.text, mine=True),
-        )
-
     def keep_photo(self, photo_id: str, data: bytes, mime: str = "image/jpeg") -> Attachment:
         """Make bytes available to `fetch`."""
-        self.photos[photo_id] = data
+        kept = super().keep_photo(photo_id, data, mime)
         self._note(what="photo", id=photo_id, data=base64.b64encode(data).decode())
-        return Attachment(photo_id, "photo", mime, len(data))
+        return kept
 
     def inject(self, event: Inbound) -> None:
         """Any event; the same event id a second time is a second delivery."""
@@ -167,6 +102,10 @@ class FakePlatform:
             if self.path is not None:
                 self._note(what="event", event=_plain(event))
         self._queue.put_nowait(event.event_id)
+
+    @property
+    def confirmed(self) -> list[str]:
+        return self._confirmed
 
     @property
     def unconfirmed(self) -> list[str]:
@@ -178,19 +117,33 @@ class FakePlatform:
         async with self._confirmations:
             await self._confirmations.wait_for(lambda: not self.unconfirmed)
 
-    def texts(self, chat: str | None = None) -> list[str]:
-        """What arrived, in order, duplicates included."""
-        return [arrival.what.text for arrival in self.arrived if chat is None or arrival.to.chat == chat]
+    # --- the peer's side ------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Nothing has to run."""
+
+    async def close(self) -> None:
+        """Nothing runs."""
+
+    def move_in(self, people: dict[str, str], groups: dict[str, str]) -> None:
+        """Everybody is known by the name that a test gives."""
+
+    def environ(self) -> dict[str, str]:
+        return {}
+
+    def adapter(self, settings: Settings, writer: Writer, clock: Clock, house: list[App]) -> FakePlatform:
+        return self
+
+    async def leave(self, adapter: object) -> None:
+        """It is the same one at the next start."""
+
+    def user_id(self, person: str) -> str:
+        return person
+
+    def chat_id(self, chat: str) -> str:
+        return chat
 
     # --- the adapter's side ---------------------------------------------------------------------------------------
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def account(self) -> str:
-        return self._account
 
     async def listen(self, feed: Feed) -> None:
         self.listeners += 1
@@ -216,13 +169,13 @@ class FakePlatform:
         if self.confirm_lost:
             return
         async with self._confirmations:
-            self.confirmed.append(event_id)
+            self._confirmed.append(event_id)
             self._note(what="confirmed", id=event_id)
             self._confirmations.notify_all()
 
     async def send(self, to: Address, what: Outbound) -> Receipt:
-        if (to.platform, to.account) != (self._name, self._account):
-            raise AssertionError(f"{to} is not of {self._name}:{self._account}")
+        if (to.platform, to.account) != (self.name, self.account):
+            raise AssertionError(f"{to} is not of {self.name}:{self.account}")
         now = self.clock()
         self.attempts.append((now, to, what))
         if self.path is not None:
@@ -310,7 +263,7 @@ class FakePlatform:
                     event = read_inbound(entry["event"])
                     self.heard[event.event_id] = event
                 case "confirmed":
-                    self.confirmed.append(entry["id"])
+                    self._confirmed.append(entry["id"])
                 case "delivered":
                     self.deliveries.append(entry["id"])
                 case "arrived":

@@ -6,8 +6,13 @@
         chat.expect("马宏", "【派单】*")              # a person's name: the private chat with the bot
         # anything the bot says beyond that fails the test
 
-The bot is the real one, on a database file, with the sample district; only the platform and the clock are stand-ins. Posts go out
-by schedule only when a test sets schedules (`environ={"QIANSHAO_SCHEDULES": …}`), pictures are read only with `reads=True`.
+The bot is the real one, on a database, with the sample district; only the clock and the other side of the platform are stand-ins.
+Which platform and which engine that are, the cell says (tests/kit/cells.py): by default the fake web platform and a SQLite file.
+Posts go out by schedule only when a test sets schedules (`environ={"QIANSHAO_SCHEDULES": …}`), pictures are read only with
+`reads=True`.
+
+People, groups and messages have the scenario's own ids everywhere (`address`, `arrived`, `Said`); what the tables hold is the
+platform's id: `user_id`, `chat_id`.
 """
 
 from __future__ import annotations
@@ -21,7 +26,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlmodel import select
+from sqlalchemy import text as sql
+from sqlmodel import Session, col, select
 
 from bot.app import CONTENT, App, Library, open_database
 from bot.clock import ManualClock
@@ -30,15 +36,19 @@ from bot.demo import District, load_district, seed
 from bot.messages import Address, Attachment, Inbound, Kind, Quote, Sender
 from bot.pacing import Pacing
 from bot.photos import PhotoWorker
+from bot.platforms.base import Adapter
 from bot.understanding.pictures import PictureReader
+from storage.tables import Group, OfficerAccount
 from storage.writer import Writer
-from tests.kit.fake_platform import Arrival, FakePlatform
+from tests.kit.cells import Cell, cell
+from tests.kit.peer import Arrival, Peer
+from tests.kit.photos import NearPhotos
 
 MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # ten o'clock in Shanghai, a Monday
 PRIVATE = "私聊"
 
 _libraries: dict[Path, Library] = {}
-_laid: list[bytes] = []  # a migrated database file with the sample district in it
+_laid: dict[str, bytes] = {}  # by platform: a migrated database file with the sample district in it
 
 
 def library(content: Path = CONTENT) -> Library:
@@ -70,10 +80,12 @@ class Scenario:
     ) -> None:
         self.folder = folder
         self.clock = ManualClock(start)
+        self.cell: Cell = cell.get()
+        self.platform: Peer = self.cell.peer(self.clock)
         self.district: District = load_district(CONTENT / "demo" / "district.toml")
-        own = {"QIANSHAO_BOT__DATA_DIR": str(folder), "QIANSHAO_STORAGE__URL": url, "QIANSHAO_SCHEDULES": "[]"}
-        self.settings: Settings = load_settings(Path("config.toml"), own | (environ or {}))
-        self.platform = FakePlatform("web", "web", clock=self.clock)
+        self._own = {"QIANSHAO_BOT__DATA_DIR": str(folder), "QIANSHAO_SCHEDULES": "[]"} | (environ or {})
+        self._url = url
+        self._lent = ""  # a database that was copied for us
         self.numbers: list[str] = []
         self._content = content
         self._reads = reads
@@ -87,7 +99,7 @@ class Scenario:
         self._groups = {row.name: row.id for row in self.district.groups}
 
     def __enter__(self) -> Scenario:
-        self._runner.run(self._start())
+        self._runner.run(self._open_doors())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
@@ -95,7 +107,7 @@ class Scenario:
             if kind is None:
                 self.nothing_more()
         finally:
-            self._runner.run(self._stop())
+            self._runner.run(self._close_doors())
             self._runner.close()
 
     # --- people ---
@@ -129,6 +141,11 @@ class Scenario:
         )
         self.settle()
         return Said(event)
+
+    def shout(self, who: str | Sender, where: str, text: str = "", **more: Any) -> Said:
+        """The same without waiting for the bot; `who` may be somebody who is not of the district."""
+        sender = who if isinstance(who, Sender) else Sender(self._people.get(who, who), who)
+        return Said(self.platform.say(sender, self.address(sender.id, where), text, **more))
 
     def tap(self, who: str, arrival: Arrival, value: str) -> None:
         """Somebody presses a button under a message of the bot."""
@@ -212,12 +229,31 @@ class Scenario:
         for path in sorted(self.folder.rglob("*")):
             data = path.read_bytes() if path.is_file() else b""
             found += [f"{path.name}: {word}" for word in words if word.encode() in data]
+        if self._lent:
+            found += self._app.writer.read_now(lambda session: _traces_in_tables(session, words))
         return found
 
     def rows(self, *columns: Any) -> list[Any]:
         """A look into a table, oldest row first: `chat.rows(Case.number, Case.state)`."""
         wanted = select(*columns).order_by(getattr(columns[0], "class_", columns[0]).id)
         return self._app.writer.read_now(lambda session: list(session.exec(wanted).all()))
+
+    def user_id(self, who: str) -> str:
+        """The platform's id of a person, as it stands in the tables."""
+        return self.platform.user_id(self._people.get(who, who))
+
+    def chat_id(self, where: str) -> str:
+        """The platform's id of a group, as it stands in the tables."""
+        return self.platform.chat_id(self._groups.get(where, where))
+
+    def last(self, where: str) -> Arrival | None:
+        """The newest of the bot's messages there."""
+        there = self._there(self._key(where))
+        return there[-1] if there else None
+
+    def unseen(self, where: str) -> list[Arrival]:
+        """What was said there and not yet expected or skipped."""
+        return self._unseen(self._key(where))
 
     # --- the house ---
 
@@ -232,29 +268,54 @@ class Scenario:
 
     def address(self, who: str, where: str) -> Address:
         """Where a person writes."""
+        name, account = self.platform.name, self.platform.account
         if where == PRIVATE:
-            return Address("web", "web", self._people.get(who, who), private=True)
-        return Address("web", "web", self._groups.get(where, where))
+            return Address(name, account, self._people.get(who, who), private=True)
+        return Address(name, account, self._groups.get(where, where))
 
     async def _settle(self) -> None:
         await asyncio.wait_for(self.platform.all_confirmed(), 20)
         for _ in range(3):
             await asyncio.wait_for(self._app.settle(), 20)
 
+    async def _open_doors(self) -> None:
+        await self.platform.open()
+        try:
+            self.platform.move_in({i: name for name, i in self._people.items()}, {i: name for name, i in self._groups.items()})
+            if self.cell.postgres is not None and not self._url:
+                self._lent = await asyncio.to_thread(self._borrow, self.cell)
+            own = self.platform.environ() | {"QIANSHAO_STORAGE__URL": self._lent or self._url} | self._own
+            self.settings: Settings = load_settings(Path("config.toml"), own)
+            await self._start()
+        except BaseException:
+            await self.platform.close()
+            raise
+
+    async def _close_doors(self) -> None:
+        try:
+            await self._stop()
+        finally:
+            await self.platform.close()
+            if self._lent and self.cell.postgres is not None:
+                await asyncio.to_thread(self.cell.postgres.drop, self._lent)
+
     async def _start(self) -> None:
         writer = await asyncio.to_thread(self._open)
-        self._photos = PhotoWorker()
+        self._photos = PhotoWorker() if self.cell.plain else NearPhotos()
         self._reader = PictureReader(idle_seconds=600) if self._reads else None
+        house: list[App] = []
+        self._adapter: Adapter = self.platform.adapter(self.settings, writer, self.clock, house)
         self._app = App(
             self.settings,
             writer,
             library(self._content),
-            [self.platform],
+            [self._adapter],
             self._photos,
             self.clock,
             pacing=Pacing.unlimited(),
             reader=self._reader,
         )
+        house.append(self._app)
         self._leave = asyncio.Event()
         ready = asyncio.Event()
 
@@ -271,24 +332,50 @@ class Scenario:
 
     def _open(self) -> Writer:
         """The database with the sample district in it; laid once and copied after that, because migrating takes its time."""
+        if self._lent:
+            return open_database(self._lent)
         file = self.folder / "qianshao.sqlite3"
-        plain = not self.settings.storage.url
-        if plain and _laid and not file.exists():
+        plain, laid = not self.settings.storage.url, _laid.get(self.platform.name)
+        if plain and laid and not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(_laid[0])
+            file.write_bytes(laid)
         writer = open_database(self.settings.database_url)
-        if not (plain and _laid):
-            writer.run_now(lambda session: seed(session, self.district, MORNING - timedelta(days=1)))
-        if plain and not _laid and file.exists():
+        if not (plain and laid):
+            writer.run_now(self._lay)
+        if plain and not laid and file.exists():
             writer.close()
-            _laid.append(file.read_bytes())
+            _laid[self.platform.name] = file.read_bytes()
             writer = open_database(self.settings.database_url)
         return writer
+
+    def _borrow(self, where: Cell) -> str:
+        """A PostgreSQL database of our own with the sample district in it."""
+
+        def lay(url: str) -> None:
+            writer = open_database(url)
+            writer.run_now(self._lay)
+            writer.close()
+
+        assert where.postgres is not None
+        return where.postgres.copy(where.postgres.template(f"laid_{self.platform.name}", lay))
+
+    def _lay(self, session: Session) -> None:
+        """The sample district, on the platform of our cell."""
+        seed(session, self.district, MORNING - timedelta(days=1))
+        peer = self.platform
+        for group in session.exec(select(Group).where(col(Group.platform) == "web")).all():
+            group.platform, group.account, group.chat = peer.name, peer.account, peer.chat_id(group.chat)
+            session.add(group)
+        for account in session.exec(select(OfficerAccount).where(col(OfficerAccount.platform) == "web")).all():
+            account.platform, account.user_id = peer.name, peer.user_id(account.user_id)
+            session.add(account)
+        session.flush()
 
     async def _stop(self) -> None:
         self._leave.set()
         if self._house is not None:
             await self._house
+        await self.platform.leave(self._adapter)
         await self._photos.close()
         if self._reader is not None:
             await self._reader.close()
@@ -305,8 +392,10 @@ class Scenario:
         return self._people.get(where, where), True
 
     def _unseen(self, chat: tuple[str, bool]) -> list[Arrival]:
-        there = [arrival for arrival in self.platform.arrived if (arrival.to.chat, arrival.to.private) == chat]
-        return there[self._seen.get(chat, 0) :]
+        return self._there(chat)[self._seen.get(chat, 0) :]
+
+    def _there(self, chat: tuple[str, bool]) -> list[Arrival]:
+        return [arrival for arrival in self.platform.arrived if (arrival.to.chat, arrival.to.private) == chat]
 
     def _all_unseen(self) -> list[str]:
         names = {(chat, False): name for name, chat in self._groups.items()} | {
@@ -330,3 +419,13 @@ def jpeg(shade: int = 0) -> bytes:
 def _glob(pattern: str) -> str:
     """Only * is special: the square brackets and question marks of a sentence mean themselves."""
     return pattern.replace("[", "[[]").replace("?", "[?]")
+
+
+def _traces_in_tables(session: Session, words: tuple[str, ...]) -> list[str]:
+    """Which words stand in which table, as text or as bytes."""
+    names = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+    found = []
+    for (table,) in session.execute(sql(names)).all():
+        rows = "\n".join(row[0] for row in session.execute(sql(f'SELECT t::text FROM "{table}" t')).all())
+        found += [f"{table}: {word}" for word in words if word in rows or word.encode().hex() in rows]
+    return found

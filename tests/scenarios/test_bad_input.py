@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
+import psycopg
 import pytest
 from sqlmodel import Session
 
@@ -45,7 +46,7 @@ def quarantined(chat: Scenario) -> list[str]:
 
 def shout(chat: Scenario, who: str, text: str = "", where: str = GROUP, **more: object) -> None:
     """Say it without waiting for the bot."""
-    chat.platform.say(Sender(chat._people.get(who, who), who), chat.address(who, where), text, **more)
+    chat.shout(who, where, text, **more)
 
 
 # --- what people type ---
@@ -90,18 +91,18 @@ def test_a_place_as_long_as_a_story_goes_to_a_person(chat: Scenario) -> None:
 
 def test_markup_escapes_and_templates_are_words(chat: Scenario) -> None:
     hostile = Sender("hostile", HOSTILE)
-    chat.platform.say(hostile, chat.address("hostile", GROUP), LAMP + "{{ 7*7 }}\x1b[J\u202e", group_name=HOSTILE)
+    chat.shout(hostile, GROUP, LAMP + "{{ 7*7 }}\x1b[J\u202e", group_name=HOSTILE)
     chat.settle()
     answer = chat.expect(GROUP, "收到，编号2611-0001*")
     card = chat.expect("王建国", "【派单】*")
     assert "{{ 7*7 }}" in card.what.text
-    chat.platform.say(hostile, chat.address("hostile", GROUP), f"补充 2611-0001 {HOSTILE}")
+    chat.shout(hostile, GROUP, f"补充 2611-0001 {HOSTILE}")
     chat.settle()
     more = chat.expect(GROUP, "好的，已补充*")
     added = chat.expect("王建国", "*有补充*")
     assert "{{ 7*7 }}{% raw %}{0.__class__}%s" in added.what.text
     chat.happens(Kind.JOINED, "群主", "newgroup", group_name=HOSTILE)
-    chat.platform.say(hostile, chat.address("hostile", "newgroup"), "着火了，快来人")
+    chat.shout(hostile, "newgroup", "着火了，快来人")
     chat.settle()
     alarm = chat.expect("刘卫东", "【紧急】*")
     for arrival in (answer, card, more, added, alarm):
@@ -157,13 +158,17 @@ def test_unknown_commands_and_near_misses(chat: Scenario) -> None:
         ("/帮帮", "没有“/帮帮”这个命令，您是想用“/帮助”吗？*"),
         ("/helpme", "没有“/helpme”这个命令*"),
         ("/", "有安全隐患、纠纷*"),
-        ("/help@otherbot", "直接说就行：*"),
     ):
         chat.say("张阿姨", PRIVATE, line)
         chat.expect("张阿姨", answer)
     chat.say("张阿姨", GROUP, "/微笑")  # how WeChat writes an emoji
     chat.say("张阿姨", GROUP, "/:rose 早上好")
     chat.silence()
+
+
+def test_a_name_behind_a_command_is_not_part_of_it(chat: Scenario) -> None:
+    chat.say("张阿姨", PRIVATE, "/help@otherbot")
+    chat.expect("张阿姨", "直接说就行：*")
 
 
 # --- people at the same time ---
@@ -226,17 +231,23 @@ def test_twenty_questions_a_second_make_no_heap_of_cases(chat: Scenario) -> None
 # --- a house in trouble ---
 
 
-def database(chat: Scenario) -> str:
-    return str(chat.folder / "qianshao.sqlite3")
+def lock(chat: Scenario) -> Callable[[], None]:
+    """Another program holds the database so that nothing can be written; gives how to let go."""
+    if chat.cell.postgres is None:
+        other = sqlite3.connect(chat.folder / "qianshao.sqlite3", check_same_thread=False, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        return lambda: (other.execute("ROLLBACK"), other.close())[1]
+    held = psycopg.connect(chat.settings.database_url)
+    held.execute("LOCK TABLE inbox IN EXCLUSIVE MODE")
+    return held.close
 
 
 def test_a_locked_database_delays_and_loses_nothing(chat: Scenario) -> None:
-    other = sqlite3.connect(database(chat), check_same_thread=False, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
+    release = lock(chat)
     shout(chat, "张阿姨", REPORT)
     shout(chat, "罗嫂", LAMP, "港新2号网格")
     assert chat.platform.confirmed == []
-    threading.Timer(0.4, lambda: (other.execute("ROLLBACK"), other.close())).start()
+    threading.Timer(0.4, release).start()
     chat.settle()
     chat.expect(GROUP, "收到，编号*")
     chat.expect("港新2号网格", "收到，编号*")

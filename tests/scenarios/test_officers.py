@@ -139,11 +139,11 @@ def test_only_fresh_words_of_a_bound_account_act(chat: Scenario, how: str) -> No
         chat.say("马宏", GROUP, f"/接单 {number}", copied=True)
         chat.expect(GROUP, "转发的、匿名身份发的消息不会当命令执行。*")
     elif how == "anonymous":
-        chat.platform.say(Sender("officer-P201", "马宏", personal=False), chat.address("马宏", GROUP), f"/接单 {number}")
+        chat.shout(Sender("officer-P201", "马宏", personal=False), GROUP, f"/接单 {number}")
         chat.settle()
         chat.expect(GROUP, "转发的、匿名身份发的消息不会当命令执行。*")
     else:
-        chat.platform.say(Sender("somebody", "马宏"), chat.address("somebody", GROUP), f"/接单 {number}")
+        chat.shout(Sender("somebody", "马宏"), GROUP, f"/接单 {number}")
         chat.settle()
         chat.expect(GROUP, "这个命令只有登记过的民警和网格员能用。*")
     chat.silence()
@@ -212,7 +212,7 @@ def test_words_to_the_reporter_of_a_hazard(chat: Scenario) -> None:
 
 def test_binding_an_account(chat: Scenario) -> None:
     def unbind(session: Session) -> None:
-        session.execute(delete(OfficerAccount).where(col(OfficerAccount.user_id) == chat.district.web_id("3201")))
+        session.execute(delete(OfficerAccount).where(col(OfficerAccount.user_id) == chat.user_id("王建国")))
 
     chat.app.writer.run_now(unbind)
     chat.say("王建国", PRIVATE, "/待办")
@@ -290,7 +290,7 @@ def test_coming_into_a_group_and_leaving_it(chat: Scenario) -> None:
         chat.happens(Kind.JOINED, "群主", "newgroup", group_name="港新3号网格")
 
     def rows() -> list[tuple[str, bool]]:
-        return [(row.name, row.active) for row in chat.rows(Group) if row.chat == "newgroup"]
+        return [(row.name, row.active) for row in chat.rows(Group) if row.chat == chat.chat_id("newgroup")]
 
     said = [arrival for arrival in chat.platform.arrived if arrival.to.chat == "newgroup"]
     assert len(said) == 1

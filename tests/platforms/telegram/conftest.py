@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,10 @@ import pytest
 from bot.messages import Inbound
 from bot.platforms.telegram import Moved, TelegramPlatform, TelegramSettings
 from storage.writer import StorageUnavailable
+from tests.kit import cells
 from tests.kit.fake_bot_api import TOKEN, FakeBotApi
+from tests.kit.scenario import Scenario
+from tests.kit.telegram_peer import TelegramPeer
 
 
 class Keeper:
@@ -115,3 +118,14 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
         made = Line(api, tmp_path)
         yield made
         await made.stop()
+
+
+@pytest.fixture
+def chat(tmp_path: Path) -> Iterator[Scenario]:
+    """The sample district on Telegram."""
+    token = cells.cell.set(cells.Cell(TelegramPeer, plain=False))
+    try:
+        with Scenario(tmp_path) as scenario:
+            yield scenario
+    finally:
+        cells.cell.reset(token)
