@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.jobstores.base import JobLookupError
@@ -57,6 +58,34 @@ class Clock:
             self._alarms = AsyncIOScheduler(timezone=UTC)
             self._alarms.start()
         return self._alarms
+
+
+class SharedClock(Clock):
+    """The database's time, so that nodes whose own clocks are wrong agree with one another; the system's until it was told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wall = Clock()
+        self._told: tuple[datetime, float] | None = None  # the database's time at a monotonic time
+
+    def __call__(self) -> datetime:
+        return self._wall() if self._told is None else self._at(self._told, time.monotonic())
+
+    def tell(self, there: datetime, asked: float, answered: float) -> None:
+        """The database said `there` between two monotonic times; believed only as far as its answer was quick."""
+        middle, doubt = (asked + answered) / 2, timedelta(seconds=answered - asked)
+        if self._told is None or abs(self._at(self._told, middle) - there) > doubt:
+            self._told = there, middle
+
+    async def wait(self, until: datetime | None, wake: asyncio.Event) -> None:
+        await self._wall.wait(None if until is None else until - (self() - self._wall()), wake)
+
+    def close(self) -> None:
+        self._wall.close()
+
+    @staticmethod
+    def _at(told: tuple[datetime, float], moment: float) -> datetime:
+        return told[0] + timedelta(seconds=moment - told[1])
 
 
 class ManualClock(Clock):

@@ -135,26 +135,36 @@ class Dialogs:
         self._session.flush()
 
     def _row(self, key: DialogKey) -> Dialog | None:
-        return self._session.exec(
-            select(Dialog).where(
-                Dialog.platform == key.platform,
-                Dialog.account == key.account,
-                Dialog.chat == key.chat,
-                Dialog.thread == key.thread,
-                Dialog.sender == key.sender,
-            )
-        ).first()
+        return row_of(self._session, key)
+
+
+def row_of(session: Session, key: DialogKey) -> Dialog | None:
+    """What this person is asked here, if anything."""
+    return session.exec(
+        select(Dialog).where(
+            Dialog.platform == key.platform,
+            Dialog.account == key.account,
+            Dialog.chat == key.chat,
+            Dialog.thread == key.thread,
+            Dialog.sender == key.sender,
+        )
+    ).first()
+
+
+def key_of(row: Dialog) -> DialogKey:
+    """Who is asked where."""
+    return DialogKey(row.platform, row.account, row.chat, row.thread, row.sender)
+
+
+def awaited_of(row: Dialog) -> tuple[Awaited, ...]:
+    """The questions of a row as the glance knows them."""
+    return tuple(Awaited(one.name, one.until) for one in _read(row))
 
 
 def open_dialogs(session: Session, now: datetime) -> dict[DialogKey, tuple[Awaited, ...]]:
     """All questions that still wait, for the glance after a start; what has run out is deleted."""
     session.execute(delete(Dialog).where(col(Dialog.expires_at) <= now))
-    return {
-        DialogKey(row.platform, row.account, row.chat, row.thread, row.sender): tuple(
-            Awaited(one.name, one.until) for one in _read(row)
-        )
-        for row in session.exec(select(Dialog)).all()
-    }
+    return {key_of(row): awaited_of(row) for row in session.exec(select(Dialog)).all()}
 
 
 def _plain(one: Pending) -> dict[str, object]:

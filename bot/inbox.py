@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 from msgspec import DecodeError
@@ -26,6 +27,7 @@ from bot.messages import Address, Inbound, Kind
 from bot.router import Command
 from bot.understanding.meaning import Hint
 from storage.failpoints import failpoint
+from storage.intake import ClaimLost, EventClaim, forget_parked, parked
 from storage.sealing import Sealed, Sealer
 from storage.tables import Alarm, Case, CaseEntry, InboxEvent
 from storage.writer import Writer
@@ -40,6 +42,10 @@ _EVENT = Decoder(Inbound)
 _KEEP = (
     "INSERT INTO inbox (platform, account, event_id, state, urgent, body, received_at, due_at, tries, problem) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, '') ON CONFLICT (platform, account, event_id) DO NOTHING"
+)
+_KEEP_IN_LANE = (
+    "INSERT INTO inbox (platform, account, event_id, state, urgent, body, received_at, due_at, tries, problem, lane) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, '', ?) ON CONFLICT (platform, account, event_id) DO NOTHING"
 )
 
 
@@ -56,6 +62,7 @@ class Job:
     told_as_tip: bool = False
     waiting: bool = False  # a photo without words, that may belong to a report
     asking: bool = False  # kept only because it asks whether something is true: if there is nothing to say, nothing is kept
+    claim: EventClaim | None = None  # where several nodes work: the right to end it
 
 
 @dataclass(slots=True)
@@ -180,12 +187,38 @@ def _storable(job: Job) -> Job:
     return changed(job, event=clean)
 
 
+class Others(Protocol):
+    """What the inbox has to know where other nodes work on what it keeps."""
+
+    def lane(self, event: Inbound) -> str:
+        """The event's lane as its row shows it."""
+        ...
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the mind knows what the others have asked."""
+        ...
+
+    async def freshness(self) -> None:
+        """Wait until it does."""
+        ...
+
+
 class Inbox:
-    """Takes events from all adapters and hands what is kept to the lanes."""
+    """Takes events from all adapters and hands what is kept to the lanes; with `others`, to whichever node claims it."""
 
     def __init__(
-        self, writer: Writer, sealer: Sealer, senses: Senses, lanes: Lanes[Job], mind: Mind, clock: Clock, photo_wait: timedelta
+        self,
+        writer: Writer,
+        sealer: Sealer,
+        senses: Senses,
+        lanes: Lanes[Job],
+        mind: Mind,
+        clock: Clock,
+        photo_wait: timedelta,
+        others: Others | None = None,
     ) -> None:
+        self._others = others
         self._writer = writer
         self._sealer = sealer
         self._senses = senses
@@ -202,6 +235,10 @@ class Inbox:
         now = self._clock()
         event = self._without_our_name(event)
         job = glance(event, self.mind, self._senses, now)
+        if job is None and self._others is not None and not self._others.fresh:
+            # it may answer a question that we have not heard of; until we know, it is neither forgotten nor confirmed
+            await self._others.freshness()
+            job = glance(event, self.mind, self._senses, now)
         if job is None:
             return
         if event.kind in (Kind.RECALL, Kind.EDIT) and job.waiting:
@@ -224,16 +261,20 @@ class Inbox:
         log.warning("quarantined", platform=platform, why=why[:80])
 
     async def hand(self, job: Job) -> None:
-        """Queue a kept job in its lane."""
+        """Queue a kept job in its lane; the others heard of it by its commit."""
+        if self._others is not None:
+            return
         key = LaneKey(job.event.address, job.event.sender.id)
         await self._lanes.put(key, job, urgent=job.hint.danger is not None)
 
     async def resume(self) -> int:
         """After a start: remember what was pending and queue what was kept and not done. Returns how many."""
+        if self._others is not None:
+            return 0
         now = self._clock()
         self.mind.dialogs.update(await self._writer.run(lambda session: open_dialogs(session, now)))
         alarms, reports = await self._writer.read(
-            lambda session: (_open_alarms(session), _fresh_reports(session, now - self._photo_wait))
+            lambda session: (open_alarms(session), _fresh_reports(session, now - self._photo_wait))
         )
         self.mind.alarms.update(alarms)
         for key, reported in reports:
@@ -248,13 +289,19 @@ class Inbox:
         return len(rows)
 
     async def _resume_one(self, row: InboxEvent) -> None:
+        job = await self.read(row.id or 0, row.state, row.body or b"")
+        if job is not None:
+            await self.hand(job)
+
+    async def read(self, row_id: int, state: str, body: bytes, claim: EventClaim | None = None) -> Job | None:
+        """The job of a kept row; None when it cannot be opened, then it is in quarantine."""
         try:
-            event = _EVENT.decode(self._sealer.unseal(row.body or b""))
+            event = unsealed(self._sealer, body)
         except (Sealed, DecodeError) as problem:
-            log.error("cannot_resume", row=row.id, problem=type(problem).__name__)
+            log.error("cannot_resume", row=row_id, problem=type(problem).__name__)
             reason = type(problem).__name__
-            await self._writer.run(lambda session: _set_state(session, row.id or 0, "quarantined", reason))
-            return
+            await self._writer.run(lambda session: _set_state(session, row_id, "quarantined", reason))
+            return None
         other = event.kind is not Kind.MESSAGE
         told_as_tip = not (other or event.addressed or event.text or event.attachments or event.location)
         hint = QUIET if other else _hint(event, self._senses)
@@ -262,10 +309,12 @@ class Inbox:
         command = event.text.lstrip()[:1] in ("/", "／")
         wanted = addressed or command or hint.report or hint.safe or hint.question or _CASE_NUMBER.search(event.text) is not None
         asking = not wanted and self._senses.doubts(event.text)
-        await self.hand(Job(event, hint, addressed, told_as_tip, waiting=row.state == "waiting", asking=asking))
+        return Job(event, hint, addressed, told_as_tip, waiting=state == "waiting", asking=asking, claim=claim)
 
     async def forget_photos(self, now: datetime) -> datetime | None:
         """Let go of photos for which no words came; returns when the next one is over."""
+        if self._others is not None:
+            return await self._writer.run(lambda session: forget_parked(session.connection(), now))
         over: list[Inbound] = []
         for key, waiting in list(self.mind.photos.items()):
             over += [event for at, event in waiting if now - at >= self._photo_wait]
@@ -293,7 +342,10 @@ class Inbox:
             _stamp(self._writer, now),
             due,
         )
-        added = await self._writer.append(_KEEP, row)
+        if self._others is None:
+            added = await self._writer.append(_KEEP, row)
+        else:
+            added = await self._writer.append(_KEEP_IN_LANE, (*row, self._others.lane(event)))
         failpoint("inbox.committed")
         return added
 
@@ -306,6 +358,8 @@ class Inbox:
 
     async def _photo_taken_back(self, event: Inbound) -> bool:
         """Forget a photo that waited for words and was recalled; true when there was one."""
+        if self._others is not None:
+            return await self._parked_photo_taken_back(event, self._others.lane(event))
         key = LaneKey(event.address, event.sender.id)
         waiting = self.mind.photos.get(key, [])
         gone = [photo for _, photo in waiting if photo.message_id == event.message_id]
@@ -315,6 +369,18 @@ class Inbox:
         await self._writer.run(lambda session: _all_done(session, gone))
         return True
 
+    async def _parked_photo_taken_back(self, event: Inbound, lane: str) -> bool:
+        def work(session: Session) -> bool:
+            gone = [
+                photo
+                for _, body, _ in parked(session.connection(), lane)
+                if (photo := unsealed(self._sealer, body)).message_id == event.message_id
+            ]
+            _all_done(session, gone)
+            return bool(gone)
+
+        return await self._writer.run(work)
+
     async def _belongs_to_case(self, event: Inbound) -> bool:
         found = await self._writer.read(
             lambda session: session.exec(select(CaseEntry.id).where(CaseEntry.message_id == event.message_id).limit(1)).first()
@@ -322,20 +388,30 @@ class Inbox:
         return found is not None
 
 
-def done(session: Session, event: Inbound, *, unsay: bool = False) -> None:
+def unsealed(sealer: Sealer, body: bytes) -> Inbound:
+    """The event of a kept row. Raises Sealed or DecodeError."""
+    return _EVENT.decode(sealer.unseal(body))
+
+
+def done(session: Session, event: Inbound, claim: EventClaim | None = None, *, unsay: bool = False) -> None:
     """The event was handled in this transaction: its words go, its id stays against a second delivery.
 
     With `unsay` the platform still has to be asked to forget it (`Worker`, and `Inbox.unsaid` after a start).
+    Raises ClaimLost when it was claimed and is another node's by now; the whole turn is then that node's.
     """
-    session.execute(
+    ours = (col(InboxEvent.owner) == claim.owner, col(InboxEvent.attempt) == claim.attempt) if claim else ()
+    ended = session.execute(
         update(InboxEvent)
         .where(
             col(InboxEvent.platform) == event.address.platform,
             col(InboxEvent.account) == event.address.account,
             col(InboxEvent.event_id) == event.event_id,
+            *ours,
         )
-        .values(state="unsaying" if unsay else "done", body=None, due_at=None)
+        .values(state="unsaying" if unsay else "done", body=None, due_at=None, lane="", owner="")
     )
+    if claim is not None and ended.rowcount == 0:  # type: ignore[attr-defined]
+        raise ClaimLost(str(claim.id))
 
 
 def unsaid(session: Session) -> list[InboxEvent]:
@@ -357,7 +433,7 @@ def _all_done(session: Session, events: list[Inbound]) -> None:
         done(session, event)
 
 
-def failed(session: Session, event: Inbound, problem: str, most: int) -> bool:
+def failed(session: Session, event: Inbound, problem: str, most: int, claim: EventClaim | None = None) -> bool:
     """Count a failure; true when the event has failed `most` times and is quarantined now (its body stays, sealed)."""
     row = session.exec(
         select(InboxEvent).where(
@@ -366,6 +442,8 @@ def failed(session: Session, event: Inbound, problem: str, most: int) -> bool:
             InboxEvent.event_id == event.event_id,
         )
     ).one()
+    if claim is not None and (row.owner, row.attempt) != (claim.owner, claim.attempt):
+        raise ClaimLost(str(claim.id))
     row.tries += 1
     row.problem = problem
     if row.tries >= most:
@@ -381,7 +459,8 @@ def _set_state(session: Session, row_id: int, state: str, problem: str) -> None:
         session.add(row)
 
 
-def _open_alarms(session: Session) -> dict[Address, int]:
+def open_alarms(session: Session) -> dict[Address, int]:
+    """Where an emergency is open."""
     rows = session.exec(select(Alarm).where(col(Alarm.safe_at).is_(None)).order_by(col(Alarm.id))).all()
     return {Address(row.platform, row.account, row.chat, row.private, row.thread): row.id or 0 for row in rows}
 

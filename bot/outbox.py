@@ -3,6 +3,9 @@
 Rows are claimed in small numbers just before their slot comes, so that a reply or an alarm that is written meanwhile overtakes a
 campaign; within one lane a chat hears its notices in the order in which they were written. One transaction per round writes back
 what ended and claims what comes next. What a failed send means is decided in bot/verdicts.py.
+
+Where several nodes share the database, an account is ours only while we hold its lease (`hold`), whose token every claiming
+transaction looks at, and the slots are booked in storage (decisions 0102 and 0103).
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import secrets
 from bisect import insort
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 from sqlmodel import Session
@@ -21,17 +25,35 @@ from sqlmodel import Session
 from bot.errors import AnswerLost, NeverDelivered, RetryLater
 from bot.messages import Address
 from bot.notices import Lane, NewNotice, cancel_campaign, enqueue
-from bot.pacing import AccountKey, Pacing
+from bot.pacing import NEVER, AccountKey, Pacing
 from bot.platforms.base import Adapter
 from bot.verdicts import OutboxRule, Verdicts, account_scope, chat_scope
 from storage import notices as rows
 from storage.failpoints import failpoint
 from storage.notices import Claim, Ended, Result, Sent, Waiting
-from storage.writer import StorageUnavailable, Writer
+from storage.paces import Booking, book
+from storage.writer import StorageUnavailable, Writer, take_turn
 
 __all__ = ["Lane", "NewNotice", "OnGone", "Outbox", "OutboxRule", "cancel_campaign", "enqueue"]
 
+
+class Hold(Protocol):
+    """Which accounts are ours, where several nodes share them; `bot.leases.Leases` by account."""
+
+    holder: str
+
+    def token(self, account: AccountKey) -> int | None:
+        """The fencing token while this account is ours to begin something for."""
+        ...
+
+    def stands(self, session: Session, account: AccountKey, token: int) -> bool:
+        """Whether it still is, inside this transaction and until its end."""
+        ...
+
+
 OnGone = Callable[[Session, Address, int | None, str], None]
+
+BOOK_AGAIN = timedelta(milliseconds=5)
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +67,7 @@ class _Account:
         self.sending: dict[int, Claim] = {}
         self.look = True  # rows may have come that go before those in the queue
         self.more = False  # more rows wait behind those in the queue
+        self.token: int | None = None  # the lease under which we took it over, and whose past we know
 
 
 class Outbox:
@@ -67,14 +90,16 @@ class Outbox:
         repeat_mark: str = "（重发）",
         rule: OutboxRule | None = None,
         rng: random.Random | None = None,
+        hold: Hold | None = None,
     ) -> None:
         self.rule = rule or OutboxRule()
+        self._hold = hold
         self._writer = writer
         self._accounts = {key: _Account(adapter) for key, adapter in adapters.items()}
         self._pacing = pacing
         self._clock = clock
         self._node = node
-        self._me = f"{node}/{secrets.token_hex(4)}"
+        self._me = hold.holder if hold is not None else f"{node}/{secrets.token_hex(4)}"
         self._on_gone = on_gone
         self._verdicts = Verdicts(self.rule, clock, repeat_mark, rng or random.Random())
         self._results: list[Result] = []
@@ -136,6 +161,14 @@ class Outbox:
         except (TimeoutError, StorageUnavailable):
             log.error("outbox.stop", unwritten=len(self._results))  # the next start treats them as sends whose answer was lost
 
+    def busy(self, key: AccountKey) -> bool:
+        """Whether something of this account is under way or not written down yet."""
+        account = self._accounts.get(key)
+        if account is None:
+            return False
+        written = all((result.claim.platform, result.claim.account) != key for result in self._results)
+        return bool(account.sending or account.queue) or not written
+
     async def stop_campaign(self, campaign_id: int) -> int:
         """Cancel what has not left yet of a campaign; returns how many notices that were. Sends under way finish."""
         async with self._turn:
@@ -178,6 +211,8 @@ class Outbox:
                 self._patrol_at = later
                 self._look_everywhere()
         recover = claiming and self._must_recover(now)
+        taken = self._notice_leases() if claiming else {}
+        recover = recover or bool(taken)
         asking = [key for key in self._accounts if self._asks(key, now)] if claiming else []
         if not (self._results or self._gone or self._new_pauses or self._in_doubt or recover or asking):
             return
@@ -197,13 +232,18 @@ class Outbox:
             if pauses:
                 rows.write_pauses(connection, pauses, now)
             answer = _Answer(rows.read_pauses(connection, now))
-            if first:
+            if first and self._hold is None:
                 answer.sent = rows.sent_since(connection, now - timedelta(minutes=1))
+            for key in taken:
+                answer.sent += rows.spoken_since(connection, key, now - timedelta(minutes=1), now)
             if recover:
                 answer.leases_until = self._recover(session, now, first)
             for key in asking:
-                if answer.pauses.get(account_scope(key), now) <= now:
+                if answer.pauses.get(account_scope(key), now) <= now and self._stands(session, key):
                     self._claim(session, key, now, answer)
+            if asking and self._hold is not None:
+                answer.bookings = self._pacing.wanted(self._waiting(answer), now)
+                answer.booked = book(connection, answer.bookings, now)
             if claiming:
                 answer.next_due = rows.next_due(connection, now)
             return answer
@@ -219,7 +259,10 @@ class Outbox:
         self._in_doubt = False
         if results:
             failpoint("outbox.receipt")
+        for key, token in taken.items():
+            self._accounts[key].token = token
         self._pacing.restore(answer.sent)
+        self._pacing.book(answer.bookings, answer.booked)
         self._take_over(answer, asking, recover)
 
     def _take_over(self, answer: _Answer, asked: list[AccountKey], recovered: bool) -> None:
@@ -242,9 +285,43 @@ class Outbox:
     def _asks(self, key: AccountKey, now: datetime) -> bool:
         """Whether to look for rows of this account now."""
         account = self._accounts[key]
-        if self._pauses.get(account_scope(key), now) > now:
+        if self._pauses.get(account_scope(key), now) > now or not self._ours(key):
             return False
+        if account.queue and self._hold is not None and self._pacing.account_ready_at(key, now) == NEVER:
+            return True  # slots were missed and have to be booked again
         return account.look or (account.more and len(account.queue) * 2 <= self._most_in_queue(key))
+
+    # --- whose account it is, where several nodes share the database --------------------------------------------
+
+    def _ours(self, key: AccountKey) -> bool:
+        """Whether something may be begun for this account."""
+        return self._hold is None or self._hold.token(key) is not None
+
+    def _notice_leases(self) -> dict[AccountKey, int]:
+        """Accounts that became ours under a token that we have not worked under yet; what is not ours any more is let go of."""
+        taken: dict[AccountKey, int] = {}
+        if self._hold is None:
+            return taken
+        for key, account in self._accounts.items():
+            token = self._hold.token(key)
+            if token is None:
+                self._give_back(account, list(account.queue))
+            elif token != account.token:
+                taken[key] = token
+                account.look = True
+                self._pacing.forget(key)
+        return taken
+
+    def _stands(self, session: Session, key: AccountKey) -> bool:
+        """The fence: nobody has taken this account over, and nobody can before this transaction ends."""
+        if self._hold is None:
+            return True
+        token = self._hold.token(key)
+        return token is not None and self._hold.stands(session, key, token)
+
+    def _waiting(self, answer: _Answer) -> dict[AccountKey, int]:
+        """How many messages of each account will want a slot."""
+        return {key: len(account.queue) + len(answer.claims.get(key, ())) for key, account in self._accounts.items()}
 
     def _most_in_queue(self, key: AccountKey) -> int:
         return int(min(2 * self.rule.in_flight, 2 + self._pacing.slots_within(key, self.rule.horizon)))
@@ -285,7 +362,9 @@ class Outbox:
         come_back = _earliest(self._next_due, self._leases_checked_until, self._patrol_at)
         for key, account in self._accounts.items():
             pause = self._pauses.get(account_scope(key))
-            if pause is not None and pause > now:
+            if not self._ours(key):
+                self._give_back(account, list(account.queue))
+            elif pause is not None and pause > now:
                 self._give_back(account, list(account.queue))
                 come_back = _earliest(come_back, pause if account.look or account.more else None)
             else:
@@ -306,6 +385,9 @@ class Outbox:
             chat = self._chat_ready_at(key, claim.chat, Lane(claim.lane), now, self._pauses)
             if chat > now + timedelta(seconds=4 * self.rule.horizon):
                 returned.append(claim)
+            elif slot == NEVER:
+                come_back = _earliest(come_back, now + BOOK_AGAIN)  # a slot was missed; the next exchange books another
+                break
             elif slot <= now and chat <= now:
                 self._pacing.take(key, claim.chat, now)
                 account.sending[claim.id] = claim
@@ -356,8 +438,9 @@ class Outbox:
         """Send one notice and note what came of it."""
         address = Address(claim.platform, claim.account, claim.chat, claim.private, claim.thread)
         now = self._clock()
-        if max(self._pauses.get(scope, now) for scope in (account_scope(key), chat_scope(key, claim.chat))) > now:
-            # told between the start of this task and now, by the answer to another send
+        paused = max(self._pauses.get(scope, now) for scope in (account_scope(key), chat_scope(key, claim.chat))) > now
+        if paused or not self._ours(key):
+            # told between the start of this task and now, by the answer to another send; or we were held up and lost the account
             self._finish(account, claim, Waiting(claim, None, used=False))
             return
         failpoint("outbox.before_send")
@@ -401,10 +484,13 @@ class Outbox:
 
     def _recover(self, session: Session, now: datetime, first: bool) -> datetime | None:
         """Treat what dead owners had claimed as sends whose answer was lost."""
-        found, next_end = rows.abandoned(session.connection(), me=self._me, node=self._node if first else None, now=now)
+        found, next_end = rows.abandoned(
+            session.connection(), me=self._me, node=self._node if first or self._hold is not None else None, now=now
+        )
         for row in found:
-            account = self._accounts.get((row.claim.platform, row.claim.account))
-            if account is not None:
+            key = row.claim.platform, row.claim.account
+            account = self._accounts.get(key)
+            if account is not None and self._stands(session, key):
                 result = self._verdicts.uncertain(account.adapter, row.claim, "the process that was sending it died")
                 rows.write_back(session.connection(), row.owner, [result])
         if self.rule.patrol is not None:
@@ -412,6 +498,8 @@ class Outbox:
         return next_end
 
     def _close_chat(self, session: Session, address: Address, why: str, now: datetime) -> None:
+        if self._hold is not None:
+            take_turn(session)  # what is said about it is a turn like others
         group_id, changed = rows.close_chat(session.connection(), address.platform, address.account, address.chat, why, now)
         if not changed or self._on_gone is None:
             return
@@ -433,6 +521,8 @@ class _Answer:
         self.more: set[AccountKey] = set()
         self.ready_at: datetime | None = None  # when the first chat that was passed over may be spoken to
         self.next_due: datetime | None = None
+        self.bookings: list[Booking] = []
+        self.booked: dict[str, datetime] = {}
 
 
 def _earliest(*times: datetime | None) -> datetime | None:

@@ -1,7 +1,8 @@
 """How fast we may speak: budgets per account, per chat and overall, on an absolute schedule.
 
 The rules are configuration. What was used of a budget is read back from the outbox rows (`sent_at`) when the bot starts, so a
-restart does not hand out a fresh budget; pauses told by a platform are rows of their own (`storage.tables.Pause`).
+restart does not hand out a fresh budget. Several nodes book their slots in storage before they use them. Pauses told by a
+platform are rows of their own (`storage.tables.Pause`).
 
 Alarms skip the chat budgets, which are our own caution, and obey the account's schedule, which delays them by one slot at most.
 Replies may use the whole of a chat's minute; the other lanes leave `chat_reserve` of it alone, so that a resident who answers a
@@ -14,13 +15,16 @@ import math
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.notices import Lane
+from storage.paces import Booking
 
 AccountKey = tuple[str, str]  # platform, account
 
 MINUTE = timedelta(minutes=1)
+NEVER = datetime.max.replace(tzinfo=UTC)  # not before a slot is booked
+OVERALL = "overall"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +83,41 @@ class _Schedule:
 
 
 @dataclass(slots=True)
+class _Booked:
+    """Slots that were booked in storage, ours to use one after the other; one that was missed by more than a slot is lost."""
+
+    interval: timedelta
+    slots: deque[datetime] = field(default_factory=deque)
+
+    def ready_at(self, now: datetime) -> datetime:
+        if not self.interval:
+            return now
+        self._drop_missed(now)
+        return self.slots[0] if self.slots else NEVER
+
+    def take(self, now: datetime) -> None:  # noqa: ARG002 (the same call as of the other kind)
+        if self.slots:
+            self.slots.popleft()
+
+    def restore(self, at: datetime) -> None:
+        """What was sent before was booked before."""
+
+    def wanting(self, messages: int, now: datetime) -> int:
+        """How many slots are missing for so many messages."""
+        if not self.interval:
+            return 0
+        self._drop_missed(now)
+        return max(0, messages - len(self.slots))
+
+    def _drop_missed(self, now: datetime) -> None:
+        while self.slots and self.slots[0] < now - self.interval:
+            self.slots.popleft()
+
+
+@dataclass(slots=True)
 class _Account:
     rule: PacingRule
-    schedule: _Schedule
+    schedule: _Schedule | _Booked
     chats: dict[str, deque[datetime]] = field(default_factory=dict)
     swept_at: datetime | None = None
 
@@ -90,6 +126,7 @@ class Pacing:
     """Says when the next message of a lane may go to a chat, and remembers what went.
 
     `rules` are by platform; `default` is for platforms without one. `overall_per_second` bounds all accounts together.
+    `booking` is for several nodes: the slots of accounts and of all together are then booked in storage (`wanted`, `book`).
     Not safe for use from several threads at once.
     """
 
@@ -99,12 +136,14 @@ class Pacing:
         *,
         default: PacingRule | None = None,
         overall_per_second: float = math.inf,
+        booking: bool = False,
     ) -> None:
         if not overall_per_second > 0:
             raise ValueError("overall_per_second must be above 0")
         self._rules = dict(rules or {})
         self._default = default or PacingRule()
-        self._overall = _Schedule(_interval(overall_per_second))
+        self._kind: type[_Schedule] | type[_Booked] = _Booked if booking else _Schedule
+        self._overall = self._kind(_interval(overall_per_second))
         self._accounts: dict[AccountKey, _Account] = {}
 
     @classmethod
@@ -164,8 +203,31 @@ class Pacing:
         state = self._accounts.get(account)
         if state is None:
             rule = self.rule(account[0])
-            state = self._accounts[account] = _Account(rule, _Schedule(_interval(rule.per_account_per_second)))
+            state = self._accounts[account] = _Account(rule, self._kind(_interval(rule.per_account_per_second)))
         return state
+
+    def wanted(self, waiting: Mapping[AccountKey, int], now: datetime) -> list[Booking]:
+        """The slots that are missing for so many messages of each account; nothing when slots are not booked."""
+        missing: list[Booking] = []
+        for account, messages in waiting.items():
+            schedule = self._account(account).schedule
+            if isinstance(schedule, _Booked) and (count := schedule.wanting(messages, now)):
+                missing.append(Booking(_scope(account), count, schedule.interval))
+        if isinstance(self._overall, _Booked) and (count := self._overall.wanting(sum(waiting.values()), now)):
+            missing.append(Booking(OVERALL, count, self._overall.interval))
+        return missing
+
+    def book(self, bookings: Iterable[Booking], first: Mapping[str, datetime]) -> None:
+        """The slots of `wanted` are ours: `first` is when those of each scope begin."""
+        booked = {_scope(key): state.schedule for key, state in self._accounts.items()} | {OVERALL: self._overall}
+        for booking in bookings:
+            schedule = booked[booking.scope]
+            if isinstance(schedule, _Booked):
+                schedule.slots.extend(first[booking.scope] + n * booking.step for n in range(booking.count))
+
+    def forget(self, account: AccountKey) -> None:
+        """Somebody else speaks for this account now."""
+        self._accounts.pop(account, None)
 
     @staticmethod
     def _sweep(state: _Account, now: datetime) -> None:
@@ -175,6 +237,10 @@ class Pacing:
         state.swept_at = now
         for chat in [chat for chat, spoken in state.chats.items() if not spoken or now - spoken[-1] > MINUTE]:
             del state.chats[chat]
+
+
+def _scope(account: AccountKey) -> str:
+    return f"account:{account[0]}:{account[1]}"
 
 
 def _interval(per_second: float) -> timedelta:

@@ -24,6 +24,7 @@ from bot.timers import Due, Timers
 from bot.understanding.answers import Hit
 from bot.understanding.meaning import Meaning, Scam
 from content.refusal import Refusal
+from storage.intake import park
 from storage.tables import Attachment, Case, Group, Officer
 
 MOST_WORDS = 1000  # characters that an officer's command may put into a message to others
@@ -275,9 +276,11 @@ class Turn:
         self.effects.dialogs = self.dialogs.changed
         self.effects.timers = self.timers.changed
         if not self.effects.kept_waiting:
-            done(self.session, self.event, unsay=self.effects.unsay)
+            done(self.session, self.event, self.job.claim, unsay=self.effects.unsay)
             for photo in self.reading.waited if self.reading else ():
                 done(self.session, photo)
+        elif self.job.claim is not None:
+            park(self.session.connection(), self.job.claim)
         return self.effects
 
     def run_failed(self) -> Effects:

@@ -27,6 +27,8 @@ class Unsaying:
     async def resume(self) -> None:
         """After a start: what is still to be forgotten."""
         for row in await self._writer.read(unsaid):
+            if (row.platform, row.account) not in self._adapters:
+                continue  # another node's: only it can make its platform forget
             await self.unsay(row.platform, row.account, row.event_id)
 
     async def unsay(self, platform: str, account: str, event_id: str) -> None:

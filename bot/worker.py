@@ -14,6 +14,7 @@ from bot.clock import Clock
 from bot.inbox import Job, Mind, failed
 from bot.judge import Judge
 from bot.lanes import LaneKey
+from bot.memory import Memory
 from bot.messages import Attachment, Inbound, Kind
 from bot.router import Call, Handler, named_number, wants_of
 from bot.timers import Due
@@ -23,6 +24,7 @@ from bot.understanding.meaning import Intent, Meaning
 from bot.understanding.understanding import Understanding
 from bot.unsaying import Unsaying
 from storage.failpoints import failpoint
+from storage.intake import ClaimLost
 from storage.writer import StorageUnavailable, Writer
 
 log = structlog.get_logger(__name__)
@@ -38,7 +40,7 @@ class Worker:
         self,
         writer: Writer,
         house: House,
-        mind: Mind,
+        memory: Memory,
         understanding: Understanding,
         answers: Answers,
         album: Album,
@@ -49,7 +51,7 @@ class Worker:
     ) -> None:
         self._writer = writer
         self._house = house
-        self._mind = mind
+        self._memory = memory
         self._understanding = understanding
         self._answers = answers
         self._album = album
@@ -64,6 +66,9 @@ class Worker:
         while True:
             try:
                 await self._once(job)
+                return
+            except ClaimLost:
+                log.info("claim_lost")  # we were held up, and another node has it
                 return
             except StorageUnavailable as problem:
                 log.warning("storage_unavailable", problem=str(problem)[:120])
@@ -86,9 +91,10 @@ class Worker:
         event = job.event
         key = LaneKey(event.address, event.sender.id)
         now = self._clock()
-        wanted = job.waiting and (self._mind.just_reported(key, now) or self._question_wants_photos(event, now))
+        mind = await self._memory.of(event, now)
+        wanted = job.waiting and (mind.just_reported(key, now) or self._question_wants_photos(mind, event, now))
         if job.waiting and not wanted and not job.addressed:
-            self._mind.photos.setdefault(key, []).append((now, event))
+            await self._memory.park(job, now)
             self._after_commit(Effects())  # somebody has to see to it that it is forgotten
             return
         meaning = self._meaning(job)
@@ -97,11 +103,11 @@ class Worker:
         brought = Brought()
         if job.hint.danger is None:
             # nothing slow stands before the sentence that may save a life, and nothing is fetched that nobody will keep
-            before = () if job.waiting else self._waiting_photos(key, now)
+            before = () if job.waiting else self._waiting_photos(mind, key, now)
             brought = await self._judge.judge(job, meaning, before, kept=wanted)
-            if brought.verdict is not None and (brought.doubted or not self._mind.awaited(event, now)):
+            if brought.verdict is not None and (brought.doubted or not mind.awaited(event, now)):
                 waited = before if brought.doubted else ()  # asked about, and answered: nobody keeps them
-            elif not job.asking and (wanted if job.waiting else self._takes_photos(job, meaning, now)):
+            elif not job.asking and (wanted if job.waiting else self._takes_photos(mind, job, meaning, now)):
                 waited, own = before, event.attachments
         reading = await self._read(job, meaning, waited, own, brought)
 
@@ -112,10 +118,10 @@ class Worker:
 
         effects = await self._writer.run(transaction)
         failpoint("work.committed")
-        if effects.kept_waiting:
-            self._mind.photos.setdefault(key, []).append((now, event))
+        if effects.kept_waiting and job.claim is None:
+            await self._memory.park(job, now)
         elif waited:
-            self._forget_photos(key, waited)
+            self._memory.forget(key, waited)
         self._learn(effects, key)
         if effects.unsay:
             await self._unsaying.unsay(event.address.platform, event.address.account, event.event_id)
@@ -123,35 +129,28 @@ class Worker:
     def _learn(self, effects: Effects, key: LaneKey | None) -> None:
         if effects.reported is not None:
             effects.reported += self._house.photo_wait
-        effects.apply(self._mind, key)
+        effects.apply(self._memory.mind, key)
         self._after_commit(effects)
 
-    def _takes_photos(self, job: Job, meaning: Meaning, now: datetime) -> bool:
+    def _takes_photos(self, mind: Mind, job: Job, meaning: Meaning, now: datetime) -> bool:
         """Whether a handler that may take this message names photos."""
         event, router = job.event, self._house.router
         found = router.find_command(event.text)
         if isinstance(found, Call):
             return _names_photos(found.command.handler)
-        awaited = self._mind.awaited(event, now)
-        if awaited and (awaited[0] not in router.hears or self._question_wants_photos(event, now)):
-            return self._question_wants_photos(event, now)
+        awaited = mind.awaited(event, now)
+        if awaited and (awaited[0] not in router.hears or self._question_wants_photos(mind, event, now)):
+            return self._question_wants_photos(mind, event, now)
         if (event.quote is not None and event.quote.mine) or named_number(event.text) is not None:
             return _names_photos(router.addition)
         return _names_photos(router.intents.get(meaning.intent))
 
-    def _question_wants_photos(self, event: Inbound, now: datetime) -> bool:
-        return any(_names_photos(self._house.router.dialogs.get(name)) for name in self._mind.awaited(event, now))
+    def _question_wants_photos(self, mind: Mind, event: Inbound, now: datetime) -> bool:
+        return any(_names_photos(self._house.router.dialogs.get(name)) for name in mind.awaited(event, now))
 
-    def _waiting_photos(self, key: LaneKey, now: datetime) -> tuple[Inbound, ...]:
+    def _waiting_photos(self, mind: Mind, key: LaneKey, now: datetime) -> tuple[Inbound, ...]:
         """Photos that this person sent shortly before these words."""
-        return tuple(event for at, event in self._mind.photos.get(key, ()) if now - at < self._house.photo_wait)
-
-    def _forget_photos(self, key: LaneKey, taken: tuple[Inbound, ...]) -> None:
-        left = [entry for entry in self._mind.photos.get(key, ()) if entry[1] not in taken]
-        if left:
-            self._mind.photos[key] = left
-        else:
-            self._mind.photos.pop(key, None)
+        return tuple(event for at, event in mind.photos.get(key, ()) if now - at < self._house.photo_wait)
 
     def _meaning(self, job: Job) -> Meaning:
         event = job.event
@@ -183,7 +182,7 @@ class Worker:
     async def _count_failure(self, job: Job, problem: str) -> bool:
         """True when the event is quarantined now; then the sender and the operator have been told, if that is possible at all."""
         try:
-            if not await self._writer.run(lambda session: failed(session, job.event, problem, MOST_TRIES)):
+            if not await self._writer.run(lambda session: failed(session, job.event, problem, MOST_TRIES, job.claim)):
                 return False
             meaning = Meaning(Intent.EMERGENCY if job.hint.danger else Intent.CHAT, 0.0, danger=job.hint.danger)
             reading, now = Reading(meaning, Answered()), self._clock()
@@ -191,6 +190,8 @@ class Worker:
             self._after_commit(effects)
         except StorageUnavailable:
             return False
+        except ClaimLost:
+            return True
         except Exception as trouble:  # whatever happens, the lanes go on
             log.error("failure_not_told", problem=type(trouble).__name__, exc_info=trouble)
         return True

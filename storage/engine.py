@@ -11,6 +11,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
+# libpq's own way to notice that the other end is gone: without it a cut cable is waited for two hours
+PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 
@@ -18,7 +26,7 @@ def open_engine(url: str) -> Engine:
     """An engine for `sqlite:///…` or `postgresql://…` with every connection set up the way the writer needs it."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=dict(PATIENCE))
     memory = parsed.database in (None, "", ":memory:")
     engine = create_engine(
         parsed.set(drivername="sqlite+pysqlite"),

@@ -325,6 +325,18 @@ def sent_since(connection: Connection, since: datetime) -> list[tuple[str, str, 
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
+def spoken_since(
+    connection: Connection, account: tuple[str, str], since: datetime, now: datetime
+) -> list[tuple[str, str, str, datetime]]:
+    """`sent_since` for one account, with what others have claimed of it: whether that went out nobody knows, so it counts."""
+    mine = and_(OUTBOX.c.platform == account[0], OUTBOX.c.account == account[1])
+    columns = OUTBOX.c.platform, OUTBOX.c.account, OUTBOX.c.chat
+    sent = connection.execute(select(*columns, OUTBOX.c.sent_at).where(mine, OUTBOX.c.sent_at > since).order_by(OUTBOX.c.sent_at))
+    found = [(row[0], row[1], row[2], row[3]) for row in sent]
+    claimed = connection.execute(select(*columns).where(mine, OUTBOX.c.state == "sending"))
+    return found + [(row[0], row[1], row[2], now) for row in claimed]
+
+
 def cancel_campaign(connection: Connection, campaign_id: int) -> int:
     """Cancel what is pending of a campaign and mark it stopped. A pending row that may have arrived becomes "unknown" instead."""
     mine = and_(OUTBOX.c.campaign_id == campaign_id, OUTBOX.c.state == "pending")

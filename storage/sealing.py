@@ -9,6 +9,7 @@ Everything is libsodium's: secret boxes (XSalsa20-Poly1305), sealed boxes (Curve
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -34,6 +35,8 @@ class Sealer:
     def __init__(self, key_file: Path) -> None:
         self._file = key_file
         self._key = read_or_make(key_file)
+        # what names something by a keyed hash must not use the key that seals
+        self.fingerprint_key = hashlib.blake2b(b"fingerprint", key=self._key, digest_size=32).digest()
 
     def seal(self, plain: str) -> bytes:
         """Nonce, tag and ciphertext."""

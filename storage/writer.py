@@ -3,6 +3,9 @@
 Many callers hand over units of work; the writer runs each in a savepoint, commits them with one durable commit and only then
 answers. A unit that raises loses its own changes and nobody else's. `synchronous=FULL` and `BEGIN IMMEDIATE` are set here
 because NORMAL answers before the disk has it and a deferred transaction that turns into a write fails at once.
+
+On PostgreSQL every node has such a writer, and a lock makes their units follow one another as if there were one (decision 0101);
+`traffic` is a second one without the lock, for what is made to run beside others: keeping, claiming and receipts.
 """
 
 from __future__ import annotations
@@ -13,19 +16,21 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 from sqlmodel import Session
 
 from storage.engine import check_integrity, is_fatal, open_engine, percent, sqlite_version_warning
 from storage.failpoints import failpoint
+from storage.watchdog import Watchdog
 
-__all__ = ["StorageUnavailable", "Writer", "check_integrity", "open_engine", "sqlite_version_warning"]
+__all__ = ["StorageUnavailable", "Writer", "check_integrity", "open_engine", "sqlite_version_warning", "take_turn"]
 
 T = TypeVar("T")
 Outcome = tuple[bool, Any]  # (true, result) or (false, exception)
@@ -36,6 +41,10 @@ LOCK_RETRY_SECONDS = 0.005
 SLOW_COMMIT_SECONDS = 0.01  # what the event loop bears; a slower commit keeps it out for ASIDE_FACTOR times as long
 ASIDE_FACTOR = 20
 COMMITS_PER_CHECKPOINT = 500
+TURN_LOCK = 7_265_032  # any number of our own
+NO_ANSWER_SECONDS = 20.0  # after so long the server of a transaction counts as lost
+# the server throws out who holds locks and does nothing, so that a node that is paused or cut off stops nobody for long
+_GUARDS = "SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '15s'"
 
 
 class StorageUnavailable(Exception):
@@ -56,8 +65,11 @@ class _Unit:
 class Writer:
     """Runs units of work in order, in one thread, many to a commit."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, serial: bool = True) -> None:
+        """`serial`: on PostgreSQL, follow the units of all other nodes instead of running beside them."""
         self.engine = engine
+        self._serial = serial
+        self._owns_engine = True
         self._sqlite = engine.dialect.name == "sqlite"
         self._memory = isinstance(engine.pool, StaticPool)
         self._connection: Connection | None = None
@@ -70,8 +82,22 @@ class Writer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._aside_until = 0.0
         self._commits = 0  # since the last checkpoint
+        self._watchdog = None if self._sqlite else Watchdog(NO_ANSWER_SECONDS)
         self._thread = threading.Thread(target=self._live, name="writer", daemon=True)
         self._thread.start()
+
+    def traffic(self) -> Writer:
+        """A writer on the same database that waits for no node's turn; on SQLite this one. Close it if it is another."""
+        if self._sqlite:
+            return self
+        beside = Writer(self.engine, serial=False)
+        beside._owns_engine = False
+        return beside
+
+    @property
+    def shared(self) -> bool:
+        """Whether other nodes may be at work on this database."""
+        return not self._sqlite
 
     async def run(self, work: Callable[[Session], T]) -> T:
         """Run `work` on the writer inside the next commit; return its result once that commit is durable.
@@ -119,11 +145,9 @@ class Writer:
         """`read` for a caller without an event loop."""
         if self._memory:
             return self.run_now(work)
-        with self.engine.connect() as connection:
+        with self._reader() as connection:
             if not self._sqlite:
-                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                with Session(connection, expire_on_commit=False) as session:
-                    return work(session)
+                return _read_on(connection, work)
             raw = connection.connection.dbapi_connection.cursor()  # type: ignore[union-attr]
             raw.execute("PRAGMA query_only=ON")
             raw.execute("BEGIN")
@@ -135,13 +159,31 @@ class Writer:
                 raw.execute("PRAGMA query_only=OFF")
                 raw.close()
 
+    @contextlib.contextmanager
+    def _reader(self) -> Iterator[Connection]:
+        """A connection for reading; PostgreSQL that cannot be reached is told as it is to a unit of work."""
+        if self._sqlite:
+            with self.engine.connect() as connection:
+                yield connection
+            return
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except DBAPIError as problem:
+            if not is_fatal(problem):
+                raise
+            raise StorageUnavailable(f"{type(problem).__name__}: {str(problem.orig)[:200]}") from problem
+
     def close(self) -> None:
         """Finish what was handed over, then stop the thread and the connections."""
         if not self._closed.is_set():
             self._closed.set()
             self._units.put(None)
             self._thread.join()
-            self.engine.dispose()
+            if self._watchdog is not None:
+                self._watchdog.close()
+            if self._owns_engine:
+                self.engine.dispose()
 
     def _hand_over(self, units: list[_Unit]) -> None:
         if self._closed.is_set():
@@ -198,6 +240,8 @@ class Writer:
                 batch = batch + following
             with self._turn:
                 outcomes = self._commit(batch)
+                if self._watchdog is not None:
+                    self._watchdog.rest()
             _answer(batch, outcomes)
             if self._sqlite and self._commits >= COMMITS_PER_CHECKPOINT:
                 self._checkpoint()
@@ -226,6 +270,8 @@ class Writer:
         """Run and commit `batch`; every unit's outcome. When the commit fails, nothing of the batch is kept."""
         try:
             connection = self._connection or self._connect()
+            if self._watchdog is not None:
+                self._watchdog.watch(self._raw.fileno())
             if all(unit.work is None for unit in batch):
                 return self._commit_appends(batch)
             self._begin(connection)
@@ -253,6 +299,9 @@ class Writer:
             self._cursor.execute("PRAGMA query_only=OFF")
             self._cursor.execute("PRAGMA busy_timeout=0")  # we wait ourselves, and in the writer's thread only
             self._cursor.execute("PRAGMA wal_autocheckpoint=0")
+        else:
+            self._raw.execute(_GUARDS)
+            self._raw.commit()
         return self._connection
 
     def _commit_appends(self, batch: list[_Unit]) -> list[Outcome]:
@@ -327,6 +376,8 @@ class Writer:
         connection.begin()
         if self._sqlite:
             self._begin_immediate()
+        elif self._serial:
+            self._cursor.execute(f"SELECT pg_advisory_xact_lock({TURN_LOCK})")
 
     def _begin_immediate(self) -> None:
         deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
@@ -363,6 +414,17 @@ class Writer:
             connection.invalidate()
         with contextlib.suppress(Exception):
             connection.close()
+
+
+def _read_on(connection: Connection, work: Callable[[Session], T]) -> T:
+    connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with Session(connection, expire_on_commit=False) as session:
+        return work(session)
+
+
+def take_turn(session: Session) -> None:
+    """On PostgreSQL, run the rest of this transaction as a unit of a serial writer."""
+    session.connection().exec_driver_sql(f"SELECT pg_advisory_xact_lock({TURN_LOCK})")
 
 
 def _answer(batch: list[_Unit], outcomes: Sequence[Outcome]) -> None:

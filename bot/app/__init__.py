@@ -8,7 +8,7 @@ from __future__ import annotations
 from bot.app.house import App, Library
 from bot.app.platforms import rooms_of_roster, roster_gate, telegram_settings
 from bot.app.routes import SERVICES, build_router, load_handler_file
-from bot.app.serving import CONTENT, open_database, serve, serving
+from bot.app.serving import CONTENT, check_duties, open_database, serve, serving
 
 __all__ = [
     "CONTENT",
@@ -16,6 +16,7 @@ __all__ = [
     "App",
     "Library",
     "build_router",
+    "check_duties",
     "load_handler_file",
     "open_database",
     "rooms_of_roster",

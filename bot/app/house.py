@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 from sqlmodel import Session, col, select
 
 from bot.album import Album
+from bot.app.nodes import Nodes
 from bot.app.routes import build_router
 from bot.campaigns import Campaigns, PostRules
 from bot.clock import Clock
 from bot.config import Settings
 from bot.inbox import Inbox, Job, Mind, Senses
+from bot.intake import Intake
 from bot.judge import Doubts, Judge
 from bot.lanes import Lanes
+from bot.memory import Memory
 from bot.messages import Address
 from bot.metrics import Metrics
 from bot.outbox import Outbox, OutboxRule
@@ -30,6 +34,7 @@ from bot.photos import PhotoWorker
 from bot.platforms.base import Adapter, Health
 from bot.platforms.supervisor import Supervisor
 from bot.platforms.web import WebPlatform
+from bot.roles import Duties
 from bot.router import Call, Command
 from bot.say import Say, Voice
 from bot.schedule import ScheduleLoop
@@ -52,10 +57,11 @@ from content.taxonomy import Taxonomy
 from content.words import load_words
 from storage.sealing import Sealer
 from storage.tables import Case, CaseEntry, Group, Notice, Unit
-from storage.writer import Writer
+from storage.writer import StorageUnavailable, Writer
 
 log = structlog.get_logger(__name__)
 
+NODE_LEASE_SECONDS = 45.0  # a claim outlasts a send, and no dead node holds one for longer
 PATROL_SECONDS = 5.0  # the command line writes notices, too; the outbox looks for them that often
 
 
@@ -102,6 +108,8 @@ class App:
         *,
         pacing: Pacing | None = None,
         reader: PictureReader | None = None,
+        duties: Duties | None = None,
+        node: str = "",
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -119,22 +127,39 @@ class App:
             self.phrases = self.phrases.joined(PhraseBook.load(folder))
         self.voice = Voice(self.phrases, dict(self.adapters.keys()), partial(hush, self._sealers[1]))
         self._post_rules = PostRules.of(settings)
+        self.duties = duties or Duties()
+        node = node or socket.gethostname()
+        wait = timedelta(seconds=settings.bot.photo_wait_seconds)
+        self.nodes: Nodes | None = None
+        if writer.shared:
+            self.nodes = Nodes(
+                writer, settings.database_url, node, self.duties, adapters, clock, self._sealers[0], self.mind, wait
+            )
+        nodes = self.nodes
         self.outbox = Outbox(
-            writer,
-            {key: Opening(adapter, self._sealers[1]) for key, adapter in self.adapters.items()},
-            pacing or Pacing(settings.pacing.rules, overall_per_second=settings.pacing.overall_per_second),
+            nodes.traffic if nodes else writer,
+            {
+                key: Opening(adapter, self._sealers[1])
+                for key, adapter in self.adapters.items()
+                if nodes is None or nodes.sends(key)
+            },
+            pacing
+            or Pacing(settings.pacing.rules, overall_per_second=settings.pacing.overall_per_second, booking=nodes is not None),
             clock,
-            node=socket.gethostname(),
+            node=node,
             repeat_mark=self.phrases.say("notice.repeat"),
-            rule=OutboxRule(patrol=PATROL_SECONDS),
+            rule=OutboxRule(patrol=PATROL_SECONDS)
+            if nodes is None
+            else OutboxRule(patrol=PATROL_SECONDS, lease=NODE_LEASE_SECONDS),
             on_gone=self._group_gone,
+            hold=nodes.hold if nodes else None,
         )
         self.unsaying = Unsaying(writer, self.adapters)
         album = Album(self.adapters, photos, data / "media")
         self.worker = Worker(
             writer,
             self._house(),
-            self.mind,
+            nodes.memory if nodes else Memory(self.mind),
             library.understanding,
             library.answers,
             album,
@@ -145,13 +170,24 @@ class App:
         )
         self.lanes: Lanes[Job] = Lanes(self.worker.work)
         senses = Senses(library.understanding.glance, self._command, library.answers.certain, settings.bot.name, library.doubts)
-        wait = timedelta(seconds=settings.bot.photo_wait_seconds)
-        self.inbox = Inbox(writer, self._sealers[0], senses, self.lanes, self.mind, clock, wait)
+        keeper = nodes.traffic if nodes else writer
+        self.inbox = Inbox(keeper, self._sealers[0], senses, self.lanes, self.mind, clock, wait, nodes)
         self.timers = TimerLoop(writer, clock, self.worker.run_timer)
         self.schedules = ScheduleLoop(
             writer, clock, settings.schedules, settings.bot.zone, self.voice, self.campaigns, self.outbox.wake
         )
-        self.supervisor = Supervisor(adapters, self.inbox)
+        self.supervisor = Supervisor(nodes.listeners(adapters) if nodes else adapters, self.inbox)
+        self.intake: Intake | None = None
+        if nodes is not None:
+            self.intake = Intake(
+                nodes.traffic,
+                self.inbox,
+                self.worker.work,
+                owner=nodes.holder,
+                alive=lambda: nodes.leases.alive,
+                share=nodes.share,
+            )
+            self._join(nodes, self.intake)
         self.metrics = Metrics()
         self.web: WebPlatform | None = None
         self._photo_woken = asyncio.Event()
@@ -159,15 +195,13 @@ class App:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[App]:
         """Everything at work; on leaving, intake stops first and what is being sent is finished."""
-        await self.inbox.resume()
-        await self.unsaying.resume()
         async with asyncio.TaskGroup() as house:
-            inside = [
-                house.create_task(self.lanes.run(), name="lanes"),
-                house.create_task(self.timers.run(), name="timers"),
-                house.create_task(self._forget_photos(), name="photos"),
-                house.create_task(self.schedules.run(), name="schedules"),
-            ]
+            first: list[asyncio.Task[None]] = []
+            if self.nodes is not None:
+                first = await self._start_as_node(house, self.nodes)
+            await self.inbox.resume()
+            await self.unsaying.resume()
+            inside = [house.create_task(work, name=name) for name, work in self._works()]
             outbox = house.create_task(self.outbox.run(), name="outbox")
             listening = house.create_task(self.supervisor.run(), name="platforms")
             try:
@@ -178,10 +212,51 @@ class App:
                     task.cancel()
                 await self.outbox.stop()
                 outbox.cancel()
+                if self.nodes is not None:
+                    await self._stop_as_node(self.nodes, [listening, *inside], first)
+
+    def _works(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        """What this node does beside listening and sending."""
+        if self.nodes is None:
+            yield "lanes", self.lanes.run()
+        elif self.intake is not None and self.duties.works:
+            yield "intake", self.intake.run()
+        if self.duties.works:
+            yield "photos", self._forget_photos()
+        if self.duties.schedules:
+            yield "timers", self.timers.run()
+            yield "schedules", self.schedules.run()
+
+    def _join(self, nodes: Nodes, intake: Intake) -> None:
+        """Be woken by what other nodes commit."""
+        nodes.outbox_busy = self.outbox.busy
+        nodes.woken = self.outbox.wake
+        for channel, wake in (
+            ("qianshao_inbox", intake.wake),
+            ("qianshao_outbox", self.outbox.wake),
+            ("qianshao_timer", self.timers.wake),
+        ):
+            nodes.signals.hear(channel, lambda _, wake=wake: wake())  # type: ignore[misc]
+
+    async def _start_as_node(self, house: asyncio.TaskGroup, nodes: Nodes) -> list[asyncio.Task[None]]:
+        tasks = [house.create_task(nodes.listen(), name="signals")]
+        await nodes.start(lambda: tasks[0])
+        tasks.append(house.create_task(nodes.leases.run(), name="leases"))
+        tasks.append(house.create_task(nodes.attention.run(), name="attention"))
+        return tasks
+
+    async def _stop_as_node(self, nodes: Nodes, working: list[asyncio.Task[None]], first: list[asyncio.Task[None]]) -> None:
+        """Leave nothing claimed: the others go on at once."""
+        await asyncio.gather(*working, return_exceptions=True)
+        for task in first:
+            task.cancel()
+        await nodes.leases.give_back()
+        await asyncio.gather(*first, return_exceptions=True)
+        await asyncio.to_thread(nodes.traffic.close)
 
     async def settle(self) -> None:
         """Return when everything that has been said is handled and everything due is sent; for tests and the command line."""
-        await self.lanes.drained()
+        await (self.lanes.drained() if self.intake is None else self.intake.drained())
         await self.timers.run_due()
         await self.schedules.run_due()
         await self.outbox.drain()
@@ -253,7 +328,10 @@ class App:
         """Photos for which no words came are forgotten after two minutes."""
         while True:
             self._photo_woken.clear()
-            deadline = await self.inbox.forget_photos(self.clock())
+            try:
+                deadline = await self.inbox.forget_photos(self.clock())
+            except StorageUnavailable:
+                deadline = self.clock() + timedelta(seconds=PATROL_SECONDS)
             await self.clock.wait(deadline, self._photo_woken)
 
 

@@ -15,13 +15,14 @@ from sqlmodel import Session, select
 from bot.app.house import App, Library
 from bot.app.platforms import rooms_of_roster, telegram_platform, web_platform
 from bot.app.tips import FormTips
-from bot.clock import Clock
+from bot.clock import Clock, SharedClock
 from bot.config import Settings
 from bot.demo import District, load_district, seed
 from bot.errors import ConfigError
 from bot.photos import PhotoWorker
 from bot.platforms.base import Adapter
 from bot.platforms.web.settings import is_loopback
+from bot.roles import WEB, Duties, Role
 from bot.understanding.pictures import PictureReader, missing
 from storage.database import OldLibrary, prepare
 from storage.tables import Counter, Officer
@@ -33,9 +34,17 @@ CONTENT = Path(__file__).resolve().parents[2] / "content"
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings, clock: Clock | None = None, content: Path = CONTENT) -> AsyncIterator[App]:
-    """The bot of the settings with its real platforms: database migrated, sample district laid when it is a demonstration."""
-    clock = clock or Clock()
+async def serving(
+    settings: Settings, clock: Clock | None = None, content: Path = CONTENT, *, duties: Duties | None = None, node: str = ""
+) -> AsyncIterator[App]:
+    """The bot of the settings with its real platforms: database migrated, sample district laid when it is a demonstration.
+
+    `duties` and `node` are for several nodes on one PostgreSQL. Raises ConfigError for roles that this database cannot carry.
+    """
+    duties = duties or Duties()
+    check_duties(settings, duties)
+    clock = clock or (Clock() if is_sqlite(settings) else SharedClock())
+    with_web = settings.web.enabled and duties.connects(WEB)
     await asyncio.to_thread(settings.bot.data_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as closing:
         closing.callback(clock.close)
@@ -51,37 +60,54 @@ async def serving(settings: Settings, clock: Clock | None = None, content: Path 
         door = FormTips(writer, settings, clock, house) if settings.tips.web_form else None
         web = web_platform(settings, writer, photos, clock, house, demo=district is not None, tips=door)
         closing.push_async_callback(web.close)
-        if district is not None:
+        if district is not None and with_web:
             await web.seed(district.web_rooms(), district.web_users(), district.web_tries())
-        elif settings.web.enabled:
+        elif with_web:
             await web.seed(*await writer.read(rooms_of_roster))
         library = await asyncio.to_thread(Library.load, content, clock())
-        adapters: list[Adapter] = [web] if settings.web.enabled else []
-        if settings.telegram.enabled:
+        adapters: list[Adapter] = [web] if with_web else []
+        if settings.telegram.enabled and duties.connects("telegram"):
             telegram = telegram_platform(settings, writer, clock, house)
             closing.push_async_callback(telegram.close)
             adapters.append(telegram)
-        app = App(settings, writer, library, adapters, photos, clock, reader=reader)
+        app = App(settings, writer, library, adapters, photos, clock, reader=reader, duties=duties, node=node)
         app.web = web
         house.append(app)
         async with app.running():
-            if settings.web.enabled:
+            if with_web:
                 await web.started()
-            log.info("running", url=web.url, demo=district is not None)
+            log.info("running", url=web.url if with_web else "", demo=district is not None, roles=duties.names)
             yield app
 
 
-async def serve(settings: Settings, tell: Callable[[str], None]) -> None:
-    """Run until SIGTERM or SIGINT; `tell` gets one line for the person at the terminal once the page is up."""
+async def serve(settings: Settings, tell: Callable[[str], None], *, duties: Duties | None = None, node: str = "") -> None:
+    """Run until SIGTERM or SIGINT; `tell` gets the page's address for the person at the terminal once it is up ("": no page)."""
+    duties = duties or Duties()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with serving(settings) as app:
-        if app.web is not None and settings.web.enabled:
+    async with serving(settings, duties=duties, node=node) as app:
+        if app.web is not None and settings.web.enabled and duties.connects(WEB):
             tell(app.web.url)
+        else:
+            tell("")
         await stop.wait()
         log.info("stopping")
+
+
+def is_sqlite(settings: Settings) -> bool:
+    """Whether the database is a file of this process alone."""
+    return settings.database_url.startswith("sqlite")
+
+
+def check_duties(settings: Settings, duties: Duties) -> None:
+    """Raises ConfigError when a single process is asked to be one of several."""
+    if is_sqlite(settings) and duties.roles != {Role.ALL}:
+        raise ConfigError(
+            f"--role {' '.join(duties.names)}: several nodes need one PostgreSQL; set storage.url to postgresql://…, "
+            "or leave --role out to run everything in one process"
+        )
 
 
 def open_database(url: str) -> Writer:

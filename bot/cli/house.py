@@ -18,6 +18,7 @@ from bot.cli.shell import CONTENT, clock, config_file, settings
 from bot.config import DEFAULT_FILE, Settings
 from bot.errors import ConfigError
 from bot.logs import set_up_logs
+from bot.roles import WEB, Duties, Role
 
 
 def register(app: typer.Typer) -> None:
@@ -28,23 +29,38 @@ def register(app: typer.Typer) -> None:
     app.command()(restore)
 
 
-def run() -> None:
+def run(
+    role: Annotated[
+        list[Role] | None,
+        typer.Option(help="What this node does; may be given several times. Anything but all needs PostgreSQL."),
+    ] = None,
+    node: Annotated[
+        str, typer.Option(help="This node's name, its own among all nodes of the database; default: the host's.")
+    ] = "",
+) -> None:
     """Start the bot and serve until Ctrl+C. 启动前哨。"""
-    from bot.app import serve
+    from bot.app import check_duties, serve
 
     chosen = settings()
+    duties = Duties(role or (Role.ALL,))
+    check_duties(chosen, duties)
+    if "/" in node:
+        raise ConfigError('--node: a name has no "/" in it')
     set_up_logs(chosen.bot.log_level)
-    if problem := _port_problem(chosen):
+    if duties.connects(WEB) and (problem := _port_problem(chosen)):
         raise ConfigError(problem)
     try:
         import uvloop
     except ImportError:
-        asyncio.run(serve(chosen, _tell))
+        asyncio.run(serve(chosen, _tell, duties=duties, node=node))
     else:
-        uvloop.run(serve(chosen, _tell))
+        uvloop.run(serve(chosen, _tell, duties=duties, node=node))
 
 
 def _tell(url: str) -> None:
+    if not url:
+        typer.echo("Qianshao is running (Ctrl+C stops it)\n前哨已启动。")
+        return
     typer.echo(f"Qianshao is running: {url}   (Ctrl+C stops it)\n前哨已启动，用浏览器打开上面的网址。")
 
 

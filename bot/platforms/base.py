@@ -18,6 +18,7 @@ class Capabilities:
     choices: bool = False
     mention: bool = False
     exactly_once: bool = False  # a notice sent twice with one key appears once
+    one_connection: bool = False  # what is sent goes over the connection that listens: one node does both
     max_text: int = 4096  # characters in one message
     max_photo_bytes: int = 10_000_000
 

@@ -12,7 +12,7 @@ from storage.tables.columns import BigKey
 from storage.tables.district import BindCode, Duty, Grid, Group, Officer, OfficerAccount, OfficerRole, Unit
 from storage.tables.posts import Campaign, CampaignGroup, Occurrence
 from storage.tables.tips import OfficerKey, Tip, TipKey, TipMessage, TipRead, TipRequest
-from storage.tables.traffic import Dialog, InboxEvent, Notice, Pause, Timer
+from storage.tables.traffic import Dialog, InboxEvent, Lease, Notice, Pace, Pause, Timer
 from storage.tables.trust import Audit, ShredKey
 
 __all__ = [
@@ -32,12 +32,14 @@ __all__ = [
     "Grid",
     "Group",
     "InboxEvent",
+    "Lease",
     "Notice",
     "Occurrence",
     "Officer",
     "OfficerAccount",
     "OfficerKey",
     "OfficerRole",
+    "Pace",
     "Pause",
     "ShredKey",
     "Timer",

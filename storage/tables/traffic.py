@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Column, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import Column, Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from storage.tables.columns import BigKey, key_column, text_column, time_column, to_column
@@ -13,11 +13,17 @@ from storage.tables.columns import BigKey, key_column, text_column, time_column,
 class InboxEvent(SQLModel, table=True):
     """One kept event. `body` is emptied once it is done: what stays is the id, against a second delivery.
 
-    state: "kept" -> "done", or "waiting" (a photo that may belong to a report, until `due_at`), or "quarantined".
+    state: "kept" -> "done", or "waiting" (a photo that may belong to a report, until `due_at`), or "quarantined". Where
+    several nodes work, a photo that was looked at and waits for words is "parked", and `lane`, `owner` and `attempt` say whose
+    turn it is.
     """
 
     __tablename__ = "inbox"
-    __table_args__ = (UniqueConstraint("platform", "account", "event_id"), Index("inbox_open", "state", "id"))
+    __table_args__ = (
+        UniqueConstraint("platform", "account", "event_id"),
+        Index("inbox_open", "state", "id"),
+        Index("inbox_lane", "lane", "id", sqlite_where=text("lane <> ''"), postgresql_where=text("lane <> ''")),
+    )
 
     id: int | None = Field(default=None, sa_column=key_column())
     platform: str
@@ -30,6 +36,9 @@ class InboxEvent(SQLModel, table=True):
     due_at: datetime | None = Field(default=None, sa_column=time_column())
     tries: int = 0
     problem: str = ""
+    lane: str = Field(default="", sa_column_kwargs={"server_default": ""})  # keyed hash of address and sender; wiped when done
+    owner: str = Field(default="", sa_column_kwargs={"server_default": ""})  # the node that works on it: "node/incarnation"
+    attempt: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # how often it was claimed
 
 
 class Notice(SQLModel, table=True):
@@ -111,3 +120,23 @@ class Timer(SQLModel, table=True):
     due_at: datetime = Field(sa_column=time_column(nullable=False, index=True))
     data: str = Field(default="{}", sa_column=text_column())
     tries: int = 0
+
+
+class Lease(SQLModel, table=True):
+    """Who holds a name until when, by the database's clock: "node:…", "listen:platform:account", "send:platform:account".
+
+    `token` grows with every change of the holder: what an earlier holder still tries is refused by it.
+    """
+
+    name: str = Field(primary_key=True)
+    holder: str  # "node/incarnation"
+    token: int = Field(sa_column=Column(BigKey, nullable=False))
+    until: datetime = Field(sa_column=time_column(nullable=False))
+    duties: str = ""  # of a node: what it can do, "listen send", so that the others know their share
+
+
+class Pace(SQLModel, table=True):
+    """The first slot that nobody has booked yet: `scope` is "account:platform:account" or "overall"."""
+
+    scope: str = Field(primary_key=True)
+    next_at: datetime = Field(sa_column=time_column(nullable=False))

@@ -1,0 +1,98 @@
+"""The inbox in SQL where several nodes work: claim, park, give back. PostgreSQL only; one process keeps its lanes in memory.
+
+A kept event belongs to the incarnation of a node that claimed it until that incarnation's own lease is over. Within a lane (one
+person in one chat) only the oldest open event can be claimed, so what somebody says is handled in order, whoever handles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+
+class ClaimLost(Exception):
+    """Somebody else works on this event by now; nothing of this transaction may stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventClaim:
+    """An event that is ours to work on, as long as the row says so."""
+
+    id: int
+    owner: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A claimed row."""
+
+    claim: EventClaim
+    state: str
+    body: bytes
+
+
+_CLAIM = text("""
+WITH heads AS (
+    SELECT i.id FROM inbox i
+    WHERE i.state IN ('kept', 'waiting')
+      AND (i.owner = '' OR NOT EXISTS (
+            SELECT 1 FROM lease l
+            WHERE l.name = 'node:' || split_part(i.owner, '/', 1) AND l.holder = i.owner AND l.until > clock_timestamp()))
+      AND (CAST(:platform AS text) = '' OR (i.platform = CAST(:platform AS text)) = :same)
+      AND (i.urgent OR (NOT :urgent_only AND NOT EXISTS (
+            SELECT 1 FROM inbox o
+            WHERE o.lane = i.lane AND o.lane <> '' AND o.id < i.id AND o.state IN ('kept', 'waiting') AND NOT o.urgent)))
+    ORDER BY i.urgent DESC, i.id
+    LIMIT :room
+    FOR UPDATE OF i SKIP LOCKED)
+UPDATE inbox SET owner = :owner, attempt = inbox.attempt + 1
+FROM heads WHERE inbox.id = heads.id
+RETURNING inbox.id, inbox.state, inbox.body, inbox.attempt, inbox.urgent
+""")
+_GIVE_BACK = text(
+    "UPDATE inbox SET owner = '' "
+    "WHERE state IN ('kept', 'waiting') AND owner = :owner AND NOT (id = ANY(CAST(:known AS bigint[])))"
+)
+_PARK = text(
+    "UPDATE inbox SET state = 'parked', owner = '' WHERE id = :id AND owner = :owner AND attempt = :attempt AND state = 'waiting'"
+)
+_PARKED = text("SELECT id, body, due_at FROM inbox WHERE lane = :lane AND lane <> '' AND state = 'parked' ORDER BY id")
+_FORGET = text("UPDATE inbox SET state = 'done', body = NULL, due_at = NULL, lane = '' WHERE state = 'parked' AND due_at <= :now")
+_NEXT_FORGOTTEN = text("SELECT min(due_at) FROM inbox WHERE state = 'parked'")
+
+
+def claim(
+    connection: Connection, owner: str, *, room: int, urgent_only: bool, platform: str = "", same: bool = True
+) -> list[Claimed]:
+    """Claim up to `room` events, the urgent ones first, then the oldest. `platform`: only (`same`) or anything but this one."""
+    values = {"owner": owner, "room": room, "urgent_only": urgent_only, "platform": platform, "same": same}
+    rows = sorted(connection.execute(_CLAIM, values).all(), key=lambda row: (not row.urgent, row.id))
+    return [Claimed(EventClaim(row.id, owner, row.attempt), row.state, bytes(row.body or b"")) for row in rows]
+
+
+def give_back(connection: Connection, owner: str, known: Sequence[int]) -> None:
+    """What `owner` holds without knowing it is free again: its claim was committed without an answer, or it is leaving."""
+    connection.execute(_GIVE_BACK, {"owner": owner, "known": list(known)})
+
+
+def park(connection: Connection, claim: EventClaim) -> None:
+    """The photo was looked at and waits for words. Raises ClaimLost."""
+    values = {"id": claim.id, "owner": claim.owner, "attempt": claim.attempt}
+    if connection.execute(_PARK, values).rowcount == 0:
+        raise ClaimLost(str(claim.id))
+
+
+def parked(connection: Connection, lane: str) -> list[tuple[int, bytes, datetime]]:
+    """Photos of this lane that wait for words: row, sealed event, until when."""
+    return [(row.id, bytes(row.body or b""), row.due_at) for row in connection.execute(_PARKED, {"lane": lane})]
+
+
+def forget_parked(connection: Connection, now: datetime) -> datetime | None:
+    """Let go of photos for which no words came; when the next one's time is over."""
+    connection.execute(_FORGET, {"now": now})
+    due: datetime | None = connection.execute(_NEXT_FORGOTTEN).scalar()
+    return due
