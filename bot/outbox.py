@@ -233,9 +233,9 @@ class Outbox:
                 rows.write_pauses(connection, pauses, now)
             answer = _Answer(rows.read_pauses(connection, now))
             if first and self._hold is None:
-                answer.sent = rows.sent_since(connection, now - timedelta(minutes=1))
+                answer.sent = rows.sent_since(connection, now - self._pacing.memory(self._accounts))
             for key in taken:
-                answer.sent += rows.spoken_since(connection, key, now - timedelta(minutes=1), now)
+                answer.sent += rows.spoken_since(connection, key, now - self._pacing.memory([key]), now)
             if recover:
                 answer.leases_until = self._recover(session, now, first)
             for key in asking:
@@ -338,6 +338,11 @@ class Outbox:
         soon = now + timedelta(seconds=self.rule.horizon)
         queued = [claim.lane for claim in self._accounts[key].queue]
         rooms = [self._most_in_queue(key) - sum(other <= lane for other in queued) for lane in Lane]
+        for lane in Lane:
+            at = self._pacing.lane_ready_at(key, lane, now)
+            if at > soon:
+                rooms[lane] = 0
+                answer.ready_at = _earliest(answer.ready_at, at)
 
         def room(lane: int) -> int:
             return rooms[lane]

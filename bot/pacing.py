@@ -12,11 +12,13 @@ post is answered at once.
 from __future__ import annotations
 
 import math
+import random
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from bot.allowance import AccountRule, Allowance
 from bot.notices import Lane
 from storage.paces import Booking
 
@@ -38,6 +40,7 @@ class PacingRule:
     per_chat_interval: float = 1.0  # seconds between two messages in one chat
     per_chat_per_minute: int = 20
     chat_reserve: int = 5  # of the chat's minute, kept for replies
+    account: AccountRule | None = None  # what the whole account bears, where the platform publishes no limits
 
     def __post_init__(self) -> None:
         if not self.per_account_per_second > 0:
@@ -119,6 +122,7 @@ class _Account:
     rule: PacingRule
     schedule: _Schedule | _Booked
     chats: dict[str, deque[datetime]] = field(default_factory=dict)
+    allowance: Allowance | None = None
     swept_at: datetime | None = None
 
 
@@ -137,12 +141,15 @@ class Pacing:
         default: PacingRule | None = None,
         overall_per_second: float = math.inf,
         booking: bool = False,
+        rng: random.Random | None = None,
     ) -> None:
         if not overall_per_second > 0:
             raise ValueError("overall_per_second must be above 0")
         self._rules = dict(rules or {})
         self._default = default or PacingRule()
         self._kind: type[_Schedule] | type[_Booked] = _Booked if booking else _Schedule
+        self._random = rng or random.Random()
+        self._cautions: dict[AccountKey, tuple[datetime | None, datetime | None]] = {}
         self._overall = self._kind(_interval(overall_per_second))
         self._accounts: dict[AccountKey, _Account] = {}
 
@@ -161,7 +168,32 @@ class Pacing:
     def chat_ready_at(self, account: AccountKey, chat: str, lane: Lane, now: datetime) -> datetime:
         """When this lane may next speak in this chat, the account's own slot aside."""
         state = self._account(account)
-        if lane is Lane.ALARM or not state.rule.limits_chats:
+        if lane is Lane.ALARM:
+            return now
+        if state.allowance is not None:
+            allowed = state.allowance.ready_at(lane, chat, now)
+            return max(allowed, self._chat_ready_at(state, chat, lane, now))
+        return self._chat_ready_at(state, chat, lane, now)
+
+    def lane_ready_at(self, account: AccountKey, lane: Lane, now: datetime) -> datetime:
+        """When this lane may next speak in any chat but the last one: before that no row of it has to be looked at."""
+        allowance = self._account(account).allowance
+        return now if allowance is None else allowance.ready_at(lane, "", now)
+
+    def be_careful(self, account: AccountKey, held_until: datetime | None, slow_until: datetime | None) -> None:
+        """The platform has warned the account: nothing but alarms until the one time, half the pace until the other."""
+        self._cautions[account] = held_until, slow_until
+        allowance = self._account(account).allowance
+        if allowance is not None:
+            allowance.held_until, allowance.slow_until = held_until, slow_until
+
+    def memory(self, accounts: Iterable[AccountKey]) -> timedelta:
+        """How long what these accounts sent has to be remembered over a restart."""
+        rules = [self.rule(platform).account for platform, _ in accounts]
+        return max((rule.memory for rule in rules if rule is not None), default=MINUTE)
+
+    def _chat_ready_at(self, state: _Account, chat: str, lane: Lane, now: datetime) -> datetime:
+        if not state.rule.limits_chats:
             return now
         spoken = state.chats.get(chat)
         if not spoken:
@@ -182,16 +214,20 @@ class Pacing:
         state = self._account(account)
         state.schedule.take(now)
         self._overall.take(now)
+        if state.allowance is not None:
+            state.allowance.take(chat, now)
         if state.rule.limits_chats:
             state.chats.setdefault(chat, deque()).append(now)
             self._sweep(state, now)
 
     def restore(self, sent: Iterable[tuple[str, str, str, datetime]]) -> None:
-        """Take over what was sent before the start: (platform, account, chat, sent_at) of the last minute, in order of time."""
+        """Take over what was sent before the start: (platform, account, chat, sent_at), by time, of the last `memory`."""
         for platform, account, chat, at in sent:
             state = self._account((platform, account))
             state.schedule.restore(at)
             self._overall.restore(at)
+            if state.allowance is not None:
+                state.allowance.take(chat, at)
             if state.rule.limits_chats:
                 state.chats.setdefault(chat, deque()).append(at)
 
@@ -204,6 +240,8 @@ class Pacing:
         if state is None:
             rule = self.rule(account[0])
             state = self._accounts[account] = _Account(rule, self._kind(_interval(rule.per_account_per_second)))
+            if rule.account is not None:
+                state.allowance = Allowance(rule.account, self._random, *self._cautions.get(account, (None, None)))
         return state
 
     def wanted(self, waiting: Mapping[AccountKey, int], now: datetime) -> list[Booking]:

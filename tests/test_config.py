@@ -152,6 +152,9 @@ OTHER_VALUES = {
     "public_url": "https://x.example", "overall_per_second": "3.5", "telegram.enabled": "true",
     "server_held_keys": "false", "web_form": "false",
     "pacing.telegram.chat_reserve": "7",
+    "wechat.enabled": "true", "tls": "off", "accounts": '[{"account": "b"}]', "file_hosts": '["files.example.cn"]',
+    "accept_friends": "false", "accept_invitations": "false", "pacing.wechat.chat_reserve": "3", "between_chats_from": "2",
+    "minute_reserve": "3", "per_account_per_day": "900",
 }  # fmt: skip
 
 

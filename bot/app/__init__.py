@@ -9,6 +9,7 @@ from bot.app.house import App, Library
 from bot.app.platforms import rooms_of_roster, roster_gate, telegram_settings
 from bot.app.routes import SERVICES, build_router, load_handler_file
 from bot.app.serving import CONTENT, check_duties, open_database, serve, serving
+from bot.app.wechat import wechat_settings
 
 __all__ = [
     "CONTENT",
@@ -24,4 +25,5 @@ __all__ = [
     "serve",
     "serving",
     "telegram_settings",
+    "wechat_settings",
 ]

@@ -125,8 +125,9 @@ class App:
         self.phrases = library.phrases
         for folder in sorted({path.parent / "phrases" for path in settings.bot.handlers}):
             self.phrases = self.phrases.joined(PhraseBook.load(folder))
-        self.voice = Voice(self.phrases, dict(self.adapters.keys()), partial(hush, self._sealers[1]))
-        self._post_rules = PostRules.of(settings)
+        # of several accounts on one platform the first one talks to people privately
+        self.voice = Voice(self.phrases, dict(reversed(self.adapters.keys())), partial(hush, self._sealers[1]))
+        self.post_rules = PostRules.of(settings)
         self.duties = duties or Duties()
         node = node or socket.gethostname()
         wait = timedelta(seconds=settings.bot.photo_wait_seconds)
@@ -136,6 +137,9 @@ class App:
                 writer, settings.database_url, node, self.duties, adapters, clock, self._sealers[0], self.mind, wait
             )
         nodes = self.nodes
+        self.pacing = pacing or Pacing(
+            settings.pacing.rules, overall_per_second=settings.pacing.overall_per_second, booking=nodes is not None
+        )
         self.outbox = Outbox(
             nodes.traffic if nodes else writer,
             {
@@ -143,8 +147,7 @@ class App:
                 for key, adapter in self.adapters.items()
                 if nodes is None or nodes.sends(key)
             },
-            pacing
-            or Pacing(settings.pacing.rules, overall_per_second=settings.pacing.overall_per_second, booking=nodes is not None),
+            self.pacing,
             clock,
             node=node,
             repeat_mark=self.phrases.say("notice.repeat"),
@@ -263,11 +266,18 @@ class App:
 
     def campaigns(self, session: Session, now: datetime) -> Campaigns:
         """The sending of posts inside one transaction."""
-        return Campaigns(session, now, self.library.posts, self.phrases, self._post_rules)
+        return Campaigns(session, now, self.library.posts, self.phrases, self.post_rules)
+
+    def say(self, session: Session, unique: str) -> Say:
+        """To say something inside a transaction of one's own, outside of any turn."""
+        return Say(session, self.voice, self.clock(), unique, None)
 
     def health(self) -> dict[str, Health]:
-        """Every enabled platform's health, by its name."""
-        return {name: health for (name, _), health in self.supervisor.health().items()}
+        """Every enabled platform's health, by its name; of several accounts each, but the first, by "name:account" too."""
+        found: dict[str, Health] = {}
+        for (name, account), health in self.supervisor.health().items():
+            found[f"{name}:{account}" if name in found else name] = health
+        return found
 
     async def metrics_text(self) -> str:
         """The Prometheus page."""
@@ -310,7 +320,7 @@ class App:
         if group is None:
             return
         log.warning("group_gone", platform=address.platform, group=group_id, why=why[:80])
-        say = Say(session, self.voice, self.clock(), f"gone:{group_id}:{self.clock().isoformat()}", None)
+        say = self.say(session, f"gone:{group_id}:{self.clock().isoformat()}")
         say.to_officers(dispatchers(session, group.grid_id), "desk.group_gone", group=group.name)
 
     def _after(self, effects: Effects) -> None:

@@ -14,10 +14,10 @@ from cases.alarms import Alarms
 from cases.desk import CaseDesk
 from cases.roster import Roster
 from cases.tips import Tips
-from handlers import additions, callback, desk, emergencies, hazards, officers, posts, questions, scams, tip_desk, tips
+from handlers import additions, away, callback, desk, emergencies, hazards, officers, posts, questions, scams, tip_desk, tips
 from handlers import help as help_
 
-HANDLERS = (emergencies, scams, hazards, additions, questions, tips, tip_desk, desk, callback, officers, help_, posts)
+HANDLERS = (emergencies, scams, hazards, additions, questions, tips, tip_desk, desk, callback, officers, help_, posts, away)
 SERVICES: tuple[type, ...] = (CaseDesk, Alarms, Roster, Tips, Campaigns)
 
 

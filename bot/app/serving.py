@@ -15,6 +15,7 @@ from sqlmodel import Session, select
 from bot.app.house import App, Library
 from bot.app.platforms import rooms_of_roster, telegram_platform, web_platform
 from bot.app.tips import FormTips
+from bot.app.wechat import wechat_platforms
 from bot.clock import Clock, SharedClock
 from bot.config import Settings
 from bot.demo import District, load_district, seed
@@ -70,6 +71,10 @@ async def serving(
             telegram = telegram_platform(settings, writer, clock, house)
             closing.push_async_callback(telegram.close)
             adapters.append(telegram)
+        if settings.wechat.enabled:
+            for wechat in wechat_platforms(settings, writer, clock, house):
+                closing.push_async_callback(wechat.close)
+                adapters.append(wechat)
         app = App(settings, writer, library, adapters, photos, clock, reader=reader, duties=duties, node=node)
         app.web = web
         house.append(app)

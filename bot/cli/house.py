@@ -6,9 +6,9 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from sqlalchemy.engine import make_url
@@ -19,6 +19,9 @@ from bot.config import DEFAULT_FILE, Settings
 from bot.errors import ConfigError
 from bot.logs import set_up_logs
 from bot.roles import WEB, Duties, Role
+
+if TYPE_CHECKING:
+    from bot.platforms.wechat import Known
 
 
 def register(app: typer.Typer) -> None:
@@ -79,6 +82,9 @@ def check() -> None:
     )
     if chosen.telegram.enabled:
         looks += (("telegram", lambda s: _telegram_problems(s, telegram), lambda _: "".join(telegram)),)
+    wechat: list[str] = []
+    if chosen.wechat.enabled:
+        looks += (("wechat", lambda s: _wechat_problems(s, wechat), lambda _: "\n         wechat: ".join(wechat)),)
     for name, look, say in looks:
         found = list(look(chosen))
         problems += len(found)
@@ -229,6 +235,40 @@ def _telegram_groups(chosen: Settings) -> list[tuple[str, str]]:
             return [(chat, name) for chat, name in rows]
     except SQLAlchemyError:
         return []  # told as a problem of the database
+    finally:
+        engine.dispose()
+
+
+def _wechat_problems(chosen: Settings, said: list[str]) -> Iterator[str]:
+    from bot.app import wechat_settings
+    from bot.platforms.wechat import look
+
+    for each in wechat_settings(chosen):
+        found = asyncio.run(look(each, _wechat_known(chosen, each.account)))
+        said.append(found.summary)
+        yield from found.problems
+
+
+def _wechat_known(chosen: Settings, account: str) -> Known:
+    """The account's groups and the last day's gaps; nothing while there is no database."""
+    from sqlmodel import Session, col, select
+
+    from bot.platforms.wechat import Known
+    from bot.platforms.wechat.book import gaps_since
+    from storage.tables import Group
+    from storage.writer import open_engine
+
+    file = _sqlite_file(chosen)
+    if file is not None and not file.exists():
+        return Known()
+    engine = open_engine(chosen.database_url)
+    try:
+        with Session(engine) as session:
+            here = select(Group.chat, Group.name).where(Group.platform == "wechat", Group.account == account, col(Group.active))
+            groups = tuple((chat, name) for chat, name in session.exec(here).all())
+            return Known(groups, tuple(gaps_since(session, account, clock() - timedelta(days=1))))
+    except SQLAlchemyError:
+        return Known()  # told as a problem of the database
     finally:
         engine.dispose()
 

@@ -14,6 +14,7 @@ from storage.tables.posts import Campaign, CampaignGroup, Occurrence
 from storage.tables.tips import OfficerKey, Tip, TipKey, TipMessage, TipRead, TipRequest
 from storage.tables.traffic import Dialog, InboxEvent, Lease, Notice, Pace, Pause, Timer
 from storage.tables.trust import Audit, ShredKey
+from storage.tables.wechat import WechatAccount, WechatGap, WechatRoom
 
 __all__ = [
     "Alarm",
@@ -49,4 +50,7 @@ __all__ = [
     "TipRead",
     "TipRequest",
     "Unit",
+    "WechatAccount",
+    "WechatGap",
+    "WechatRoom",
 ]
