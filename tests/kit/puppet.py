@@ -1,16 +1,12 @@
 """A real puppet service in a process of its own, driven as people use WeChat, and a stand-in for FakePlatform on top of it.
 
-    async with Puppet() as puppet:                        # npm wechaty-puppet-service, tests/peers/wechat/peer.mjs
-        await puppet.room("g1@chatroom", "港新1号网格", ["张阿姨"])
-        await puppet.say("张阿姨", "g1@chatroom", "3号楼2单元楼道有人给电动车充电")
-        await puppet.until(lambda: len(puppet.sent) == 1)  # what the bot said, as the service got it
-        await puppet.fault("messageSendText", error="操作过于频繁")
-        puppet.kill(); puppet.freeze(); puppet.thaw()     # kill -9, SIGSTOP, SIGCONT
-        await puppet.revive()                             # a successor on the same port; rooms and people are told to it again
-
-`PuppetPlatform` is an Adapter with the methods of `tests.kit.fake_platform.FakePlatform` (say, tap, keep_photo, arrived, texts,
-all_confirmed …): a scenario runs on it unchanged, over the wire, through the whole WeChat platform. A person's account id is the
-name that the test gives; a chat's id is a room's unless the address is private.
+async with Puppet() as puppet:                        # npm wechaty-puppet-service, tests/peers/wechat/peer.mjs
+    await puppet.room("g1@chatroom", "港新1号网格", ["张阿姨"])
+    await puppet.say("张阿姨", "g1@chatroom", "3号楼2单元楼道有人给电动车充电")
+    await puppet.until(lambda: len(puppet.sent) == 1)  # what the bot said, as the service got it
+    await puppet.fault("messageSendText", error="操作过于频繁")
+    puppet.kill(); puppet.freeze(); puppet.thaw()     # kill -9, SIGSTOP, SIGCONT
+    await puppet.revive()                             # a successor on the same port; rooms and people are told to it again
 """
 
 from __future__ import annotations
@@ -29,11 +25,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.messages import Address, Attachment, Inbound, Kind, Location, Outbound, Quote, Receipt, Sender
-from bot.platforms.base import Capabilities, Feed, Health
+from bot.platforms.base import Feed
 from bot.platforms.wechat import WechatPlatform, WechatSettings
-from storage.writer import Writer
-from tests.kit.fake_platform import Arrival
 
 FOLDER = Path(__file__).resolve().parents[1] / "peers" / "wechat"
 TOKEN = "puppet_workpro_canary1234567890"
@@ -350,174 +343,3 @@ async def listening(platform: WechatPlatform, feed: Feed) -> AsyncIterator[Wecha
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await platform.close()
-
-
-class PuppetPlatform:
-    """FakePlatform's methods over a real service: an Adapter that passes everything to a WechatPlatform and notes what it sees.
-
-    `say` and the others may be called without waiting; `all_confirmed` waits until the bot has taken everything.
-    """
-
-    def __init__(self, puppet: Puppet, writer: Writer, data_dir: Path, *, clock: Callable[[], datetime]) -> None:
-        self.puppet = puppet
-        self.clock = clock
-        self.inner = WechatPlatform(quick(puppet.port), writer=writer, data_dir=data_dir, clock=clock)
-        self.arrived: list[Arrival] = []
-        self.recalled: list[tuple[Address, str]] = []
-        self.photos: dict[str, bytes] = {}
-        self._doing: list[asyncio.Task[Any]] = []
-        self._number = 0
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def account(self) -> str:
-        return self.inner.account
-
-    @property
-    def can(self) -> Capabilities:
-        return self.inner.can
-
-    # --- the test's side ----------------------------------------------------------------------------------------------
-
-    def say(
-        self,
-        who: str | Sender,
-        chat: str | Address,
-        text: str = "",
-        *,
-        photo: bytes | None = None,
-        at: datetime | None = None,
-        **more: Any,
-    ) -> Inbound:
-        """Someone writes; the fields of Inbound that WeChat has are put into its own form."""
-        sender = Sender(who, who) if isinstance(who, str) else who
-        address = Address(self.name, self.account, chat) if isinstance(chat, str) else chat
-        self._number += 1
-        event_id = more.pop("event_id", None) or f"e{self._number}"
-        attachments: tuple[Attachment, ...] = more.pop("attachments", ())
-        if photo is not None:
-            attachments += (self.keep_photo(f"photo-{self._number}", photo),)
-        event = Inbound(
-            event_id=event_id,
-            address=address,
-            sender=sender,
-            at=at or self.clock(),
-            text=text,
-            attachments=attachments,
-            **{"message_id": event_id, **more},
-        )
-        self._later(self._tell(event))
-        return event
-
-    def keep_photo(self, photo_id: str, data: bytes, mime: str = "image/jpeg") -> Attachment:
-        """A picture that somebody is about to send."""
-        self.photos[photo_id] = data
-        return Attachment(photo_id, "photo", mime, len(data))
-
-    def tap(self, who: str | Sender, arrival: Arrival, value: str) -> Inbound:
-        """WeChat has no buttons: the value is typed, quoting the message."""
-        return self.say(who, arrival.to, value, quote=Quote(arrival.message_id, arrival.what.text, mine=True))
-
-    async def all_confirmed(self) -> None:
-        """Wait until everything that was said is taken."""
-        while self._doing:
-            await self._doing.pop(0)
-        async with asyncio.timeout(20):
-            while True:
-                if self.inner.told >= self.puppet.emitted and not self.inner.waiting:
-                    return
-                await asyncio.sleep(0.005)
-
-    def texts(self, chat: str | None = None) -> list[str]:
-        """What arrived, in order."""
-        return [arrival.what.text for arrival in self.arrived if chat in (None, arrival.to.chat)]
-
-    # --- the adapter's side -------------------------------------------------------------------------------------------
-
-    async def listen(self, feed: Feed) -> None:
-        await self.inner.listen(feed)
-
-    async def send(self, to: Address, what: Outbound) -> Receipt:
-        if to.private:
-            await self.puppet.contact(to.chat)
-        receipt = await self.inner.send(to, what)
-        self.arrived.append(Arrival(to, what, receipt.message_id, receipt.at))
-        return receipt
-
-    async def recall(self, to: Address, message_id: str) -> bool:
-        done = await self.inner.recall(to, message_id)
-        if done:
-            self.recalled.append((to, message_id))
-        return done
-
-    async def fetch(self, attachment: Attachment, limit: int) -> bytes:
-        return await self.inner.fetch(attachment, limit)
-
-    def health(self) -> Health:
-        return self.inner.health()
-
-    async def close(self) -> None:
-        await self.inner.close()
-
-    # --- inside -------------------------------------------------------------------------------------------------------
-
-    def _later(self, work: Any) -> None:
-        previous = self._doing[-1] if self._doing else None
-
-        async def in_order() -> None:
-            if previous is not None:
-                await asyncio.wait([previous])
-            await work
-
-        self._doing.append(asyncio.ensure_future(in_order()))
-
-    async def _tell(self, event: Inbound) -> None:
-        """One event, as WeChat would tell it."""
-        puppet, address = self.puppet, event.address
-        await puppet.contact(event.sender.id, event.sender.name)
-        where = puppet.account if address.private else address.chat
-        if not address.private:
-            await puppet.room(address.chat, event.group_name or address.chat, [event.sender.id])
-        more: dict[str, Any] = {"message_id": event.event_id, "timestamp": int(event.at.timestamp() * 1000)}
-        text = event.text
-        if event.mentions_me:
-            text, more["mentions"] = f"@{NAME}\u2005{text}", [puppet.account]
-        if event.quote is not None and event.quote.text:
-            text = f"「{NAME}：{event.quote.text}」\n{'- ' * 15}\n{text}"
-        who = event.sender.id
-        match event.kind:
-            case Kind.JOINED:
-                await puppet.joined(address.chat, [puppet.account], who)
-            case Kind.LEFT:
-                await puppet.left(address.chat, [puppet.account], who)
-            case Kind.RECALL:
-                await puppet.say(who, where, event.message_id, sort="recalled", **more)
-            case _ if event.copied:
-                card = f"<msg><title>{text[:40]}</title><des>{text}</des></msg>"
-                await puppet.say(who, where, card, sort="history", **more)
-            case _:
-                await self._pictures(event, where, bool(text))
-                if event.location is not None:
-                    await puppet.say(who, where, sort="location", location=_place(event.location), **more)
-                elif text or not event.attachments:
-                    await puppet.say(who, where, text, **more)
-
-    async def _pictures(self, event: Inbound, where: str, more_follows: bool) -> None:
-        """A picture is a message of its own on WeChat, without words."""
-        for index, attachment in enumerate(event.attachments):
-            only = not more_follows and index == 0
-            name = event.event_id if only else f"{event.event_id}-p{index}"
-            await self.puppet.photo(event.sender.id, where, self.photos[attachment.id], message_id=name)
-
-
-def _place(location: Location) -> dict[str, Any]:
-    return {
-        "accuracy": 15,
-        "address": "",
-        "latitude": location.latitude,
-        "longitude": location.longitude,
-        "name": location.name,
-    }
