@@ -10,8 +10,10 @@ import html
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from bot.messages import Address, Attachment, Inbound, Kind, Location, Quote, Sender
 from bot.platforms.wechat.client import Payload
