@@ -15,7 +15,7 @@ from bot.platforms.base import Adapter
 from bot.turn import StoredPhoto
 from storage.failpoints import failpoint
 
-MOST_PHOTOS = 9
+MOST_PHOTOS = 10  # as many as the largest album has (Telegram)
 MOST_TRIES = 3
 FETCH_SECONDS = 15.0
 

@@ -22,6 +22,7 @@ from sqlmodel import Session, col, select
 
 from bot.clock import Clock
 from bot.dialogs import Awaited, DialogKey, open_dialogs
+from bot.gathering import Gathering
 from bot.lanes import LaneKey, Lanes
 from bot.messages import Address, Inbound, Kind
 from bot.router import Command
@@ -61,6 +62,7 @@ class Job:
     addressed: bool
     told_as_tip: bool = False
     waiting: bool = False  # a photo without words, that may belong to a report
+    parts: tuple[Inbound, ...] = ()  # the other photos of the same album
     asking: bool = False  # kept only because it asks whether something is true: if there is nothing to say, nothing is kept
     claim: EventClaim | None = None  # where several nodes work: the right to end it
 
@@ -226,6 +228,7 @@ class Inbox:
         self._clock = clock
         self._photo_wait = photo_wait
         self.mind = mind
+        self.albums = Gathering(self._queue, clock)
         self.heard = 0
         self.kept = 0
 
@@ -261,9 +264,11 @@ class Inbox:
         log.warning("quarantined", platform=platform, why=why[:80])
 
     async def hand(self, job: Job) -> None:
-        """Queue a kept job in its lane; the others heard of it by its commit."""
-        if self._others is not None:
-            return
+        """Queue a kept job in its lane, an album once it is complete; other nodes heard of it by its commit."""
+        if self._others is None:
+            await self.albums.take(job)
+
+    async def _queue(self, job: Job) -> None:
         key = LaneKey(job.event.address, job.event.sender.id)
         await self._lanes.put(key, job, urgent=job.hint.danger is not None)
 
@@ -433,23 +438,27 @@ def _all_done(session: Session, events: list[Inbound]) -> None:
         done(session, event)
 
 
-def failed(session: Session, event: Inbound, problem: str, most: int, claim: EventClaim | None = None) -> bool:
-    """Count a failure; true when the event has failed `most` times and is quarantined now (its body stays, sealed)."""
-    row = session.exec(
-        select(InboxEvent).where(
-            InboxEvent.platform == event.address.platform,
-            InboxEvent.account == event.address.account,
-            InboxEvent.event_id == event.event_id,
-        )
-    ).one()
-    if claim is not None and (row.owner, row.attempt) != (claim.owner, claim.attempt):
-        raise ClaimLost(str(claim.id))
-    row.tries += 1
-    row.problem = problem
-    if row.tries >= most:
-        row.state = "quarantined"
-    session.add(row)
-    return row.tries >= most
+def failed(session: Session, job: Job, problem: str, most: int) -> bool:
+    """Count a failure; true when the event and its parts have failed `most` times and are quarantined (bodies stay, sealed)."""
+    tries = 0
+    for event in (job.event, *job.parts):
+        row = session.exec(
+            select(InboxEvent).where(
+                InboxEvent.platform == event.address.platform,
+                InboxEvent.account == event.address.account,
+                InboxEvent.event_id == event.event_id,
+            )
+        ).one()
+        claim = job.claim
+        if claim is not None and (row.owner, row.attempt) != (claim.owner, claim.attempt):
+            raise ClaimLost(str(claim.id))
+        row.tries += 1
+        row.problem = problem
+        tries = max(tries, row.tries)
+        if row.tries >= most:
+            row.state = "quarantined"
+        session.add(row)
+    return tries >= most
 
 
 def _set_state(session: Session, row_id: int, state: str, problem: str) -> None:

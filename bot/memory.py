@@ -40,9 +40,9 @@ class Memory:
         return self.mind
 
     async def park(self, job: Job, now: datetime) -> None:
-        """A photo waits for words."""
+        """A photo waits for words, with those of its album."""
         key = LaneKey(job.event.address, job.event.sender.id)
-        self.mind.photos.setdefault(key, []).append((now, job.event))
+        self.mind.photos.setdefault(key, []).extend((now, photo) for photo in (job.event, *job.parts))
 
     def forget(self, key: LaneKey, taken: tuple[Inbound, ...]) -> None:
         """These photos found their words."""

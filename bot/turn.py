@@ -277,7 +277,7 @@ class Turn:
         self.effects.timers = self.timers.changed
         if not self.effects.kept_waiting:
             done(self.session, self.event, self.job.claim, unsay=self.effects.unsay)
-            for photo in self.reading.waited if self.reading else ():
+            for photo in (*self.job.parts, *(self.reading.waited if self.reading else ())):
                 done(self.session, photo)
         elif self.job.claim is not None:
             park(self.session.connection(), self.job.claim)

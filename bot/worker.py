@@ -108,7 +108,7 @@ class Worker:
             if brought.verdict is not None and (brought.doubted or not mind.awaited(event, now)):
                 waited = before if brought.doubted else ()  # asked about, and answered: nobody keeps them
             elif not job.asking and (wanted if job.waiting else self._takes_photos(mind, job, meaning, now)):
-                waited, own = before, event.attachments
+                waited, own = before, tuple(file for one in (event, *job.parts) for file in one.attachments)
         reading = await self._read(job, meaning, waited, own, brought)
 
         def transaction(session: Session) -> Effects:
@@ -182,7 +182,7 @@ class Worker:
     async def _count_failure(self, job: Job, problem: str) -> bool:
         """True when the event is quarantined now; then the sender and the operator have been told, if that is possible at all."""
         try:
-            if not await self._writer.run(lambda session: failed(session, job.event, problem, MOST_TRIES, job.claim)):
+            if not await self._writer.run(lambda session: failed(session, job, problem, MOST_TRIES)):
                 return False
             meaning = Meaning(Intent.EMERGENCY if job.hint.danger else Intent.CHAT, 0.0, danger=job.hint.danger)
             reading, now = Reading(meaning, Answered()), self._clock()

@@ -222,6 +222,7 @@ class App:
         """What this node does beside listening and sending."""
         if self.nodes is None:
             yield "lanes", self.lanes.run()
+            yield "albums", self.inbox.albums.run()
         elif self.intake is not None and self.duties.works:
             yield "intake", self.intake.run()
         if self.duties.works:
@@ -259,6 +260,7 @@ class App:
 
     async def settle(self) -> None:
         """Return when everything that has been said is handled and everything due is sent; for tests and the command line."""
+        await self.inbox.albums.flush()
         await (self.lanes.drained() if self.intake is None else self.intake.drained())
         await self.timers.run_due()
         await self.schedules.run_due()

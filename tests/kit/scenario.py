@@ -266,6 +266,20 @@ class Scenario:
         """Let everything that was said be heard, handled and answered."""
         self._runner.run(self._settle())
 
+    def hear(self) -> None:
+        """Let everything that was said be heard and kept, and no more."""
+        self._runner.run(asyncio.wait_for(self.platform.all_confirmed(), 20))
+
+    def breathe(self) -> None:
+        """Let the bot do what the time has made due, without hurrying it."""
+
+        async def idle() -> None:
+            for _ in range(20):
+                await asyncio.sleep(0)
+            await asyncio.wait_for(self._app.lanes.drained(), 20)
+
+        self._runner.run(idle())
+
     def address(self, who: str, where: str) -> Address:
         """Where a person writes."""
         name, account = self.platform.name, self.platform.account

@@ -173,7 +173,7 @@ class TelegramPeer(Peer):
             if event.location.name:
                 words["venue"] = {"location": place, "title": event.location.name, "address": ""}
         files = [self._file(one) for one in event.attachments]
-        if len(files) < 2:
+        if not files or (len(files) == 1 and event.album is None):
             return [{**words, **(files[0] if files else {})}]
         album = event.album or f"album-{event.event_id}"
         return [{**(words if n == 0 else {}), **file, "media_group_id": album} for n, file in enumerate(files)]
