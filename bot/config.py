@@ -117,6 +117,9 @@ class BotSettings(Section):
         default="info", description="least important log line that is written"
     )
     handlers: tuple[Path, ...] = Field(default=(), description="handler files of your own, loaded after ours")
+    gazetteer: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = Field(
+        default=None, description="TOML file of the district's own places, see docs/places.md; empty: none"
+    )
     read_pictures: bool = Field(
         default=True,
         description="read screenshots and QR codes brought to the bot, if the extra pictures is installed",

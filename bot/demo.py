@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -43,6 +44,14 @@ class GridRow(Strict):
     police_code: str = ""
     parent: str = ""
     unit: str
+    boundary: Annotated[tuple[Annotated[tuple[float, float], Field(strict=False)], ...], Field(strict=False)] = ()
+    """Its corners: longitude, latitude."""
+
+    @property
+    def geojson(self) -> str | None:
+        """The boundary as it is stored."""
+        ring = [*self.boundary, *self.boundary[:1]]
+        return json.dumps({"type": "Polygon", "coordinates": [ring]}) if self.boundary else None
 
 
 class OfficerRow(Strict):
@@ -164,6 +173,7 @@ def seed(session: Session, district: District, now: datetime) -> bool:
                 police_code=grid.police_code,
                 parent_id=grids.get(grid.parent),
                 unit_id=units[grid.unit],
+                boundary=grid.geojson,
             ),
         )
     officers = _seed_officers(session, district, units, grids, now)

@@ -109,8 +109,9 @@ class Inbound(Struct, frozen=True):
 
     @property
     def lone_photo(self) -> bool:
-        """A photo without words of its own that answers nothing of ours: it may belong to a report."""
-        return bool(self.attachments) and not self.text.strip() and not (self.quote is not None and self.quote.mine)
+        """A photo or a pin without words of its own that answers nothing of ours: it may belong to a report."""
+        shown = bool(self.attachments) or self.location is not None
+        return shown and not self.text.strip() and not (self.quote is not None and self.quote.mine)
 
 
 @dataclass(frozen=True, slots=True)

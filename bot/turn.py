@@ -16,7 +16,7 @@ from bot.dialogs import Awaited, DialogKey, Dialogs, Pending
 from bot.errors import NotAllowed
 from bot.inbox import Job, Mind, done
 from bot.lanes import LaneKey
-from bot.messages import Address, Inbound, Kind
+from bot.messages import Address, Inbound, Kind, Location
 from bot.permissions import Rights, acting_officer
 from bot.router import Call, CaseNumber, Command, Handler, Router, Wants, Words, call, named_number, split_arguments
 from bot.say import Say, Voice
@@ -46,6 +46,13 @@ class Photos:
     lost: int = 0
     why: str = ""
     point: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """The places that the sender pinned: with this message, or shortly before it."""
+
+    pins: tuple[Location, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +205,7 @@ class Turn:
         Answered,
         Brought,
         Photos,
+        Pins,
         Pending,
         Officer,
         Rights,
@@ -228,6 +236,7 @@ class Turn:
             Meaning: self.reading.meaning if self.reading else None,
             Answered: self.reading.answered if self.reading else Answered(),
             Brought: self.reading.brought if self.reading else Brought(),
+            Pins: self._pins(),
             Pending: self.dialogs.current,
             Officer: self.rights.officer,
             Rights: self.rights,
@@ -453,6 +462,10 @@ class Turn:
                 ids.append(row.id)
         point = next((photo.point for photo in self.reading.photos if photo.point is not None), None)
         return Photos(tuple(ids), self.reading.lost, self.reading.why, point)
+
+    def _pins(self) -> Pins:
+        events = ((self.event,) if self.event else ()) + (self.reading.waited if self.reading else ())
+        return Pins(tuple(event.location for event in events if event.location is not None))
 
     def _find_group(self) -> Group | None:
         if self.event is None or self.event.address.private:

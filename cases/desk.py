@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from cases.dispatch import unit_for
 from cases.lifecycle import ABOUT, OPEN_STATES, State, step
 from cases.numbers import next_number
+from cases.places import Where
 from content.refusal import Refusal
 from content.taxonomy import Category, Taxonomy
 from storage.tables import Attachment, Case, CaseAssist, CaseEntry, Notice, Officer, Unit
@@ -60,6 +61,7 @@ class NewCase:
     place: str
     origin: Origin
     needs_place: bool = True
+    where: Where | None = None  # its grid goes before that of the group
 
 
 class CaseDesk:
@@ -86,7 +88,7 @@ class CaseDesk:
             state=State.DRAFT if waits else State.SUBMITTED,
             text=new.text,
             place=new.place,
-            grid_id=origin.grid_id,
+            grid_id=origin.grid_id if new.where is None else new.where.grid_id,
             group_id=origin.group_id,
             platform=origin.platform,
             account=origin.account,
@@ -99,6 +101,8 @@ class CaseDesk:
             created_at=self.now,
             state_since=self.now,
         )
+        if new.where is not None:
+            _place(case, new.where)
         self._session.add(case)
         self._session.flush()
         self._note(case, "report", "reporter", text=new.text, message_id=origin.message_id, state=case.state)
@@ -197,13 +201,27 @@ class CaseDesk:
                 self._session.add(attachment)
                 self._note(case, "photo", author, message_id=message_id, attachment_id=photo, officer_id=officer_id)
 
-    def give_place(self, case: Case, place: str, message_id: str = "") -> None:
-        """The answer to "where"; an empty one when nobody answered in time."""
+    def give_place(self, case: Case, place: str, message_id: str = "", where: Where | None = None) -> None:
+        """The answer to "where"; an empty one when nobody answered in time. With it the case goes to the grid of the place."""
         if place:
+            if where is not None and case.state == State.DRAFT:
+                _place(case, where)
             case.place = place
             self._note(case, "addition", "reporter", text=place, message_id=message_id)
         if case.state == State.DRAFT:
             self._move(case, "place", "reporter")
+
+    def pin(self, case: Case, where: Where, message_id: str = "") -> bool:
+        """A point that followed the report. Its grid counts only while no unit has the case. False: it had a pin."""
+        if where.point is None or (case.latitude is not None and case.located_by != "gazetteer"):
+            return False
+        if case.state in (State.DRAFT, State.SUBMITTED):
+            _place(case, where)
+        case.latitude, case.longitude = where.point.latitude, where.point.longitude
+        case.place = case.place or where.place
+        self._note(case, "addition", "reporter", text=where.place, message_id=message_id)
+        self._session.add(case)
+        return True
 
     def note_from_reporter(self, case: Case, kind: str, text: str) -> None:
         """The reporter changed ("edit") or took back ("recall") a message of the case: a new line, the old one stays."""
@@ -344,3 +362,9 @@ class CaseDesk:
                 attachment_id=attachment_id,
             )
         )
+
+
+def _place(case: Case, where: Where) -> None:
+    case.grid_id, case.located_by = where.grid_id, where.by or None
+    if where.point is not None:
+        case.latitude, case.longitude = where.point.latitude, where.point.longitude

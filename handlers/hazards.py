@@ -11,7 +11,7 @@ from rapidfuzz import fuzz
 from sqlmodel import Session
 
 from bot.dialogs import Dialogs, Pending
-from bot.messages import Inbound, Location
+from bot.messages import Inbound
 from bot.router import Router
 from bot.say import Say
 from bot.timers import Due, Timers
@@ -22,7 +22,7 @@ from cases.dispatch import dispatchers, handlers_of
 from cases.lifecycle import State
 from handlers.additions import THANKS
 from handlers.cards import case_card, trouble_with
-from handlers.origin import origin_of
+from handlers.origin import Spot, origin_of
 from storage.tables import Case, Group
 
 router = Router("hazards")
@@ -52,6 +52,7 @@ def report(
     meaning: Meaning,
     group: Group | None,
     photos: Photos,
+    spot: Spot,
     desk: CaseDesk,
     dialogs: Dialogs,
     say: Say,
@@ -67,11 +68,17 @@ def report(
     if (same := said_already(message, message.text, desk, say)) is not None:
         desk.add(same, message.text, photos.ids, "reporter", message.message_id)
         return
-    places = dict.fromkeys(found.text for found in meaning.places if found.text not in rules.vague_places)
-    place = "、".join(places)[:LONGEST_PLACE] or _pinned(message.location)
+    where = spot.of(message, meaning)
     kind = KIND.get(meaning.intent, "hazard")
     new = NewCase(
-        kind, meaning.category or "other", meaning.tier or "T3", message.text, place, origin, needs_place=kind in NEEDS_PLACE
+        kind,
+        meaning.category or "other",
+        meaning.tier or "T3",
+        message.text,
+        where.place[:LONGEST_PLACE],
+        origin,
+        needs_place=kind in NEEDS_PLACE,
+        where=where,
     )
     case = desk.open(new, photos.ids)
     effects.reported = now
@@ -100,6 +107,7 @@ def place_told(
     meaning: Meaning,
     pending: Pending,
     photos: Photos,
+    spot: Spot,
     desk: CaseDesk,
     dialogs: Dialogs,
     say: Say,
@@ -116,7 +124,8 @@ def place_told(
     desk.attach(case, photos.ids, "reporter", message_id=message.message_id)
     if not text and message.location is None:
         return  # a photo while we wait for the place: it is kept, the question stands
-    named = "、".join(dict.fromkeys(found.text for found in meaning.places)) or _pinned(message.location)
+    where = spot.of(message, meaning)
+    named = where.place
     if not named and (THANKS.fullmatch(text) or meaning.intent in (Intent.QUESTION, Intent.TIP)):
         raise NotMine
     nobody_knows = not named and (len(text) > LONGEST_PLACE or _NOBODY_KNOWS.fullmatch(text) is not None)
@@ -125,7 +134,7 @@ def place_told(
     timers.cancel("place.missing", str(case.id))
     if text not in ("", place):
         desk.add(case, text, (), "reporter", message.message_id)
-    desk.give_place(case, place[:LONGEST_PLACE], message.message_id)
+    desk.give_place(case, place[:LONGEST_PLACE], message.message_id, where)
     if nobody_knows:
         say.to_officers(dispatchers(session, case.grid_id), "desk.new_without_place", case=case, **case_card(case, desk, session))
         say.reply("report.no_place", case=case, number=case.number)
@@ -146,19 +155,39 @@ def nobody_said_where(due: Due, desk: CaseDesk, say: Say, session: Session) -> N
 
 @router.special("photo")
 def photo_follows(
-    message: Inbound, group: Group | None, photos: Photos, desk: CaseDesk, dialogs: Dialogs, say: Say, effects: Effects
+    message: Inbound,
+    meaning: Meaning,
+    group: Group | None,
+    photos: Photos,
+    spot: Spot,
+    desk: CaseDesk,
+    dialogs: Dialogs,
+    say: Say,
+    effects: Effects,
+    session: Session,
 ) -> None:
-    """A photo without words belongs to the report just made; else it waits for words (asked for, if it was for us)."""
+    """A photo or a pin without words belongs to the report just made; else it waits for words (asked for, if it was for us)."""
     recent = desk.recent_of(origin_of(message, group), timedelta(minutes=2))
     if recent:
         desk.attach(recent[0], photos.ids, "reporter", message_id=message.message_id)
+        where = spot.of(message, meaning)
+        if desk.pin(recent[0], where, message.message_id) and message.location is not None:
+            say.to_officers(
+                handlers_of(session, recent[0]),
+                "desk.addition",
+                case=recent[0],
+                number=recent[0].number,
+                place=recent[0].place,
+                text=where.place,
+                photos=0,
+            )
         if photos.lost:
             say.reply("report.photo_trouble", case=recent[0], trouble=trouble_with(photos, say))
         return
     effects.kept_waiting = True
     if message.addressed:
         dialogs.ask("photo.words", wait=PHOTO_WORDS_WAIT)
-        say.reply("help.photo_alone")
+        say.reply("help.photo_alone" if message.attachments else "help.pin_alone")
 
 
 @router.dialog("photo.words", hears=r"(?s).+")
@@ -167,6 +196,7 @@ def photo_explained(
     meaning: Meaning,
     group: Group | None,
     photos: Photos,
+    spot: Spot,
     desk: CaseDesk,
     dialogs: Dialogs,
     say: Say,
@@ -185,7 +215,7 @@ def photo_explained(
     dialogs.end()
     if meaning.intent not in KIND:
         meaning = replace(meaning, intent=Intent.HAZARD, category="other", tier="T3")
-    report(message, meaning, group, photos, desk, dialogs, say, timers, effects, rules, session, now)
+    report(message, meaning, group, photos, spot, desk, dialogs, say, timers, effects, rules, session, now)
 
 
 def said_already(message: Inbound, text: str, desk: CaseDesk, say: Say) -> Case | None:
@@ -205,12 +235,6 @@ def said_already(message: Inbound, text: str, desk: CaseDesk, say: Say) -> Case 
 def _numbers(text: str) -> list[str]:
     """ "3号楼" and "5号楼" are two places, however alike the rest is."""
     return re.findall(r"\d+|[一二三四五六七八九十]+(?=[号栋幢楼单层])", unicodedata.normalize("NFKC", text))
-
-
-def _pinned(location: Location | None) -> str:
-    if location is None:
-        return ""
-    return location.name or f"{location.latitude:.5f},{location.longitude:.5f}"
 
 
 def _pass_on(case: Case, desk: CaseDesk, say: Say, rules: Rules, session: Session) -> str:

@@ -271,7 +271,8 @@ def test_check_tells_what_is_well(shell: Shell) -> None:
     done = shell("--config", str(ROOT / "config.toml"), "check")
     assert done.code == 0, done.out
     assert [line.split()[:2] for line in done.out.splitlines()] == [
-        ["ok", "settings:"], ["ok", "content:"], ["ok", "handlers:"], ["ok", "database:"], ["ok", "pictures:"], ["ok", "web"],
+        ["ok", "settings:"], ["ok", "content:"], ["ok", "handlers:"], ["ok", "database:"], ["ok", "gazetteer:"],
+        ["ok", "pictures:"], ["ok", "web"],
     ]  # fmt: skip
     assert not Path("data").exists(), "checking makes nothing"
 

@@ -39,7 +39,7 @@ from bot.router import Call, Command
 from bot.say import Say, Voice
 from bot.schedule import ScheduleLoop
 from bot.timers import TimerLoop
-from bot.turn import Effects, House, Rules, Turn
+from bot.turn import Effects, House, Photos, Pins, Rules, Turn
 from bot.understanding.answers import Answers
 from bot.understanding.pictures import PictureReader
 from bot.understanding.understanding import Understanding
@@ -49,12 +49,15 @@ from bot.worker import Worker
 from cases.alarms import Alarms, open_alarm
 from cases.desk import CaseDesk
 from cases.dispatch import dispatchers
+from cases.places import Atlas
 from cases.roster import Roster
 from cases.tips import TipKeys, Tips
+from content.gazetteer import Gazetteer
 from content.phrases import PhraseBook
 from content.posts import PostLibrary
 from content.taxonomy import Taxonomy
 from content.words import load_words
+from handlers.origin import Spot
 from storage.sealing import Sealer
 from storage.tables import Case, CaseEntry, Group, Notice, Unit
 from storage.writer import StorageUnavailable, Writer
@@ -110,6 +113,7 @@ class App:
         reader: PictureReader | None = None,
         duties: Duties | None = None,
         node: str = "",
+        gazetteer: Gazetteer | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -118,6 +122,7 @@ class App:
         self.adapters = {(adapter.name, adapter.account): adapter for adapter in adapters}
         data = settings.bot.data_dir
         self._photos = photos
+        self._atlas = Atlas(gazetteer or Gazetteer())
         self._sealers = (Sealer(data / "keys" / "inbox.key"), Sealer(data / "keys" / "tips.key"))
         self.tip_keys = TipKeys(data / "keys", server_held=settings.tips.server_held_keys)
         self.router = build_router(settings.bot.handlers)
@@ -314,7 +319,12 @@ class App:
             Roster: lambda turn: Roster(turn.session, turn.now),
             Tips: lambda turn: Tips(turn.session, keys, turn.now, kept_for),
             Campaigns: lambda turn: self.campaigns(turn.session, turn.now),
+            Spot: self._spot,
         }
+
+    def _spot(self, turn: Turn) -> Spot:
+        given = {Pins: turn.find(Pins), Photos: turn.find(Photos), Group: turn.find(Group)}
+        return Spot(self._atlas, turn.session, turn.house.rules, given[Pins], given[Photos], given[Group])  # type: ignore[arg-type]
 
     def _group_gone(self, session: Session, address: Address, group_id: int | None, why: str) -> None:
         """A group has removed the bot: whoever dispatches there is told once."""

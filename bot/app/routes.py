@@ -16,9 +16,10 @@ from cases.roster import Roster
 from cases.tips import Tips
 from handlers import additions, away, callback, desk, emergencies, hazards, officers, posts, questions, scams, tip_desk, tips
 from handlers import help as help_
+from handlers.origin import Spot
 
 HANDLERS = (emergencies, scams, hazards, additions, questions, tips, tip_desk, desk, callback, officers, help_, posts, away)
-SERVICES: tuple[type, ...] = (CaseDesk, Alarms, Roster, Tips, Campaigns)
+SERVICES: tuple[type, ...] = (CaseDesk, Alarms, Roster, Tips, Campaigns, Spot)
 
 
 def build_router(extra: Sequence[Path] = ()) -> Router:

@@ -25,6 +25,7 @@ from bot.platforms.base import Adapter
 from bot.platforms.web.settings import is_loopback
 from bot.roles import WEB, Duties, Role
 from bot.understanding.pictures import PictureReader, missing
+from content.gazetteer import Gazetteer
 from storage.database import OldLibrary, prepare
 from storage.tables import Counter, Officer
 from storage.writer import Writer
@@ -75,7 +76,19 @@ async def serving(
             for wechat in wechat_platforms(settings, writer, clock, house):
                 closing.push_async_callback(wechat.close)
                 adapters.append(wechat)
-        app = App(settings, writer, library, adapters, photos, clock, reader=reader, duties=duties, node=node)
+        gazetteer = await asyncio.to_thread(_gazetteer, settings, content, demo=district is not None)
+        app = App(
+            settings,
+            writer,
+            library,
+            adapters,
+            photos,
+            clock,
+            reader=reader,
+            duties=duties,
+            node=node,
+            gazetteer=gazetteer,
+        )
         app.web = web
         house.append(app)
         async with app.running():
@@ -123,6 +136,15 @@ def open_database(url: str) -> Writer:
     for warning in caught:
         log.warning("storage", advice=str(warning.message))
     return writer
+
+
+def _gazetteer(settings: Settings, content: Path, *, demo: bool) -> Gazetteer:
+    """The district's known places: those of the settings, or of the sample district. A broken file is named in the log."""
+    path = settings.bot.gazetteer or (content / "demo" / "gazetteer.toml" if demo else None)
+    found = Gazetteer.load(path) if path is not None else Gazetteer()
+    for broken in found.broken:
+        log.warning("broken_content", file=str(broken.path), line=broken.line, problem=broken.problem)
+    return found
 
 
 async def _demo_district(settings: Settings, writer: Writer, clock: Clock, content: Path) -> District | None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
+import shapely
 import typer
 from sqlmodel import Session, col, or_, select
 
@@ -15,6 +18,7 @@ from bot.config import Settings
 from bot.demo import split_role
 from bot.platforms.web import WebPlatform, WebSettings
 from bot.platforms.web.settings import ACCOUNT, RoomSeed
+from cases.places import BadBoundary, boundary_changed, ground_of, read_boundary
 from content.labels import label_problem
 from storage.tables import Duty, Grid, Group, Officer, OfficerAccount, OfficerRole, Unit
 from storage.writer import Writer
@@ -195,11 +199,20 @@ def list_grids() -> None:
         found = session.exec(select(Grid).order_by(col(Grid.code))).all()
         codes = {grid.id: grid.code for grid in found}
         names = {unit.id: unit.name for unit in session.exec(select(Unit)).all()}
-        return [(grid.code, grid.name, codes.get(grid.parent_id, ""), names.get(grid.unit_id, "")) for grid in found]
+        return [
+            (
+                grid.code,
+                grid.name,
+                codes.get(grid.parent_id, ""),
+                names.get(grid.unit_id, ""),
+                "drawn" if grid.boundary else "-",
+            )
+            for grid in found
+        ]
 
     with shell.storage() as (_, writer):
         rows = writer.read_now(work)
-    shell.table(rows, ("code", "name", "inside", "unit"))
+    shell.table(rows, ("code", "name", "inside", "unit", "boundary"))
 
 
 @grids.command("add")
@@ -209,19 +222,81 @@ def add_grid(
     inside: Annotated[str | None, typer.Option(help="Code of the grid around it.")] = None,
     unit: Annotated[str | None, typer.Option(help="Code or name of the responsible unit.")] = None,
     police_code: Annotated[str, typer.Option(help="Number of the police grid for the same ground.")] = "",
+    boundary: Annotated[Path | None, typer.Option(help="GeoJSON file of its boundary, one Polygon or MultiPolygon.")] = None,
 ) -> None:
     """Add a grid. 加网格。"""
+    drawn = _boundary_of(boundary) if boundary is not None else None
 
     def work(session: Session) -> None:
         if session.exec(select(Grid).where(Grid.code == code)).first():
             raise Stop(f"there is a grid {code} already; qianshao grid list shows it")
         parent = shell.find_grid(session, inside).id if inside else None
         unit_id = shell.find_unit(session, unit).id if unit else None
-        session.add(Grid(code=code, name=name, parent_id=parent, unit_id=unit_id, police_code=police_code))
+        session.add(Grid(code=code, name=name, parent_id=parent, unit_id=unit_id, police_code=police_code, boundary=drawn))
 
     with shell.storage() as (_, writer):
         writer.run_now(work)
     typer.echo(f"grid {code} added")
+
+
+@grids.command("boundary")
+def draw_grids(
+    file: Annotated[Path, typer.Argument(help="GeoJSON: a FeatureCollection whose features carry the grid's code, or one area.")],
+    grid: Annotated[str | None, typer.Option(help="Code or name of the grid, when the file holds one area only.")] = None,
+    key: Annotated[str, typer.Option(help="The property of a feature that holds the code of its grid.")] = "code",
+) -> None:
+    """Draw the boundaries of grids that exist; all of the file or, when something is wrong, nothing. 画网格边界。"""
+    features = [(grid, _boundary_of(file))] if grid is not None else _features(file, key)
+
+    def work(session: Session) -> int:
+        for code, text in features:
+            found = shell.find_grid(session, code)
+            found.boundary = text
+            session.add(found)
+        boundary_changed(session)
+        return len(features)
+
+    with shell.storage() as (_, writer):
+        number = writer.run_now(work)
+    typer.echo(f"{number} boundaries drawn; a running bot goes by them from the next report on")
+
+
+def _boundary_of(file: Path) -> str:
+    """The one area of a GeoJSON file, as it is stored."""
+    try:
+        return str(shapely.to_geojson(read_boundary(_text_of(file))))
+    except BadBoundary as problem:
+        raise Stop(f"{file}: {problem}") from problem
+
+
+def _features(file: Path, key: str) -> list[tuple[str, str]]:
+    """The code and the area of every feature."""
+    try:
+        plain = json.loads(_text_of(file))
+    except ValueError as problem:
+        raise Stop(f"{file}: this is not JSON: {problem}") from problem
+    features = plain.get("features") if isinstance(plain, dict) else None
+    if not isinstance(features, list) or not features:
+        raise Stop(f"{file}: no FeatureCollection with features; for one area say which: --grid CODE")
+    drawn = []
+    for number, feature in enumerate(features, 1):
+        properties = feature.get("properties") if isinstance(feature, dict) else None
+        code = properties.get(key) if isinstance(properties, dict) else None
+        if not isinstance(code, str | int) or not str(code):
+            raise Stop(f"{file}: feature {number} has no property {key!r} with the code of a grid; --key names another property")
+        try:
+            drawn.append((str(code), str(shapely.to_geojson(ground_of(feature)))))
+        except BadBoundary as problem:
+            raise Stop(f"{file}: feature {number} ({code}): {problem}") from problem
+    return drawn
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as problem:
+        why = getattr(problem, "strerror", None) or "is not UTF-8"
+        raise Stop(f"{file}: cannot be read: {why}") from problem
 
 
 @groups.command("list")

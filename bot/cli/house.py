@@ -77,6 +77,7 @@ def check() -> None:
         ("content", lambda _: _content_problems(), lambda _: _content_counts()),
         ("handlers", _handler_problems, lambda s: f"{len(s.bot.handlers)} of your own"),
         ("database", _database_problems, _database_name),
+        ("gazetteer", _gazetteer_problems, _gazetteer_places),
         ("pictures", lambda _: iter(()), _pictures),
         ("web port", _port_problems, lambda s: f"{s.web.host}:{s.web.port}" if s.web.enabled else "web is off"),
     )
@@ -160,6 +161,21 @@ def _content_counts() -> str:
     return (
         f"{len(posts)} posts ({ready} to be sent), {answers} answers, {len(PhraseBook.load(CONTENT / 'phrases').keys())} phrases"
     )
+
+
+def _gazetteer_problems(chosen: Settings) -> Iterator[str]:
+    from content.gazetteer import Gazetteer
+
+    if chosen.bot.gazetteer is not None:
+        yield from (str(broken) for broken in Gazetteer.load(chosen.bot.gazetteer).broken)
+
+
+def _gazetteer_places(chosen: Settings) -> str:
+    from content.gazetteer import Gazetteer
+
+    if chosen.bot.gazetteer is None:
+        return "none (bot.gazetteer): places are known by the group's grid and by boundaries"
+    return f"{len(Gazetteer.load(chosen.bot.gazetteer).places)} places in {chosen.bot.gazetteer}"
 
 
 def _pictures(chosen: Settings) -> str:

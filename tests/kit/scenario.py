@@ -38,6 +38,7 @@ from bot.pacing import Pacing
 from bot.photos import PhotoWorker
 from bot.platforms.base import Adapter
 from bot.understanding.pictures import PictureReader
+from content.gazetteer import Gazetteer
 from storage.tables import Group, OfficerAccount
 from storage.writer import Writer
 from tests.kit.cells import Cell, cell
@@ -328,6 +329,7 @@ class Scenario:
             self.clock,
             pacing=Pacing.unlimited(),
             reader=self._reader,
+            gazetteer=Gazetteer.load(CONTENT / "demo" / "gazetteer.toml"),
         )
         house.append(self._app)
         self._leave = asyncio.Event()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from storage.tables import Attachment, Case
+from bot.messages import Location
+from storage.tables import Attachment, Case, Grid, InboxEvent
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
 GROUP = "港新1号网格"
@@ -288,3 +289,60 @@ def test_a_forwarded_report_in_a_group_is_nobodys_report(chat: Scenario) -> None
     chat.say("张阿姨", PRIVATE, CHARGING, copied=True)
     chat.expect("张阿姨", "收到，编号*")
     chat.skip_officers()
+
+
+HERE = Location(30.005, 124.012)  # in grid 2 of the sample district
+
+
+def test_whoever_sends_a_pin_is_not_asked_where_and_the_case_goes_to_its_grid(chat: Scenario) -> None:
+    chat.say("张阿姨", GROUP, "楼道里又停满了电动车，还在充电", location=HERE)
+    chat.expect(GROUP, "收到，编号*已转*")
+    chat.silence_in(GROUP)
+    chat.skip_officers()
+    assert chat.rows(Case.place, Case.latitude, Case.longitude, Case.located_by) == [
+        ("30.00500,124.01200", 30.005, 124.012, "pin")
+    ]
+    assert chat.rows(Case.grid_id) == chat.rows(Grid.id)[2:3]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_pin_alone_belongs_to_the_words_next_to_it(chat: Scenario, first: bool) -> None:
+    if first:
+        chat.say("张阿姨", GROUP, location=HERE)
+        chat.silence()
+        chat.say("张阿姨", GROUP, "有人在路上乱倒垃圾，臭得很")
+        chat.expect(GROUP, "收到，编号*已转*")
+    else:
+        chat.say("张阿姨", GROUP, "菜场后面有人乱倒垃圾，臭得很")
+        chat.expect(GROUP, "收到，编号*已转*")
+        chat.skip_officers()
+        chat.say("张阿姨", GROUP, location=HERE)
+    chat.silence_in(GROUP)
+    chat.skip_officers()
+    assert chat.rows(Case.latitude) == [30.005]
+
+
+def test_a_pin_answers_where(chat: Scenario) -> None:
+    chat.say("张阿姨", PRIVATE, "楼道里又停满了电动车，还在充电")
+    chat.expect("张阿姨", "*在哪个位置？*")
+    chat.say("张阿姨", PRIVATE, location=Location(30.005, 124.012, "老年食堂"))
+    chat.expect("张阿姨", "好的，老年食堂，记下了。*")
+    chat.skip_officers()
+    assert chat.rows(Case.grid_id) == chat.rows(Grid.id)[2:3]
+
+
+def test_a_pin_that_nobody_needs_is_forgotten(chat: Scenario) -> None:
+    chat.say("张阿姨", GROUP, location=HERE)
+    chat.wait(minutes=3)
+    chat.silence()
+    assert chat.rows(InboxEvent.body) == [None]
+    chat.say("张阿姨", PRIVATE, location=HERE)
+    chat.expect("张阿姨", "收到位置了。那里是什么情况？*")
+
+
+def test_a_known_place_in_the_words_leads_to_its_grid(chat: Scenario) -> None:
+    chat.say("黄老板", PRIVATE, "菜场后面的路灯坏了")
+    chat.expect("黄老板", "收到，编号*")
+    chat.skip_officers()
+    assert chat.rows(Case.place, Case.located_by) == [("港新菜市场后面", "gazetteer")]
+    assert chat.rows(Case.grid_id) == chat.rows(Grid.id)[2:3]
