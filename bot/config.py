@@ -239,6 +239,12 @@ class PostSettings(Section):
     gap_after_report_minutes: int = Field(
         default=10, ge=0, le=1440, description="a group that just reported something gets no post for so long"
     )
+    approve_over_groups: int = Field(
+        default=50, ge=0, le=1_000_000, description="a post to more groups than this needs a second person, /批准"
+    )
+    trial_groups: int = Field(
+        default=5, ge=0, le=100, description="a campaign starts with so many groups and goes on when they got it; 0: all at once"
+    )
 
 
 class ScheduleSettings(Section):

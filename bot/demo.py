@@ -190,6 +190,7 @@ def seed(session: Session, district: District, now: datetime) -> bool:
                 class_label=group.class_label,
                 board=group.board,
                 industry=group.industry,
+                members=len(group.members),
                 introduced_at=now,
             )
         )

@@ -25,7 +25,8 @@ from bot.dialogs import Awaited, DialogKey, open_dialogs
 from bot.gathering import Gathering
 from bot.lanes import LaneKey, Lanes
 from bot.messages import Address, Inbound, Kind
-from bot.router import Command
+from bot.router import Command, named_number
+from bot.understanding.clues import sounds_like_clue
 from bot.understanding.meaning import Hint
 from storage.failpoints import failpoint
 from storage.intake import ClaimLost, EventClaim, forget_parked, parked
@@ -79,6 +80,8 @@ class Mind:
     alarms: dict[Address, int] = field(default_factory=dict)
     reports: dict[LaneKey, datetime] = field(default_factory=dict)  # who has just reported, and until when a photo belongs to it
     photos: dict[LaneKey, list[tuple[datetime, Inbound]]] = field(default_factory=dict)
+    alerted: frozenset[tuple[str, str, str]] = frozenset()  # chats (platform, account, chat) where a missing person is looked for
+    ended: frozenset[str] = frozenset()  # case numbers of missing people who are found, or no longer looked for
 
     def expects(self, event: Inbound, now: datetime) -> bool:
         """Whether this may be the answer to a question that this person was asked here."""
@@ -94,6 +97,16 @@ class Mind:
     def _sounds_like(self, name: str, event: Inbound) -> bool:
         pattern, text = self.hears.get(name), event.text.strip()
         return pattern is None or (event.addressed and text != "") or pattern.fullmatch(text) is not None
+
+    def may_be_clue(self, event: Inbound) -> bool:
+        """Whether this may say that somebody saw the person whom the group was told of."""
+        address = event.address
+        here = (address.platform, address.account, address.chat) in self.alerted
+        return here and not address.private and sounds_like_clue(event.text)
+
+    def is_late_forward(self, text: str) -> bool:
+        """Whether this passes on an alert that is over."""
+        return bool(self.ended) and any(named_number(found[0]) in self.ended for found in _CASE_NUMBER.finditer(text))
 
     def just_reported(self, key: LaneKey, now: datetime) -> bool:
         until = self.reports.get(key)
@@ -132,10 +145,13 @@ def glance(event: Inbound, mind: Mind, senses: Senses, now: datetime) -> Job | N
         return Job(_without_words(event), hint, addressed=False, told_as_tip=True)
     if addressed or mind.expects(event, now):
         return Job(event, hint, addressed, waiting=event.lone_photo)
+    if mind.is_late_forward(text):
+        return Job(event, QUIET, addressed)
     if event.copied:
         return None
     if (
         hint.report
+        or mind.may_be_clue(event)
         or (hint.safe and event.address in mind.alarms)
         or (("-" in text or "－" in text) and _CASE_NUMBER.search(text))
         or (hint.question and senses.certain(text))

@@ -43,6 +43,8 @@ class NewNotice:
     mention: str | None = None
     due_at: datetime | None = None
     secret: bool = False  # the words are wiped from the outbox as soon as they are sent
+    held: bool = False  # not to be sent before `storage.notices.let_go`
+    recalls: str | None = None  # says nothing, but takes back our message of that id
 
 
 def enqueue(session: Session, notice: NewNotice, now: datetime) -> bool:
@@ -77,6 +79,8 @@ def _row(notice: NewNotice, now: datetime) -> dict[str, object]:
         "mention": notice.mention,
         "due_at": notice.due_at,
         "secret": notice.secret,
+        "recalls": notice.recalls,
+        "state": "held" if notice.held else "pending",
         "created_at": now,
     }
 

@@ -29,6 +29,7 @@ from bot.pacing import NEVER, AccountKey, Pacing
 from bot.platforms.base import Adapter
 from bot.verdicts import OutboxRule, Verdicts, account_scope, chat_scope
 from storage import notices as rows
+from storage.caps import Caps
 from storage.failpoints import failpoint
 from storage.notices import Claim, Ended, Result, Sent, Waiting
 from storage.paces import Booking, book
@@ -75,7 +76,7 @@ class Outbox:
 
     `clock` gives the time in UTC. `node` names this process for ever: what an earlier process of that name had claimed is taken
     over at the start. `on_gone` is called once, inside the transaction, when a group turns out to have removed the bot.
-    `repeat_mark` precedes the text of a repetition.
+    `repeat_mark` precedes the text of a repetition. `caps` says what a group bears of posts at a time.
     """
 
     def __init__(
@@ -91,7 +92,9 @@ class Outbox:
         rule: OutboxRule | None = None,
         rng: random.Random | None = None,
         hold: Hold | None = None,
+        caps: Callable[[datetime], Caps] | None = None,
     ) -> None:
+        self._caps = caps
         self.rule = rule or OutboxRule()
         self._hold = hold
         self._writer = writer
@@ -343,6 +346,9 @@ class Outbox:
             if at > soon:
                 rooms[lane] = 0
                 answer.ready_at = _earliest(answer.ready_at, at)
+        # a campaign that is stopped must not have claims that wait for the slots of a slow account
+        within_a_second = max(1, int(min(self._pacing.slots_within(key, 1.0), 1e6)))
+        rooms[Lane.CAMPAIGN] = min(rooms[Lane.CAMPAIGN], within_a_second - len(queued))
 
         def room(lane: int) -> int:
             return rooms[lane]
@@ -354,7 +360,14 @@ class Outbox:
             return at <= soon
 
         claims, exhausted = rows.claim(
-            session.connection(), key, owner=self._me, now=now, lease=timedelta(seconds=self.rule.lease), room=room, ready=ready
+            session.connection(),
+            key,
+            owner=self._me,
+            now=now,
+            lease=timedelta(seconds=self.rule.lease),
+            room=room,
+            ready=ready,
+            caps=self._caps(now) if self._caps else None,
         )
         if claims:
             answer.claims[key] = claims
@@ -451,9 +464,8 @@ class Outbox:
         failpoint("outbox.before_send")
         try:
             async with asyncio.timeout(self.rule.send_timeout):
-                receipt = await account.adapter.send(address, self._verdicts.outbound(account.adapter, claim))
+                result: Result = await self._deliver(account.adapter, address, claim)
             failpoint("outbox.sent")
-            result: Result = Sent(claim, receipt.message_id, self._clock())
         except RetryLater as problem:
             result, pause = self._verdicts.later(claim, problem)
             if pause is not None:
@@ -474,6 +486,15 @@ class Outbox:
             log.exception("outbox.adapter_bug", platform=claim.platform, notice=claim.id)
             result = self._verdicts.uncertain(account.adapter, claim, f"{type(problem).__name__}: {problem}"[:200])
         self._finish(account, claim, result)
+
+    async def _deliver(self, adapter: Adapter, address: Address, claim: Claim) -> Result:
+        """Say it, or take back what was said."""
+        if claim.recalls is None:
+            receipt = await adapter.send(address, self._verdicts.outbound(adapter, claim))
+            return Sent(claim, receipt.message_id, self._clock())
+        if await adapter.recall(address, claim.recalls):
+            return Sent(claim, "", self._clock())
+        return Ended(claim, "dead", "the platform does not take it back")
 
     def _finish(self, account: _Account, claim: Claim, result: Result) -> None:
         account.sending.pop(claim.id, None)

@@ -81,9 +81,15 @@ ACTIONS: dict[str, tuple[Role, ...]] = {
     "tip.grant": (Role.CUSTODIAN,),
     "tip.decide": (Role.CUSTODIAN,),
     "tip.destroy": (Role.CUSTODIAN,),
-    "post.preview": (Role.EDITOR,),
+    "post.preview": (Role.EDITOR, Role.APPROVER, Role.SUPERVISOR),
     "post.send": (Role.EDITOR,),
-    "post.stop": (Role.EDITOR, Role.SUPERVISOR),
+    "post.approve": (Role.APPROVER, Role.SUPERVISOR),
+    "post.stop": (Role.EDITOR, Role.APPROVER, Role.SUPERVISOR),
+    "post.correct": (Role.EDITOR, Role.SUPERVISOR),
+    "post.mute": (Role.OFFICER, Role.GRID_WORKER, Role.EDITOR),
+    "missing.write": _DESK,
+    "missing.verify": (Role.OFFICER, Role.APPROVER),
+    "missing.found": _DESK,
 }
 
 

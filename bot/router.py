@@ -39,7 +39,8 @@ class Words(str):
 class Command:
     """A slash command. `needs` empty: anybody. `private`: only in the private chat.
 
-    `confidential`: what follows it in a group is dropped by the glance and never kept.
+    `confidential`: what follows it in a group is dropped by the glance and never kept. `record`: what an officer writes after it
+    is a record of what happened, never a call for help.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Command:
     handler: Handler
     number: str  # "": takes none, "must", "may"
     confidential: bool = False
+    record: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def _may_follow(command: Command, name: str, tail: str) -> bool:
     return tail[0].isdigit() if command.number else len(tail) > 2
 
 
-SLOTS = ("danger", "safe", "addition", "photo", "brought", "otherwise", "failed")
+SLOTS = ("danger", "safe", "addition", "clue", "photo", "brought", "otherwise", "failed")
 
 
 @dataclass(slots=True)
@@ -137,6 +139,7 @@ class Router:
     danger: Handler | None = None
     safe: Handler | None = None
     addition: Handler | None = None
+    clue: Handler | None = None
     photo: Handler | None = None
     brought: Handler | None = None
     otherwise: Handler | None = None
@@ -152,6 +155,7 @@ class Router:
         needs: Role | Iterable[Role] = (),
         private: bool = False,
         confidential: bool = False,
+        record: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Register `/name` and `/alias`. `about` is the line of help; `usage` shows the arguments."""
         roles = (needs,) if isinstance(needs, Role) else tuple(needs)
@@ -159,7 +163,7 @@ class Router:
         def register(handler: Handler) -> Handler:
             wanted = wants_of(handler)
             number = next(("may" if want.optional else "must" for want in wanted if want.type is CaseNumber), "")
-            made = Command(name, alias, usage, about, roles, private, handler, number, confidential)
+            made = Command(name, alias, usage, about, roles, private, handler, number, confidential, record)
             for word in (name, alias):
                 _put(self.commands, word, made)
             return handler
@@ -205,7 +209,7 @@ class Router:
         return register
 
     def special(self, slot: str) -> Callable[[Handler], Handler]:
-        """Fill one of the single places: danger, safe, addition, photo, brought, otherwise, failed."""
+        """Fill one of the single places: danger, safe, addition, clue, photo, brought, otherwise, failed."""
 
         def register(handler: Handler) -> Handler:
             if getattr(self, slot) is not None:

@@ -17,12 +17,13 @@ import structlog
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, delete, func, select, update
 
-from bot.campaigns import Campaigns, Plan, Request, finish_campaigns
+from bot.campaigns import Campaigns, CampaignState, Plan, Request
 from bot.clock import Clock
 from bot.config import ScheduleSettings
 from bot.occurrences import due_after, due_between
 from bot.permissions import Role
 from bot.say import Say, Voice
+from content.expressions import any_of
 from content.refusal import Refusal
 from storage.failpoints import failpoint
 from storage.tables import Campaign, Occurrence, Officer, OfficerRole
@@ -104,7 +105,7 @@ class Schedules:
             return _skip(row, QUIET, campaigns.say("skipped_quiet"))
         request = Request(
             schedule.category,
-            schedule.labels,
+            any_of(schedule.labels),
             f"schedule:{schedule.name}",
             no_repeat=timedelta(weeks=schedule.no_repeat_weeks),
             late_for=row.due_at if late > ON_TIME else None,
@@ -199,7 +200,6 @@ class ScheduleLoop:
 
     def _prepare(self, session: Session, now: datetime) -> tuple[list[tuple[int, bool]], datetime | None]:
         schedules = Schedules(session, now, self._schedules, self._zone)
-        finish_campaigns(session)
         due = schedules.prepare()
         ahead = session.exec(select(func.min(Occurrence.due_at)).where(Occurrence.state == "due", Occurrence.due_at > now)).one()
         return due, ahead
@@ -246,4 +246,6 @@ def _sent(row: Occurrence, campaign: Campaign, plan: Plan, campaigns: Campaigns,
         reasons = ", ".join(f"{reason.value} {count}" for reason, count in plan.reasons.items())
         phrase = campaigns.say("skipped_nobody", reasons=campaigns.why(plan.reasons))
         return Ended(row.schedule, row.due_at, "skipped", f"no group: {reasons}", phrase, campaign.id)
+    if campaign.state == CampaignState.WAITING:
+        return Ended(row.schedule, row.due_at, "sent", "waits for a second person", "", campaign.id)
     return Ended(row.schedule, row.due_at, "sent", f"{minutes} minutes late" if minutes else "", "", campaign.id)

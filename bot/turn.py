@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, select
 
+from bot.campaigns import Campaigns
+from bot.campaigns.echo import count_answer
 from bot.dialogs import Awaited, DialogKey, Dialogs, Pending
 from bot.errors import NotAllowed
 from bot.inbox import Job, Mind, done
@@ -22,7 +24,7 @@ from bot.router import Call, CaseNumber, Command, Handler, Router, Wants, Words,
 from bot.say import Say, Voice
 from bot.timers import Due, Timers
 from bot.understanding.answers import Hit
-from bot.understanding.meaning import Meaning, Scam
+from bot.understanding.meaning import Intent, Meaning, Scam
 from content.refusal import Refusal
 from storage.intake import park
 from storage.tables import Attachment, Case, Group, Officer
@@ -152,6 +154,7 @@ class Effects:
     alarms: dict[Address, int | None] = field(default_factory=dict)
     reported: datetime | None = None
     timers: bool = False
+    campaigns: bool = False  # campaigns were looked at, and may have changed
     kept_waiting: bool = False
     unsay: bool = False  # what was said must not stay in a record of ours either
 
@@ -282,8 +285,12 @@ class Turn:
             except Refusal as refusal:
                 savepoint.rollback()
                 self._refuse(refusal)
+        if self.event.kind is Kind.MESSAGE and self.event.quote is not None and self.event.quote.mine:
+            question = self.reading is not None and self.reading.meaning.intent is Intent.QUESTION
+            count_answer(self.session, self.event.address, self.event.quote.message_id, question=question)
         self.effects.dialogs = self.dialogs.changed
         self.effects.timers = self.timers.changed
+        self.effects.campaigns = Campaigns in self._made
         if not self.effects.kept_waiting:
             done(self.session, self.event, self.job.claim, unsay=self.effects.unsay)
             for photo in (*self.job.parts, *(self.reading.waited if self.reading else ())):
@@ -305,6 +312,7 @@ class Turn:
         call(self.house.router.timers[self.due.kind], self)
         self.effects.dialogs = self.dialogs.changed
         self.effects.timers = self.timers.changed
+        self.effects.campaigns = Campaigns in self._made
         return self.effects
 
     def _steps(self, job: Job) -> Iterable[Callable[[], None]]:
@@ -313,7 +321,7 @@ class Turn:
         found = router.find_command(job.event.text) if job.event.kind in (Kind.MESSAGE, Kind.TAP) else None
         command = found if isinstance(found, Call) else None
         danger = job.hint.danger is not None and router.danger is not None
-        if danger and command is not None and self.rights.holds(*command.command.needs):
+        if danger and command is not None and self._is_record(command.command):
             danger = False  # an officer who writes down what happened is not calling for help
         if danger and router.danger is not None:
             yield partial(call, router.danger, self)
@@ -321,6 +329,9 @@ class Turn:
             yield partial(self._run_command, command)
         elif not danger:
             yield partial(self._route, job, found if isinstance(found, str) else "")
+
+    def _is_record(self, command: Command) -> bool:
+        return self.rights.holds(*command.needs) or (command.record and self.rights.officer is not None)
 
     def _route(self, job: Job, unknown_command: str) -> None:
         event, router = job.event, self.house.router
@@ -391,6 +402,8 @@ class Turn:
         event, router = job.event, self.house.router
         self._number = self._quoted_number() or named_number(event.text)
         if self._number is not None and self._taken(router.addition):
+            return
+        if self._taken(router.clue):
             return
         if job.addressed and any(pattern.search(event.text) and self._taken(handler) for pattern, handler in router.keywords):
             return

@@ -35,6 +35,7 @@ CATEGORIES: Mapping[str, str] = MappingProxyType(
         "lost_and_missing": "寻人寻物",
     }
 )
+CARD_STYLE = 1  # raise it when cards look different, so that they are drawn again
 FACTS = frozenset({"group", "grid", "officer", "station"})
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
 
@@ -52,6 +53,8 @@ class PostHead(Strict):
     expires_on: date
     status: Literal["ready", "draft"]
     variants: Texts = ()
+    card: bool = False
+    link: str = Field(default="", pattern=r"^(https://\S+)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,16 @@ class Post:
     variants: tuple[str, ...]
     body: str
     path: Path
+    card: bool = False  # a picture of it goes along
+    link: str = ""
+
+    @property
+    def card_path(self) -> str | None:
+        """Where its picture lies below the data directory; the name changes with what the picture shows. None: it has none."""
+        if not self.card:
+            return None
+        shown = f"{CARD_STYLE}\n{self.category}\n{self.title}\n{self.body}\n{self.source}\n{self.checked_on}"
+        return f"cards/{hashlib.sha256(shown.encode()).hexdigest()[:32]}.jpg"
 
     def why_not(self, today: date) -> str | None:
         """Why it is not sent on this day ("draft", "expired", "not checked yet"), or None when it may be."""
@@ -182,6 +195,8 @@ def _post_of(page: Page[PostHead]) -> Post | BrokenFile:
         head.variants,
         page.body,
         page.path,
+        head.card,
+        head.link,
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from bot.dialogs import DialogKey, Dialogs
 from bot.messages import Inbound, Kind
@@ -20,7 +21,8 @@ from cases.lifecycle import ABOUT, State
 from content.refusal import Refusal
 from handlers.callback import ASKED, take_answer, take_rating
 from handlers.cards import place_or_group, trouble_with
-from storage.tables import Case, Officer
+from handlers.clues import about_missing
+from storage.tables import Case, Group, Officer
 
 router = Router("additions")
 
@@ -41,8 +43,15 @@ def about_a_case(
     say: Say,
     timers: Timers,
     session: Session,
+    group: Group | None,
+    now: datetime,
 ) -> None:
     """A message that quotes one of our answers, or names the number: an answer about that case, or more about it."""
+    known = session.exec(select(Case).where(Case.number == number)).first()
+    if known is not None and about_missing(message, known, group, photos, rights, desk, say, session, now):
+        return
+    if message.copied:
+        raise NotMine
     case = _reachable(message, number, rights, desk)
     if _is_reporter(message, case):
         if case.state in (*ASKED, State.CLOSED_CONFIRMED) and take_answer(message, case, desk, dialogs, say, timers, session):

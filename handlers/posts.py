@@ -1,84 +1,306 @@
-"""Posts by hand: an editor looks at one, sends it to groups by label, and stops it."""
+"""Posts by hand: an editor looks at one, plans it to groups by label, a second person approves, and anybody of them stops it."""
 
 from __future__ import annotations
 
 import re
 
-from bot.campaigns import Campaigns, Plan, Request
+from sqlmodel import Session
+
+from bot.campaigns import Campaigns, CampaignState, Kind, Plan, Request, Skipped, correct
+from bot.campaigns.correction import not_reached, taken_back
+from bot.campaigns.echo import campaign_quoted, count_opt_out
+from bot.campaigns.proof import prove, reach_by_label
+from bot.campaigns.wording import read_wording
+from bot.errors import NotAllowed
+from bot.messages import Inbound
 from bot.permissions import Rights, Role
-from bot.router import Router, Words
+from bot.router import CaseNumber, Router, Words
 from bot.say import Say
+from bot.turn import NotMine
+from cases.desk import CaseDesk
+from cases.dispatch import dispatchers, officers_with
 from content.posts import CATEGORIES
 from content.refusal import Refusal
+from handlers.missing import verify_missing
+from storage.tables import Campaign, Group, Officer
 
 router = Router("posts")
+
+NUMBER = re.compile(r"\s*(?:推送)?\s*(\d{1,9})?\s*号?\s*")
+_NUMBERED = re.compile(r"\s*(\d{1,9})\s*号?(?:\s+|$)(.*)", re.DOTALL)
+SHOWN = 5  # names of groups in a list
 
 
 @router.command("预览", "preview", usage="栏目或标题 标签", about="看一条推送发出去是什么样、会到哪些群", needs=Role.EDITOR)
 def preview(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
-    """What a group would read, how many would get it, and why the others would not; nothing is sent."""
-    rights.require("post.preview")
-    request = _request(words, campaigns, "preview", labels_needed=False)
+    """What a group would read, who would get it when, and why the others would not; nothing is sent."""
+    editor = rights.require("post.preview")
+    request = _request(words, campaigns, editor, labels_needed=False)
     plan = campaigns.plan(request)
+    starts = campaigns.rules.local(request.starts_at, campaigns.now) if request.starts_at else ""
     first = next((planned for planned in plan.groups if planned.post is not None), None)
     if first is None or first.post is None:
-        say.privately("posts.preview_nobody", reasons=campaigns.why(plan.reasons))
+        say.privately("posts.preview_nobody", starts=starts, reasons=campaigns.why(plan.reasons))
         return
+    accounts = plan.accounts(campaigns.rules)
     say.privately(
         "posts.preview",
         title=_title(plan),
         sent=plan.sent,
+        members=plan.members,
+        uncounted=plan.uncounted,
+        whom=campaigns.spell(request.whom),
+        accounts="；".join(f"{account.name} {account.groups}个群" for account in accounts) if len(accounts) > 1 else "",
+        starts=starts,
+        ends=campaigns.rules.local(plan.ends_at(campaigns.rules, campaigns.now), campaigns.now),
         reasons=campaigns.why(plan.reasons),
+        over_cap=_names(plan.left_out(Skipped.WEEKLY_CAP) + plan.left_out(Skipped.DAILY_CAP)),
+        second=campaigns.needs_approval(plan),
         group=first.meant.name,
         body=campaigns.text(first.post, first.meant),
-        what=request.what,
-        labels=" ".join(request.labels) or "全部",
+        again=_again(words, request),
     )
 
 
-@router.command("推送", "post", usage="栏目或标题 标签", about="把一条推送发到带标签的群", needs=Role.EDITOR)
+@router.command(
+    "推送",
+    "post",
+    usage="栏目或标题 标签",
+    about="把一条推送发到带标签的群；写号看进度",
+    needs=(Role.EDITOR, Role.APPROVER, Role.SUPERVISOR),
+)
 def send(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
-    """Send a post, or a post of a category, to the groups with one of the labels; "全部" is every group."""
-    editor = rights.require("post.send")
-    campaign, plan = campaigns.send(_request(words, campaigns, f"officer:{editor.badge}", labels_needed=True))
-    if not plan.sent:
-        say.privately("posts.sent_nobody", reasons=campaigns.why(plan.reasons))
+    """Send a post, or a post of a category or theme, to the groups that an expression over labels means; "全部" is every group.
+
+    With a number: how far that campaign is, or ("继续") go on with one that halted.
+    """
+    if numbered := _NUMBERED.fullmatch(words):
+        _about(campaigns.get(int(numbered[1])), numbered[2].strip(), rights, campaigns, say)
         return
-    say.privately("posts.sent", number=campaign.id, title=_title(plan), sent=plan.sent, reasons=campaigns.why(plan.reasons))
+    editor = rights.require("post.send")
+    request = _request(words, campaigns, editor, labels_needed=True)
+    campaign, plan = campaigns.send(request)
+    if campaign.state == CampaignState.WAITING:
+        say.privately("posts.waiting", number=campaign.id, title=_title(plan), sent=plan.sent, whom=campaigns.spell(request.whom))
+    elif campaign.state == CampaignState.PLANNED and request.starts_at is not None:
+        when = campaigns.rules.local(request.starts_at, campaigns.now)
+        say.privately("posts.planned", number=campaign.id, title=_title(plan), sent=plan.sent, when=when)
+    elif not plan.sent:
+        say.privately("posts.sent_nobody", reasons=campaigns.why(plan.reasons))
+    else:
+        rest = plan.sent - campaigns.rules.trial_groups if campaign.state == CampaignState.TRIAL else 0
+        over = int(request.over.total_seconds() // 60)
+        say.privately(
+            "posts.sent",
+            number=campaign.id,
+            title=_title(plan),
+            sent=plan.sent,
+            first=plan.sent - rest if rest else 0,
+            over=over,
+            reasons=campaigns.why(plan.reasons),
+        )
 
 
-@router.command("停止", "stop", usage="号", about="停下还没发完的推送", needs=(Role.EDITOR, Role.SUPERVISOR))
+@router.command(
+    "批准",
+    "approve",
+    usage="号",
+    about="核对后放行一条要两个人把关的推送或寻人",
+    needs=(Role.APPROVER, Role.SUPERVISOR, Role.OFFICER),
+)
+def approve(
+    number: CaseNumber | None,
+    words: Words,
+    rights: Rights,
+    campaigns: Campaigns,
+    desk: CaseDesk,
+    say: Say,
+    session: Session,
+) -> None:
+    """Let a campaign go (its number), or a missing person's alert (the case number). Never by the person who wrote it."""
+    if number is not None:
+        verify_missing(desk.find(number), rights, campaigns, desk, say)
+        return
+    found = NUMBER.fullmatch(words)
+    if found is None or not found[1]:
+        raise Refusal("posts.which_to_approve")
+    officer = rights.require("post.approve", target=f"campaign {found[1]}")
+    campaign = campaigns.get(int(found[1]))
+    if campaign.state != CampaignState.WAITING:
+        raise Refusal("posts.not_waiting", number=campaign.id)
+    if campaign.officer_id == officer.id:
+        raise NotAllowed("posts.own_plan", action="post.approve", target=f"campaign {campaign.id}")
+    groups = campaigns.approve(campaign, officer.id or 0)
+    when = (
+        campaigns.rules.local(campaign.starts_at, campaigns.now)
+        if campaign.starts_at and campaign.next_step_at == campaign.starts_at
+        else ""
+    )
+    if when:
+        say.privately("posts.approved_for", number=campaign.id, when=when)
+    else:
+        say.privately("posts.approved", number=campaign.id, sent=groups)
+    planner = session.get(Officer, campaign.officer_id) if campaign.officer_id else None
+    if planner is not None:
+        by = f"{officer.title}{officer.name}"
+        say.to_officers([planner], "posts.was_approved", number=campaign.id, by=by, sent=groups, when=when)
+
+
+@router.command("停止", "stop", usage="号", about="停下还没发完的推送", needs=(Role.EDITOR, Role.APPROVER, Role.SUPERVISOR))
 def stop(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
     """Stop a campaign by its number, without one the newest; what has been sent stays sent."""
-    rights.require("post.stop")
-    digits = re.fullmatch(r"\s*(?:推送)?\s*(\d{1,9})?\s*号?\s*", words)
+    digits = NUMBER.fullmatch(words)
+    rights.require("post.stop", target=f"campaign {digits[1] or ''}" if digits else "")
     if digits is None:
         raise Refusal("posts.number_needed")
     campaign, cancelled = campaigns.stop(int(digits[1]) if digits[1] else None)
-    sent = campaigns.progress(campaign).notices.get("sent", 0)
-    say.privately("posts.stopped", number=campaign.id, sent=sent, cancelled=cancelled)
+    progress = campaigns.progress(campaign)
+    if not progress.total:
+        say.privately("posts.not_begun", number=campaign.id)
+        return
+    say.privately("posts.stopped", number=campaign.id, sent=progress.sent, cancelled=cancelled)
 
 
-def _request(words: str, campaigns: Campaigns, origin: str, *, labels_needed: bool) -> Request:
-    """The request in an editor's words: a category or a title, then labels."""
+@router.command(
+    "更正",
+    "correct",
+    usage="号 更正的话",
+    about="给收到错误推送的群发更正，能撤回的撤回",
+    needs=(Role.EDITOR, Role.SUPERVISOR),
+)
+def correct_post(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
+    """A correction to exactly the groups that got the wrong one; what a platform takes back is taken back."""
+    numbered = _NUMBERED.fullmatch(words)
+    if numbered is None or len(numbered[2].strip()) < 4:
+        raise Refusal("posts.correct_usage")
+    editor = rights.require("post.correct", target=f"campaign {numbered[1]}")
+    wrong = campaigns.get(int(numbered[1]))
+    text = say.word("posts.correction", title=campaigns.name_of(wrong.post), text=numbered[2].strip())
+    corrected = correct(campaigns, wrong, text, editor.id, f"officer:{editor.badge}")
+    waiting = corrected.campaign.state == CampaignState.WAITING
+    say.privately(
+        "posts.correcting",
+        number=corrected.campaign.id,
+        wrong=wrong.id,
+        groups=corrected.groups,
+        gone=_names(corrected.gone),
+        waiting=waiting,
+    )
+
+
+@router.command(
+    "免推",
+    "mute",
+    usage="（恢复）",
+    about="让本群不收推送；要恢复发 /免推 恢复",
+    needs=(Role.OFFICER, Role.GRID_WORKER, Role.EDITOR, Role.SUPERVISOR),
+)
+def mute(words: Words, rights: Rights, campaigns: Campaigns, group: Group | None, say: Say) -> None:
+    """Whether this group gets posts; alerts about missing people are posts, too."""
+    if group is None:
+        raise Refusal("posts.in_the_group")
+    off = words.strip() not in ("恢复", "取消", "off")
+    rights.require("post.mute", grid_id=group.grid_id, target=f"group {group.id} {'off' if off else 'on'}")
+    group.posts_off = off
+    campaigns.session.add(group)
+    say.privately("posts.muted" if off else "posts.unmuted", group=group.name)
+
+
+@router.keyword(r"(?:别|不要|不用|少|停止)(?:再|老|总|天天)?(?:给我们)?(?:发|推)|退订|不想(?:再)?(?:收|看)")
+def no_more(message: Inbound, group: Group | None, say: Say, session: Session) -> None:
+    """Somebody who answers a post wants no more of them: counted, told to whoever can decide it for the group."""
+    quoted = campaign_quoted(session, message.address, message.quote.message_id) if message.quote else None
+    if quoted is None or group is None:
+        raise NotMine
+    count_opt_out(session, quoted)
+    say.reply("posts.heard_no_more")
+    officers = officers_with(session, (Role.OFFICER, Role.GRID_WORKER), "grid", (group.grid_id,)) or dispatchers(session, None)
+    say.to_officers(officers, "posts.wish_no_more", group=group.name, number=quoted[0])
+
+
+def _about(campaign: Campaign, words: str, rights: Rights, campaigns: Campaigns, say: Say) -> None:
+    """What an officer wants of a campaign that exists."""
+    if words in ("继续", "接着发"):
+        rights.require("post.stop", target=f"campaign {campaign.id}")
+        say.privately("posts.goes_on", number=campaign.id, rest=campaigns.go_on(campaign))
+    elif words in ("", "进度", "结果"):
+        rights.require("post.preview", target=f"campaign {campaign.id}")
+        _say_progress(campaign, campaigns, say)
+    else:
+        raise Refusal("posts.about_usage", number=campaign.id)
+
+
+def _say_progress(campaign: Campaign, campaigns: Campaigns, say: Say) -> None:
+    """How far it is, whom it reached, who is missing, and what came back."""
+    progress, proofs = campaigns.progress(campaign), prove(campaigns, campaign)
+    back = taken_back(campaigns, campaign.id or 0)
+    say.privately(
+        "posts.progress",
+        number=campaign.id,
+        what=say.word(f"posts.kind.{campaign.kind}") if campaign.kind != Kind.POST else campaigns.name_of(campaign.post),
+        state=say.word(f"posts.state.{campaign.state}"),
+        sent=progress.sent,
+        total=progress.total,
+        open=progress.open,
+        unknown=progress.notices.get("unknown", 0),
+        failed=progress.notices.get("dead", 0),
+        members=sum(proof.members or 0 for proof in proofs if proof.outcome == "sent"),
+        reasons=campaigns.why({Skipped(reason): count for reason, count in progress.skipped.items()}),
+        missed=_names(not_reached(campaigns, campaign)),
+        labels="；".join(
+            f"{campaigns.audiences.name_of(one.label)} {one.sent}/{one.groups}"
+            for one in [one for one in reach_by_label(proofs) if not one.label.startswith("platform:")][:SHOWN]
+        ),
+        recalled=back.get("sent", 0),
+        not_recalled=back.get("dead", 0),
+        replies=sum(proof.replies for proof in proofs),
+        questions=sum(proof.questions for proof in proofs),
+        opt_outs=sum(proof.opt_outs for proof in proofs),
+        problem=campaign.problem if campaign.state == CampaignState.HALTED else "",
+    )
+
+
+def _request(words: str, campaigns: Campaigns, editor: Officer, *, labels_needed: bool) -> Request:
+    """The request in an editor's words: a category, theme or title; then groups, and when, over how long, by which accounts."""
     parts = words.split()
     if not parts:
         raise Refusal("posts.usage", categories="、".join(CATEGORIES.values()))
     # a title may hold blanks: the longest beginning that names something is the title
-    what, labels = "", parts[1:]
+    what, rest = "", parts[1:]
     for length in range(len(parts), 1, -1):
         try:
-            what, labels = campaigns.resolve(" ".join(parts[:length])), parts[length:]
+            what, rest = campaigns.resolve(" ".join(parts[:length])), parts[length:]
             break
         except Refusal:
             continue
     what = what or campaigns.resolve(parts[0])
-    labels = [label for label in re.split(r"[\s,，、]+", " ".join(labels)) if label]
-    if labels_needed and not labels:
+    accounts = frozenset(f"{group.platform}:{group.account}" for group in campaigns.audiences.groups)
+    said = read_wording(" ".join(rest), campaigns.now, campaigns.rules.zone, accounts)
+    if labels_needed and not said.rest:
         raise Refusal("posts.whom", what=parts[0])
-    return Request(what, campaigns.labels(labels), origin)
+    return Request(
+        what,
+        campaigns.whom(said.rest),
+        f"officer:{editor.badge}",
+        planner=editor.id,
+        starts_at=said.starts_at,
+        over=said.over,
+        accounts=said.accounts,
+    )
+
+
+def _again(words: str, request: Request) -> str:
+    """The words that send what was previewed."""
+    return words if str(request.whom) or "全部" in words else f"{words} 全部"
 
 
 def _title(plan: Plan) -> str:
     posts = plan.posts
+    if not posts:
+        return ""
     return f"《{posts[0].title}》" if len(posts) == 1 else f"《{posts[0].title}》等{len(posts)}条"
+
+
+def _names(names: tuple[str, ...]) -> str:
+    shown = "、".join(names[:SHOWN])
+    return f"{shown}等{len(names)}个" if len(names) > SHOWN else shown

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, and_, bindparam, case, delete, exists, func, 
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import tables
+from storage.caps import Caps, hold_back
 
 _TABLES = tables.Notice.metadata.tables
 OUTBOX = _TABLES["outbox"]
@@ -42,6 +43,7 @@ class Claim:
     photo: str | None
     choices: str
     mention: str | None
+    recalls: str | None
     attempt: int
     lost: int
     lease_until: datetime
@@ -160,7 +162,7 @@ _INSERTS_OF_MANY = {
     "sqlite": sqlite.insert(OUTBOX).on_conflict_do_nothing(index_elements=["key"]),
     "postgresql": postgresql.insert(OUTBOX).on_conflict_do_nothing(index_elements=["key"]),
 }
-_NEW = {"state": "pending", "attempt": 0, "lost": 0, "owner": "", "problem": ""}
+_NEW = {"state": "pending", "attempt": 0, "lost": 0, "owner": "", "problem": "", "recalls": None}
 
 
 def insert(connection: Connection, values: Mapping[str, object]) -> bool:
@@ -183,13 +185,15 @@ def claim(
     lease: timedelta,
     room: Callable[[int], int],
     ready: Callable[[str, int], bool],
+    caps: Caps | None = None,
 ) -> tuple[list[Claim], bool]:
     """Claim due rows of one account, best lane and oldest first, at most one per chat and lane.
 
     `room(lane)` is how many rows of this lane or better may be taken; `ready(chat, lane)` says whether the chat may be spoken to
-    now. Returns the claims and whether the rows were exhausted.
+    now; `caps` is what a group bears of posts. Returns the claims and whether the rows were exhausted.
     """
     picked: list[Claim] = []
+    known: set[int] = set()
     lane, row_id = -1, 0
     exhausted = full = False
     while not exhausted and not full:
@@ -198,14 +202,24 @@ def claim(
             .mappings()
             .all()
         )
-        exhausted = len(page) < PAGE
+        fresh: list[Claim] = []
         for row in page:
-            lane, row_id = row["lane"], row["id"]
-            if len(picked) >= room(lane):
+            if row["id"] in known:
+                continue
+            if len(picked) + len(fresh) >= room(row["lane"]):
                 full = True
                 break
+            lane, row_id = row["lane"], row["id"]
             if ready(row["chat"], lane):
-                picked.append(Claim(**{**row, "attempt": row["attempt"] + 1}, lease_until=now + lease))
+                fresh.append(Claim(**{**row, "attempt": row["attempt"] + 1}, lease_until=now + lease))
+        kept = hold_back(connection, account, fresh, caps, now) if caps is not None and fresh else fresh
+        picked += kept
+        known.update(claim.id for claim in kept)
+        exhausted = not full and len(page) < PAGE
+        if len(kept) < len(fresh):
+            # what stood behind the rows that were held back has its turn now
+            first = next(claim for claim in fresh if claim.id not in known)
+            lane, row_id, exhausted, full = first.lane, first.id, False, False
     if picked:
         ids = [claim.id for claim in picked]
         connection.execute(_CLAIM, {"ids": ids, "b_owner": owner, "b_lease": now + lease})
@@ -244,9 +258,11 @@ def _put_back(connection: Connection, owner: str, result: Waiting) -> None:
     claim = result.claim
     state = "pending"
     if claim.campaign_id is not None:
-        stopped = select(CAMPAIGN.c.state).where(CAMPAIGN.c.id == claim.campaign_id)
-        if connection.execute(stopped).scalar() == "stopped":
+        now_is = connection.execute(select(CAMPAIGN.c.state).where(CAMPAIGN.c.id == claim.campaign_id)).scalar()
+        if now_is == "stopped":
             state = "unknown" if claim.lost or result.lost else "cancelled"
+        elif now_is == "halted":
+            state = "held"
     connection.execute(
         update(OUTBOX)
         .where(and_(*_mine(owner, claim)))  # type: ignore[arg-type]
@@ -338,13 +354,25 @@ def spoken_since(
 
 
 def cancel_campaign(connection: Connection, campaign_id: int) -> int:
-    """Cancel what is pending of a campaign and mark it stopped. A pending row that may have arrived becomes "unknown" instead."""
-    mine = and_(OUTBOX.c.campaign_id == campaign_id, OUTBOX.c.state == "pending")
+    """Cancel what is pending or held of a campaign and mark it stopped. What may have arrived becomes "unknown" instead."""
+    mine = and_(OUTBOX.c.campaign_id == campaign_id, OUTBOX.c.state.in_(("pending", "held")))
     connection.execute(update(OUTBOX).where(mine, OUTBOX.c.lost > 0).values(state="unknown"))
     cancelled = connection.execute(update(OUTBOX).where(mine).values(state="cancelled")).rowcount
-    this = and_(CAMPAIGN.c.id == campaign_id, CAMPAIGN.c.state == "sending")
-    connection.execute(update(CAMPAIGN).where(this).values(state="stopped"))
+    this = and_(CAMPAIGN.c.id == campaign_id, CAMPAIGN.c.state.not_in(("done", "stopped")))
+    connection.execute(update(CAMPAIGN).where(this).values(state="stopped", next_step_at=None))
     return cancelled
+
+
+def hold(connection: Connection, campaign_id: int) -> int:
+    """Keep back what is pending of a campaign until `let_go`; returns how many notices that are."""
+    mine = and_(OUTBOX.c.campaign_id == campaign_id, OUTBOX.c.state == "pending")
+    return connection.execute(update(OUTBOX).where(mine).values(state="held")).rowcount
+
+
+def let_go(connection: Connection, campaign_id: int) -> int:
+    """Send what was held of a campaign; returns how many notices that are."""
+    mine = and_(OUTBOX.c.campaign_id == campaign_id, OUTBOX.c.state == "held")
+    return connection.execute(update(OUTBOX).where(mine).values(state="pending")).rowcount
 
 
 # --- chats that are gone, and pauses ------------------------------------------------------------------------------

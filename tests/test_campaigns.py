@@ -13,6 +13,7 @@ from sqlmodel import Session, col, func, select, update
 
 from bot.campaigns import Plan, PostRules, Request, Skipped, finish_campaigns
 from bot.notices import Lane
+from content.expressions import EVERY, any_of
 from content.posts import PostLibrary
 from content.refusal import Refusal
 from storage.tables import Alarm, Campaign, Case, Group, Notice
@@ -32,7 +33,7 @@ def send(
     district: District, what: str, *labels: str, no_repeat: timedelta = timedelta(0), late_for: datetime | None = None
 ) -> tuple[int, Plan]:
     def work(session: Session) -> tuple[int, Plan]:
-        request = Request(what, labels, "officer:E501", no_repeat, late_for)
+        request = Request(what, any_of(labels), "officer:E501", no_repeat, late_for)
         campaign, plan = district.campaigns(session, district.clock()).send(request)
         return campaign.id or 0, plan
 
@@ -253,12 +254,12 @@ def test_words_of_an_editor(district: District) -> None:
     def work(session: Session) -> None:
         campaigns = district.campaigns(session, district.clock())
         assert [campaigns.resolve(words) for words in ("普法", "law", "law/a 标题", "h")] == ["law", "law", "law/a", "health/h"]
-        assert campaigns.labels(["综合", "农贸", "GX01", "港新2号网格", "board:校园周边"]) == (
-            "class:综合", "industry:农贸", "grid:GX01", "grid:GX02", "board:校园周边",
-        )  # fmt: skip
-        assert campaigns.labels(["全部"]) == ()
+        assert str(campaigns.whom("综合 农贸 gx01 港新2号网格 board:校园周边")) == (
+            "class:综合 or industry:农贸 or grid:GX01 or grid:GX02 or board:校园周边"
+        )
+        assert campaigns.whom("全部") == EVERY
         with pytest.raises(Refusal, match=r"posts\.unknown_label"):
-            campaigns.labels(["综和"])
+            campaigns.whom("综和")
 
     district.writer.run_now(work)
 
@@ -271,7 +272,7 @@ def test_six_thousand_groups_are_planned_in_a_moment(tmp_path: Path) -> None:
 
     def work(session: Session) -> tuple[int, float]:
         started = wall.thread_time()
-        _, plan = district.campaigns(session, district.clock()).send(Request("law/a", ("class:综合",), "shell"))
+        _, plan = district.campaigns(session, district.clock()).send(Request("law/a", any_of(["class:综合"])))
         return plan.sent, wall.thread_time() - started
 
     sent, seconds = district.writer.run_now(work)

@@ -25,6 +25,7 @@ FOR_HANDLERS = (
     "bot.notices",
     "bot.understanding.meaning",
     "bot.understanding.answers",
+    "bot.understanding.clues",
     "bot.photos.MOST_BYTES",  # the limit that a sentence names
 )
 

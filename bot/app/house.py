@@ -19,6 +19,7 @@ from bot.album import Album
 from bot.app.nodes import Nodes
 from bot.app.routes import build_router
 from bot.campaigns import Campaigns, PostRules
+from bot.campaigns.loop import CampaignLoop
 from bot.clock import Clock
 from bot.config import Settings
 from bot.inbox import Inbox, Job, Mind, Senses
@@ -52,6 +53,7 @@ from cases.dispatch import dispatchers
 from cases.places import Atlas
 from cases.roster import Roster
 from cases.tips import TipKeys, Tips
+from content.calendar import Calendar
 from content.gazetteer import Gazetteer
 from content.phrases import PhraseBook
 from content.posts import PostLibrary
@@ -77,22 +79,25 @@ class Library:
     understanding: Understanding
     answers: Answers
     posts: PostLibrary
+    calendar: Calendar
     vague_places: frozenset[str]
     doubts: Doubts
 
     @staticmethod
     def load(content: Path, now: datetime) -> Library:
         """Read it; broken files are named in the log and left out."""
+        posts = PostLibrary.load(content / "posts")
         library = Library(
             PhraseBook.load(content / "phrases"),
             Taxonomy.load(content / "taxonomy.toml"),
             Understanding.load(content),
             Answers.load(content, now.date()),
-            PostLibrary.load(content / "posts"),
+            posts,
+            Calendar.load(content / "calendar.toml", posts.posts),
             load_words(content / "lexicon" / "vague_places.txt"),
             Doubts.load(content),
         )
-        for broken in (*library.phrases.broken, *library.answers.broken, *library.posts.broken):
+        for broken in (*library.phrases.broken, *library.answers.broken, *posts.broken, *library.calendar.broken):
             log.warning("broken_content", file=str(broken.path), line=broken.line, problem=broken.problem)
         return library
 
@@ -161,6 +166,7 @@ class App:
             else OutboxRule(patrol=PATROL_SECONDS, lease=NODE_LEASE_SECONDS),
             on_gone=self._group_gone,
             hold=nodes.hold if nodes else None,
+            caps=self.post_rules.caps,
         )
         self.unsaying = Unsaying(writer, self.adapters)
         album = Album(self.adapters, photos, data / "media")
@@ -183,6 +189,9 @@ class App:
         self.timers = TimerLoop(writer, clock, self.worker.run_timer)
         self.schedules = ScheduleLoop(
             writer, clock, settings.schedules, settings.bot.zone, self.voice, self.campaigns, self.outbox.wake
+        )
+        self.campaign_loop = CampaignLoop(
+            writer, clock, self.voice, self.campaigns, data, self.outbox.wake, self._listen_for_missing, self.duties.schedules
         )
         self.supervisor = Supervisor(nodes.listeners(adapters) if nodes else adapters, self.inbox)
         self.intake: Intake | None = None
@@ -232,6 +241,7 @@ class App:
             yield "intake", self.intake.run()
         if self.duties.works:
             yield "photos", self._forget_photos()
+        yield "campaigns", self.campaign_loop.run()
         if self.duties.schedules:
             yield "timers", self.timers.run()
             yield "schedules", self.schedules.run()
@@ -269,15 +279,20 @@ class App:
         await (self.lanes.drained() if self.intake is None else self.intake.drained())
         await self.timers.run_due()
         await self.schedules.run_due()
+        await self.campaign_loop.run_due()
         await self.outbox.drain()
 
     def campaigns(self, session: Session, now: datetime) -> Campaigns:
         """The sending of posts inside one transaction."""
-        return Campaigns(session, now, self.library.posts, self.phrases, self.post_rules)
+        return Campaigns(session, now, self.library.posts, self.phrases, self.post_rules, self.library.calendar)
 
     def say(self, session: Session, unique: str) -> Say:
         """To say something inside a transaction of one's own, outside of any turn."""
         return Say(session, self.voice, self.clock(), unique, None)
+
+    def _listen_for_missing(self, alerted: frozenset[tuple[str, str, str]], ended: frozenset[str]) -> None:
+        """What the glance has to know about missing people."""
+        self.mind.alerted, self.mind.ended = alerted, ended
 
     def health(self) -> dict[str, Health]:
         """Every enabled platform's health, by its name; of several accounts each, but the first, by "name:account" too."""
@@ -338,6 +353,8 @@ class App:
     def _after(self, effects: Effects) -> None:
         """A turn was committed: wake whoever has something to do now."""
         self.outbox.wake()
+        if effects.campaigns:
+            self.campaign_loop.wake()
         if effects.timers:
             self.timers.wake()
         self._photo_woken.set()

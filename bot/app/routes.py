@@ -14,11 +14,29 @@ from cases.alarms import Alarms
 from cases.desk import CaseDesk
 from cases.roster import Roster
 from cases.tips import Tips
-from handlers import additions, away, callback, desk, emergencies, hazards, officers, posts, questions, scams, tip_desk, tips
+from handlers import (
+    additions,
+    away,
+    callback,
+    clues,
+    desk,
+    emergencies,
+    hazards,
+    missing,
+    officers,
+    posts,
+    questions,
+    scams,
+    tip_desk,
+    tips,
+)
 from handlers import help as help_
 from handlers.origin import Spot
 
-HANDLERS = (emergencies, scams, hazards, additions, questions, tips, tip_desk, desk, callback, officers, help_, posts, away)
+HANDLERS = (
+    *(emergencies, scams, hazards, additions, questions, tips, tip_desk, desk, callback, officers, help_),
+    *(posts, missing, clues, away),
+)
 SERVICES: tuple[type, ...] = (CaseDesk, Alarms, Roster, Tips, Campaigns, Spot)
 
 

@@ -363,6 +363,7 @@ def label_group(
     labels: Annotated[list[str] | None, typer.Argument(help='class:综合, board:…, industry:…; "board:" takes it away.')] = None,
     posts: Annotated[Literal["on", "off"] | None, typer.Option(help="Whether the group gets posts.")] = None,
     weekly: Annotated[int | None, typer.Option(min=0, max=50, help="Its own weekly cap of posts.")] = None,
+    members: Annotated[int | None, typer.Option(min=0, help="How many people are in it, for the reach of posts.")] = None,
 ) -> None:
     """Label a group, or say how many posts it gets. 给群贴标签。"""
 
@@ -373,6 +374,8 @@ def label_group(
             found.posts_off = posts == "off"
         if weekly is not None:
             found.weekly_cap = weekly
+        if members is not None:
+            found.members = members
         session.add(found)
         return f"{found.name}: {_labels(found) or 'no labels'}" + ("; no posts" if found.posts_off else "")
 

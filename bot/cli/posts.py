@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from sqlmodel import Session, col, select
 
-from bot.campaigns import Plan, Request, finish_campaigns
+from bot.campaigns import Campaigns, CampaignState, Corrected, Plan, Request, correct, finish_campaigns
+from bot.campaigns.proof import Proof, prove, reach_by_label, write_csv
+from bot.campaigns.wording import read_wording
 from bot.cli import shell
+from bot.cli.follow import follow_campaign
 from bot.cli.shell import Stop
+from bot.config import Settings
 from bot.occurrences import due_after
+from content.calendar import Calendar
 from content.posts import PostLibrary, category_of
 from storage.tables import Campaign, Occurrence
+from storage.writer import Writer
 
 posts = typer.Typer(help="Posts: list, preview, send, stop. 推送。", no_args_is_help=True)
 schedules = typer.Typer(help="Schedules: what is due when, and what became of it. 定时推送。", no_args_is_help=True)
 
 What = Annotated[str, typer.Argument(help="A category (反诈, antifraud) or a post (slug, file name or title).")]
 To = Annotated[
-    list[str] | None, typer.Option("--to", help="Label, grid, or class of groups, e.g. 综合 or grid:GX01; repeatable.")
+    list[str] | None,
+    typer.Option("--to", help='Groups by labels: "综合", "grid:GX01", "餐饮 与 非 港新2号网格"; several mean any of them.'),
 ]
 All = Annotated[bool, typer.Option("--all", help="Every group.")]
+At = Annotated[str, typer.Option("--at", help='When: "明天9:00", "2026-12-01 9:00"; now if left out.')]
+Over = Annotated[str, typer.Option("--over", help='Spread over so long: "2小时", "30分钟".')]
+Accounts = Annotated[
+    list[str] | None, typer.Option("--account", help='Only by this account, "telegram" or "web:web"; repeatable.')
+]
+Number = Annotated[int, typer.Argument(help="Campaign.")]
+
+TO_WHOM = "say to whom: --to LABEL (repeatable), or --all; qianshao group list shows the labels"
 
 
 @posts.command("list")
@@ -49,7 +65,7 @@ def preview(what: What, to: To = None) -> None:
 
     def work(session: Session) -> tuple[Plan, str, str]:
         campaigns = shell.campaigns(session, chosen)
-        plan = campaigns.plan(Request(campaigns.resolve(what), campaigns.labels(to or []), "shell"))
+        plan = campaigns.plan(Request(campaigns.resolve(what), campaigns.whom(_expression(to))))
         first = next((planned for planned in plan.groups if planned.post), None)
         if first is None or first.post is None:
             return plan, "", ""
@@ -62,21 +78,50 @@ def preview(what: What, to: To = None) -> None:
     _tell_plan(plan, "would get")
 
 
-@posts.command("send")
-def send(what: What, to: To = None, everybody: All = False) -> None:
-    """Send a post to groups by label; a running bot takes it from the database within seconds. 发送。"""
+@posts.command("plan")
+def plan_post(
+    what: What,
+    to: To = None,
+    everybody: All = False,
+    at: At = "",
+    over: Over = "",
+    account: Accounts = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would happen.")] = False,
+) -> None:
+    """Plan a post: groups by an expression over labels, when, over how long, by which accounts. 计划推送。"""
     if bool(to) == everybody:
-        raise Stop("say to whom: --to LABEL (repeatable), or --all; qianshao group list shows the labels")
+        raise Stop(TO_WHOM)
 
-    def work(session: Session) -> tuple[int, Plan]:
+    def show(session: Session) -> tuple[list[str], bool]:
         campaigns = shell.campaigns(session, chosen)
-        campaign, plan = campaigns.send(Request(campaigns.resolve(what), campaigns.labels(to or []), "shell"))
-        return campaign.id or 0, plan
+        plan = campaigns.plan(_request(campaigns, what, to, at, over, account))
+        return describe(plan, campaigns), campaigns.needs_approval(plan)
 
     with shell.storage() as (chosen, writer):
-        number, plan = writer.run_now(work)
-    typer.echo(f"campaign {number}: {', '.join(post.slug for post in plan.posts) or 'nothing'}")
-    _tell_plan(plan, "get")
+        lines, second = writer.read_now(show)
+        typer.echo("\n".join(lines))
+        if second:
+            typer.echo("a second person has to approve it: /批准 in the chat")
+        if not dry_run:
+            _send(chosen, writer, what, to, at, over, account)
+
+
+@posts.command("send")
+def send(
+    what: What,
+    to: To = None,
+    everybody: All = False,
+    over: Over = "",
+    account: Accounts = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Show how far it is until it is over.")] = False,
+) -> None:
+    """Send a post to groups by label; a running bot takes it from the database within seconds. 发送。"""
+    if bool(to) == everybody:
+        raise Stop(TO_WHOM)
+    with shell.storage() as (chosen, writer):
+        number, plan = _send(chosen, writer, what, to, "", over, account)
+        if follow and plan.sent:
+            follow_campaign(writer, number)
     if not plan.sent:
         raise typer.Exit(1)
 
@@ -87,6 +132,7 @@ def stop(number: Annotated[int | None, typer.Argument(help="Campaign; the newest
 
     def work(session: Session) -> tuple[int, int]:
         campaign, cancelled = shell.campaigns(session, chosen).stop(number)
+        shell.audit(session, "post.stop", f"campaign {campaign.id}")
         return campaign.id or 0, cancelled
 
     with shell.storage() as (chosen, writer):
@@ -94,8 +140,45 @@ def stop(number: Annotated[int | None, typer.Argument(help="Campaign; the newest
     typer.echo(f"campaign {stopped}: {cancelled} groups will not get it")
 
 
+@posts.command("continue")
+def go_on(number: Number) -> None:
+    """Go on with a campaign that halted because of errors. 继续。"""
+
+    def work(session: Session) -> int:
+        campaigns = shell.campaigns(session, chosen)
+        shell.audit(session, "post.continue", f"campaign {number}")
+        return campaigns.go_on(campaigns.get(number))
+
+    with shell.storage() as (chosen, writer):
+        typer.echo(f"campaign {number} goes on: {writer.run_now(work)} groups to go")
+
+
+@posts.command("correct")
+def correct_post(number: Number, text: Annotated[str, typer.Argument(help="The correction, as the groups read it.")]) -> None:
+    """Send a correction to exactly the groups that got a campaign, and take back what can be taken back. 更正。"""
+
+    def work(session: Session) -> Corrected:
+        campaigns = shell.campaigns(session, chosen)
+        wrong = campaigns.get(number)
+        shell.audit(session, "post.correct", f"campaign {number}")
+        words = campaigns.phrases.say("posts.correction", title=campaigns.name_of(wrong.post), text=text.strip())
+        return correct(campaigns, wrong, words, None, "shell")
+
+    with shell.storage() as (chosen, writer):
+        corrected = writer.run_now(work)
+        waits = corrected.campaign.state == CampaignState.WAITING
+    typer.echo(f"campaign {corrected.campaign.id} corrects {number} in {corrected.groups} groups")
+    if waits:
+        typer.echo("a second person has to approve it: /批准 in the chat; taking back has begun")
+    if corrected.gone:
+        typer.echo(f"the bot has left: {', '.join(corrected.gone)}")
+
+
 @posts.command("status")
-def status(number: Annotated[int | None, typer.Argument(help="Campaign; the last ten if left out.")] = None) -> None:
+def status(
+    number: Annotated[int | None, typer.Argument(help="Campaign; the last ten if left out.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Show how far it is until it is over.")] = False,
+) -> None:
     """How far campaigns are. 进度。"""
 
     def work(session: Session) -> list[tuple[object, ...]]:
@@ -106,18 +189,66 @@ def status(number: Annotated[int | None, typer.Argument(help="Campaign; the last
         rows: list[tuple[object, ...]] = []
         for campaign in found:
             progress = campaigns.progress(campaign)
-            sent, waiting = progress.notices.get("sent", 0), progress.open
             other = {state: count for state, count in progress.notices.items() if state in ("unknown", "dead", "cancelled")}
             left_out = {**other, **progress.skipped}
             why = ", ".join(f"{reason} {count}" for reason, count in left_out.items())
-            rows.append((campaign.id, campaign.state, campaign.post, campaign.origin, sent, waiting, why))
+            what = campaign.post or campaign.kind
+            rows.append((campaign.id, campaign.state, what, campaign.origin, progress.sent, progress.open, why))
         return rows
 
     with shell.storage() as (chosen, writer):
         rows = writer.run_now(work)
-    if number is not None and not rows:
-        raise Stop(f"there is no campaign {number}; qianshao post status shows the last ten")
-    shell.table(rows, ("campaign", "state", "post", "by", "sent", "waiting", "not sent"))
+        if number is not None and not rows:
+            raise Stop(f"there is no campaign {number}; qianshao post status shows the last ten")
+        shell.table(rows, ("campaign", "state", "post", "by", "sent", "waiting", "not sent"))
+        if follow and number is not None:
+            follow_campaign(writer, number)
+
+
+@posts.command("export")
+def export(
+    number: Number,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File; the terminal if left out.")] = None,
+) -> None:
+    """What every group got, as CSV: when, receipt id, failures and reasons, replies. 导出。"""
+
+    def work(session: Session) -> tuple[list[Proof], list[tuple[object, ...]]]:
+        campaigns = shell.campaigns(session, chosen)
+        proofs = prove(campaigns, campaigns.get(number))
+        shell.audit(session, "post.export", f"campaign {number}")
+        return proofs, [(one.label, one.groups, one.sent, one.members) for one in reach_by_label(proofs)]
+
+    with shell.storage() as (chosen, writer):
+        proofs, reach = writer.run_now(work)
+        text = write_csv(proofs, chosen.bot.zone)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    output.write_text(text, encoding="utf-8", newline="")
+    typer.echo(f"{len(proofs)} groups written to {output}")
+    shell.table(reach, ("label", "groups", "sent", "members"))
+
+
+@posts.command("calendar")
+def calendar(days: Annotated[int, typer.Argument(min=1, max=730, help="How many days ahead.")] = 90) -> None:
+    """The recurring themes of the coming days, with their posts. 日历。"""
+    chosen = shell.settings()
+    today = shell.clock().astimezone(chosen.bot.zone).date()
+    library = PostLibrary.load(shell.CONTENT / "posts")
+    found = Calendar.load(shell.CONTENT / "calendar.toml", library.posts)
+    coming = sorted(
+        (span.starts, span.ends, theme)
+        for theme in found.themes
+        if (span := theme.next_from(today)) is not None and (span.starts - today).days <= days
+    )
+    rows = []
+    for starts, ends, theme in coming:
+        ready = sum(library.posts[slug].why_not(max(today, starts)) is None for slug in theme.posts)
+        season = "only then" if theme.only else ""
+        rows.append((starts, ends, theme.key, theme.name, f"{ready} of {len(theme.posts)}", season))
+    shell.table(rows, ("from", "to", "theme", "name", "posts ready", "rotation"))
+    for broken in found.broken:
+        typer.echo(f"broken: {broken}", err=True)
 
 
 @schedules.command("list")
@@ -178,6 +309,63 @@ def _past(count: int) -> None:
         for row in found
     ]
     shell.table(rows, ("due", "schedule", "state", "campaign", "why"))
+
+
+def _send(
+    chosen: Settings, writer: Writer, what: str, to: list[str] | None, at: str, over: str, account: list[str] | None
+) -> tuple[int, Plan]:
+    def work(session: Session) -> tuple[int, str, Plan]:
+        campaigns = shell.campaigns(session, chosen)
+        campaign, plan = campaigns.send(_request(campaigns, what, to, at, over, account))
+        shell.audit(session, "post.send", f"campaign {campaign.id}")
+        return campaign.id or 0, campaign.state, plan
+
+    number, state, plan = writer.run_now(work)
+    typer.echo(f"campaign {number} ({state}): {', '.join(post.slug for post in plan.posts) or 'nothing'}")
+    _tell_plan(plan, "get")
+    if state == CampaignState.WAITING:
+        typer.echo(f"it waits for a second person: /批准 {number} in the chat")
+    return number, plan
+
+
+def _expression(to: list[str] | None) -> str:
+    """Several --to mean any of them."""
+    return " or ".join(f"({words})" for words in to or [])
+
+
+def _request(campaigns: Campaigns, what: str, to: list[str] | None, at: str, over: str, account: list[str] | None) -> Request:
+    accounts = frozenset(f"{group.platform}:{group.account}" for group in campaigns.audiences.groups)
+    words = f"{at} {over} {f'账号 {chr(44).join(account)}' if account else ''}"
+    said = read_wording(words, campaigns.now, campaigns.rules.zone, accounts)
+    if said.rest:
+        raise Stop(f'cannot read {said.rest!r}; times are written "明天9:00" or "2026-12-01 9:00", durations "2小时" or "30分钟"')
+    return Request(
+        campaigns.resolve(what),
+        campaigns.whom(_expression(to)),
+        "shell",
+        starts_at=said.starts_at,
+        over=said.over,
+        accounts=said.accounts,
+    )
+
+
+def describe(plan: Plan, campaigns: Campaigns) -> list[str]:
+    """The dry run: groups, members, accounts, the time it ends, and who is left out."""
+    rules, now = campaigns.rules, campaigns.now
+    uncounted = f" ({plan.uncounted} groups of unknown size)" if plan.uncounted else ""
+    lines = [
+        f"to: {plan.request.whom or 'every group'}",
+        f"groups: {plan.sent} of {len(plan.groups)}, members: {plan.members}{uncounted}",
+        f"posts: {', '.join(post.slug for post in plan.posts) or 'none'}",
+    ]
+    lines += [f"account {one.name}: {one.groups} groups, {one.takes.total_seconds():.0f} s" for one in plan.accounts(rules)]
+    starts = max(now, plan.request.starts_at or now).astimezone(rules.zone)
+    ends = plan.ends_at(rules, now).astimezone(rules.zone)
+    lines.append(f"starts {starts:%Y-%m-%d %H:%M}, ends about {ends:%Y-%m-%d %H:%M:%S} ({rules.zone.key})")
+    for reason, count in plan.reasons.items():
+        names = plan.left_out(reason)
+        lines.append(f"left out, {reason.value}: {count} ({', '.join(names[:5])}{', …' if len(names) > 5 else ''})")
+    return lines
 
 
 def _tell_plan(plan: Plan, verb: str) -> None:

@@ -15,10 +15,11 @@ from bot.campaigns import Campaigns, PostRules
 from bot.clock import Clock
 from bot.config import Settings, load_settings
 from bot.logs import set_up_logs
+from content.calendar import Calendar
 from content.phrases import PhraseBook
 from content.posts import PostLibrary
 from content.refusal import Refusal
-from storage.tables import Grid, Group, Officer, Unit
+from storage.tables import Audit, Grid, Group, Officer, Unit
 from storage.writer import Writer
 
 CONTENT = Path(__file__).resolve().parents[2] / "content"
@@ -69,7 +70,14 @@ def phrases() -> PhraseBook:
 
 def campaigns(session: Session, chosen: Settings) -> Campaigns:
     """Posts inside one transaction."""
-    return Campaigns(session, clock(), PostLibrary.load(CONTENT / "posts"), phrases(), PostRules.of(chosen))
+    library = PostLibrary.load(CONTENT / "posts")
+    calendar = Calendar.load(CONTENT / "calendar.toml", library.posts)
+    return Campaigns(session, clock(), library, phrases(), PostRules.of(chosen), calendar)
+
+
+def audit(session: Session, action: str, target: str) -> None:
+    """Write down what an operator did; there is no officer behind a shell."""
+    session.add(Audit(at=clock(), officer_id=None, platform="shell", action=action, target=target, allowed=True))
 
 
 def refusal_text(refusal: Refusal) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from storage.tables.cases import Alarm, Attachment, Case, CaseAssist, CaseEntry, Counter
 from storage.tables.columns import BigKey
 from storage.tables.district import BindCode, Duty, Grid, Group, Officer, OfficerAccount, OfficerRole, Unit
-from storage.tables.posts import Campaign, CampaignGroup, Occurrence
+from storage.tables.posts import Campaign, CampaignGroup, Missing, Occurrence
 from storage.tables.tips import OfficerKey, Tip, TipKey, TipMessage, TipRead, TipRequest
 from storage.tables.traffic import Dialog, InboxEvent, Lease, Notice, Pace, Pause, Timer
 from storage.tables.trust import Audit, ShredKey
@@ -34,6 +34,7 @@ __all__ = [
     "Group",
     "InboxEvent",
     "Lease",
+    "Missing",
     "Notice",
     "Occurrence",
     "Officer",

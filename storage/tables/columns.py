@@ -35,6 +35,6 @@ def time_column(nullable: bool = True, index: bool = False) -> Column[datetime]:
     return Column(UtcDateTime(), nullable=nullable, index=index)
 
 
-def to_column(table: str, nullable: bool = True, index: bool = False) -> Column[int]:
+def to_column(table: str, nullable: bool = True, index: bool = False, unique: bool = False) -> Column[int]:
     """A reference to a row of another table."""
-    return Column(BigKey, ForeignKey(f"{table}.id"), nullable=nullable, index=index)
+    return Column(BigKey, ForeignKey(f"{table}.id"), nullable=nullable, index=index, unique=unique or None)

@@ -50,6 +50,7 @@ class Group(SQLModel, table=True):
     active: bool = True
     posts_off: bool = False  # the group asked for no posts
     weekly_cap: int | None = None  # None: the district's default
+    members: int | None = None  # how many people are in it, as told by the platform or an operator; None: not known
     introduced_at: datetime | None = Field(default=None, sa_column=time_column())
     left_at: datetime | None = Field(default=None, sa_column=time_column())
 

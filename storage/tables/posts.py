@@ -1,13 +1,13 @@
-"""Posts going out: due times of schedules, campaigns, what each group got."""
+"""Posts going out: due times of schedules, campaigns, what each group got, and missing people."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Column, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from storage.tables.columns import key_column, time_column, to_column
+from storage.tables.columns import BigKey, key_column, text_column, time_column, to_column
 
 
 class Occurrence(SQLModel, table=True):
@@ -24,18 +24,40 @@ class Occurrence(SQLModel, table=True):
 
 
 class Campaign(SQLModel, table=True):
-    """推送任务: the sending of one post to a set of groups."""
+    """推送任务: the sending of one post, or of one message of a chain, to a set of groups.
+
+    `kind`: post, correction, alert, update, cancel. `state`: waiting (for a second person), planned (for its time), trial (the
+    first few groups), sending, halted (errors; an officer decides), stopped, done. `next_step_at` is when somebody has to look.
+    """
+
+    __table_args__ = (Index("campaign_step", "next_step_at"),)
 
     id: int | None = Field(default=None, sa_column=key_column())
-    post: str  # category/slug
-    labels: str = ""
+    kind: str = "post"
+    post: str = ""  # category, category/slug or theme:key; empty when `text` says it all
+    labels: str = ""  # the expression over labels in its canonical spelling; empty for every group
+    accounts: str = ""  # "platform:account", parted by commas; empty for all
     origin: str  # "schedule:<name>", "officer:<badge>", "shell"
-    state: str = "sending"  # sending, stopped, done
+    state: str = "sending"
     created_at: datetime = Field(sa_column=time_column(nullable=False))
+    starts_at: datetime | None = Field(default=None, sa_column=time_column())
+    late_for: datetime | None = Field(default=None, sa_column=time_column())
+    over_seconds: int = 0
+    officer_id: int | None = Field(default=None, sa_column=to_column("officer"))  # who planned it
+    approved_by: int | None = Field(default=None, sa_column=to_column("officer"))
+    approved_at: datetime | None = Field(default=None, sa_column=time_column())
+    text: str | None = Field(default=None, sa_column=text_column(nullable=True))  # of corrections and chains
+    photo: str | None = None
+    about_id: int | None = Field(default=None, sa_column=to_column("campaign", index=True))  # what it corrects, goes on or ends
+    case_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True, index=True))
+    next_step_at: datetime | None = Field(default=None, sa_column=time_column())
+    problem: str = ""  # why it halted by itself
+    forgiven: int = 0  # failures that an officer has seen and gone on from
+    told: str = ""  # what its planner was told last about its progress
 
 
 class CampaignGroup(SQLModel, table=True):
-    """What one campaign did in one group: a notice, or the reason why there is none."""
+    """What one campaign did in one group: a notice, or the reason why there is none; and what came back."""
 
     __tablename__ = "campaign_group"
     __table_args__ = (UniqueConstraint("campaign_id", "group_id"),)
@@ -46,3 +68,25 @@ class CampaignGroup(SQLModel, table=True):
     post: str = Field(index=True)
     at: datetime = Field(sa_column=time_column(nullable=False))
     skipped: str = ""  # "", "weekly cap", "quiet hours", "posts off", "emergency", "just reported"
+    replies: int = 0  # messages that answered it; never their words or senders
+    questions: int = 0  # of these, how many asked something
+    opt_outs: int = 0  # of these, how many asked for no more posts
+
+
+class Missing(SQLModel, table=True):
+    """寻人: a missing person's chain, tied to the case. `state`: pending_verification, active, found, withdrawn, expired."""
+
+    id: int | None = Field(default=None, sa_column=key_column())
+    case_id: int = Field(sa_column=to_column("cases", nullable=False, unique=True))
+    state: str = "pending_verification"
+    text: str = Field(sa_column=text_column())  # who it is and where last seen, as the groups read it
+    labels: str = ""
+    photo: str | None = None
+    officer_id: int = Field(sa_column=to_column("officer", nullable=False))  # who wrote it down and gets the clues
+    verified_by: int | None = Field(default=None, sa_column=to_column("officer"))
+    campaign_id: int | None = Field(default=None, sa_column=to_column("campaign"))  # the alert
+    clues: int = 0
+    created_at: datetime = Field(sa_column=time_column(nullable=False))
+    expires_at: datetime | None = Field(default=None, sa_column=time_column())
+    ended_at: datetime | None = Field(default=None, sa_column=time_column())
+    purge_at: datetime | None = Field(default=None, sa_column=time_column(index=True))  # when its photos have to be gone

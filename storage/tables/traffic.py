@@ -45,6 +45,8 @@ class Notice(SQLModel, table=True):
     """告知: one outgoing message. `key` makes a repeated enqueue a no-op.
 
     lane: 0 alarm, 1 reply, 2 officer, 3 campaign. state: "pending" -> "sending" -> "sent" | "unknown" | "dead" | "cancelled".
+
+    A campaign that halted keeps its pending notices "held".
     """
 
     __tablename__ = "outbox"
@@ -71,6 +73,7 @@ class Notice(SQLModel, table=True):
     photo: str | None = None
     choices: str = ""  # JSON list of [label, value]
     mention: str | None = None
+    recalls: str | None = None  # this notice says nothing: it takes back our message of that id
     secret: bool = False  # the words are wiped as soon as they are sent
     state: str = "pending"
     attempt: int = 0  # how often it was claimed for sending

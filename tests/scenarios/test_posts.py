@@ -22,7 +22,7 @@ def send(chat: Scenario, words: str) -> str:
 def test_an_editor_previews_and_sends(chat: Scenario) -> None:
     chat.say(EDITOR, PRIVATE, "/预览 反诈 综合")
     said = chat.expect(EDITOR, "《*》，现在发会到2个群。*港新1号网格会读到：*【反诈妙招】*").what.text
-    assert said.endswith("要发，回：/推送 antifraud class:综合")
+    assert said.endswith("要发，回：/推送 反诈 综合")
     assert chat.rows(Campaign.id) == []
     chat.say(EDITOR, PRIVATE, said.rpartition("回：")[2])
     chat.expect(EDITOR, "推送1号已发出：《*》，2个群。*/停止 1")
@@ -41,7 +41,7 @@ def test_words_that_fall_short_get_the_next_step(chat: Scenario) -> None:
     chat.say(EDITOR, PRIVATE, "/推送 反诈")
     chat.expect(EDITOR, "发给谁？*/推送 反诈 综合*全部*")
     chat.say(EDITOR, PRIVATE, "/推送 反诈 综和")
-    chat.expect(EDITOR, "没有带“综和”的群。现有的标签：*class:综合*")
+    chat.expect(EDITOR, "没有带“综和”的群。现有的标签：*综合*港新1号网格*")
     chat.say(EDITOR, PRIVATE, "/推送 火星 综合")
     chat.expect(EDITOR, "没找到“火星”。*")
     chat.say(EDITOR, PRIVATE, "/推送 寻找老人（待民警核实填写） 综合")

@@ -1,0 +1,437 @@
+"""Campaigns inside one transaction: what somebody means, what would happen, and what happens.
+
+A campaign is a row; carrying it out writes one `CampaignGroup` row for every group that was meant, with the post it got or the
+reason why there is none, and one notice in the campaign lane for every group that gets one, unique by campaign and group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, func, insert, select, update
+
+from bot.audience import Audiences, MeantGroup
+from bot.campaigns.history import History, read_history
+from bot.campaigns.plan import Plan, Planned, Request
+from bot.campaigns.rules import TWO_PEOPLE, CampaignState, Kind, PostRules, Skipped
+from bot.messages import Address
+from bot.notices import Lane, NewNotice, cancel_campaign, enqueue_all
+from content.calendar import Calendar
+from content.expressions import EVERY, Whom, parse_whom, spell
+from content.labels import matches
+from content.phrases import PhraseBook
+from content.posts import CATEGORIES, Post, PostLibrary, category_of
+from content.refusal import Refusal
+from storage.notices import let_go
+from storage.tables import Campaign, CampaignGroup, Notice
+
+OPEN_STATES = ("pending", "sending", "held")
+FIRST_LOOK = timedelta(seconds=2)  # after the first groups got it
+THEME = "theme:"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a campaign is: notices by state, and groups left out by reason."""
+
+    campaign: Campaign
+    notices: Mapping[str, int]
+    skipped: Mapping[str, int]
+
+    @property
+    def open(self) -> int:
+        return sum(self.notices.get(state, 0) for state in OPEN_STATES)
+
+    @property
+    def sent(self) -> int:
+        return self.notices.get("sent", 0)
+
+    @property
+    def failed(self) -> int:
+        """What did not arrive, or about which nobody knows."""
+        return self.notices.get("dead", 0) + self.notices.get("unknown", 0)
+
+    @property
+    def total(self) -> int:
+        """Groups for which there is a notice."""
+        return sum(self.notices.values())
+
+
+class Campaigns:
+    """Posts going out, inside the caller's transaction. Wake the outbox and the campaign loop once it is committed."""
+
+    def __init__(
+        self,
+        session: Session,
+        now: datetime,
+        library: PostLibrary,
+        phrases: PhraseBook,
+        rules: PostRules,
+        calendar: Calendar | None = None,
+    ) -> None:
+        self.session = session
+        self.now = now
+        self.library = library
+        self.phrases = phrases
+        self.rules = rules
+        self.calendar = calendar or Calendar()
+        self._audiences: Audiences | None = None
+
+    @property
+    def audiences(self) -> Audiences:
+        """The groups as posts see them, read once."""
+        if self._audiences is None:
+            self._audiences = Audiences(self.session, self.phrases, self.rules.station)
+        return self._audiences
+
+    # --- what somebody means ---
+
+    def resolve(self, words: str) -> str:
+        """The category, the post's slug or the theme that somebody means, in Chinese or by its file name. Raises Refusal."""
+        named = words.strip()
+        if category := category_of(named):
+            return category
+        if post := self.library.find(named):
+            return post.slug
+        if theme := self.calendar.find(named.removeprefix(THEME)):
+            return f"{THEME}{theme.key}"
+        raise Refusal("posts.unknown_post", what=named)
+
+    def whom(self, words: str) -> Whom:
+        """The groups that somebody means by an expression over labels. Raises Refusal."""
+        try:
+            return parse_whom(words, self.audiences.label_of)
+        except Refusal as refusal:
+            if refusal.phrase == "posts.unknown_label":
+                refusal.values["known"] = "、".join(map(self.audiences.name_of, self.audiences.known_labels))
+            raise
+
+    def spell(self, whom: Whom) -> str:
+        """The groups in Chinese."""
+        return spell(whom, self.audiences.name_of) or self.phrases.say("posts.everybody")
+
+    def name_of(self, what: str) -> str:
+        """What is sent, as an editor reads it."""
+        if what in CATEGORIES:
+            return CATEGORIES[what]
+        if what.startswith(THEME):
+            theme = self.calendar.find(what.removeprefix(THEME))
+            return theme.name if theme else what
+        post = self.library.posts.get(what)
+        return f"《{post.title}》" if post else what
+
+    # --- what would happen ---
+
+    def plan(self, request: Request) -> Plan:
+        """What sending it at its time would do. Raises Refusal when nothing of it may be sent to anybody."""
+        at = max(self.now, request.starts_at or self.now)
+        posts = self._candidates(request.what, at)
+        meant = [group for group in self.audiences.groups if request.whom.means(group.labels)]
+        if request.accounts:
+            meant = [group for group in meant if f"{group.platform}:{group.account}" in request.accounts]
+        if not meant:
+            raise Refusal("posts.no_group", labels=self.spell(request.whom))
+        history = read_history(self.session, at, self.rules, [post.slug for post in posts], request.no_repeat)
+        timely = self.calendar.posts_of(self.rules.today(at))
+        # the day's themes come first, then the post that the district has not seen for longest, for all groups alike
+        never = datetime.min.replace(tzinfo=self.now.tzinfo)
+        posts.sort(key=lambda post: (post.slug not in timely, history.last.get(post.slug, never), post.slug))
+        quiet = self.rules.is_quiet(at)
+        return Plan(request, tuple(self._plan_group(group, posts, history, quiet) for group in meant))
+
+    def needs_approval(self, plan: Plan) -> bool:
+        """Whether a second person has to agree: notices of the police, appeals, and whatever goes to many groups."""
+        if plan.request.origin.startswith("schedule:"):
+            return any(post.category in TWO_PEOPLE for post in plan.posts)  # a schedule is a standing decision about numbers
+        return plan.sent > self.rules.approve_over or any(post.category in TWO_PEOPLE for post in plan.posts)
+
+    def text(self, post: Post, group: MeantGroup, late_for: datetime | None = None) -> str:
+        """What this group would read."""
+        body = post.render(group.audience)
+        if post.link:
+            body = self.phrases.say("posts.link", body=body, link=post.link)
+        category = CATEGORIES[post.category]
+        if late_for is None:
+            return self.phrases.say("posts.text", body=body, title=post.title, category=category)
+        said = self.rules.local(late_for, self.now)
+        return self.phrases.say("posts.late", body=body, due=said, title=post.title, category=category)
+
+    # --- what happens ---
+
+    def send(self, request: Request) -> tuple[Campaign, Plan]:
+        """Plan it, write it down and start it; or keep it for its time, or for a second person when one is needed."""
+        plan = self.plan(request)
+        campaign = Campaign(
+            post=request.what,
+            labels=str(request.whom),
+            accounts=",".join(request.accounts),
+            origin=request.origin,
+            officer_id=request.planner,
+            created_at=self.now,
+            starts_at=request.starts_at,
+            late_for=request.late_for,
+            over_seconds=int(request.over.total_seconds()),
+        )
+        self.session.add(campaign)
+        if self.needs_approval(plan):
+            self.ask_second(campaign)
+        elif not self._waits(campaign):
+            self.carry_out(campaign, plan.groups)
+        return campaign, plan
+
+    def ask_second(self, campaign: Campaign) -> None:
+        """Keep it for a second person; the campaign loop asks for one."""
+        campaign.state, campaign.next_step_at = CampaignState.WAITING, self.now
+        self.session.add(campaign)
+        self.session.flush()
+
+    def approve(self, campaign: Campaign, officer_id: int) -> int:
+        """A second person agrees: it starts, or waits for its time. Returns how many groups get it now."""
+        campaign.approved_by, campaign.approved_at = officer_id, self.now
+        return 0 if self._waits(campaign) else self.release(campaign)
+
+    def release(self, campaign: Campaign) -> int:
+        """Carry it out now, to the groups that are meant by now; returns how many get something."""
+        groups = self.plan(self.request_of(campaign)).groups if campaign.kind == Kind.POST else self.targets(campaign)
+        self.carry_out(campaign, groups)
+        return sum(each.skipped is None for each in groups)
+
+    def targets(self, campaign: Campaign) -> tuple[Planned, ...]:
+        """Whom a correction or a link of a chain goes to: an alert by its labels, the others to whoever got what they follow."""
+        if campaign.about_id is None:
+            whom = self.whom(campaign.labels) if campaign.labels else EVERY
+            meant = [group for group in self.audiences.groups if whom.means(group.labels)]
+            return tuple(Planned(group, None, Skipped.POSTS_OFF if group.posts_off else None) for group in meant)
+        here = {group.id: group for group in self.audiences.groups}
+        got = self.groups_reached(campaign.about_id)
+        return tuple(Planned(here[group], None) for group in got if group in here)
+
+    def groups_reached(self, campaign_id: int) -> tuple[int, ...]:
+        """The groups in which a campaign's message is, may be, or is just arriving."""
+        reached = select(Notice.group_id).where(
+            Notice.campaign_id == campaign_id,
+            col(Notice.group_id).is_not(None),
+            col(Notice.state).in_(("sent", "unknown", "sending")) | (col(Notice.lost) > 0),
+        )
+        return tuple(group for group in self.session.exec(reached.order_by(col(Notice.id))).all() if group is not None)
+
+    def request_of(self, campaign: Campaign) -> Request:
+        """The request that a campaign was made from. A campaign that is minutes late says so."""
+        late = campaign.starts_at is not None and self.now - campaign.starts_at > timedelta(minutes=5)
+        return Request(
+            campaign.post,
+            self.whom(campaign.labels) if campaign.labels else EVERY,
+            campaign.origin,
+            late_for=campaign.starts_at if late else campaign.late_for,
+            planner=campaign.officer_id,
+            starts_at=campaign.starts_at,
+            over=timedelta(seconds=campaign.over_seconds),
+            accounts=tuple(filter(None, campaign.accounts.split(","))),
+        )
+
+    def _waits(self, campaign: Campaign) -> bool:
+        """Keep it for its time, if that has not come yet."""
+        if campaign.starts_at is None or campaign.starts_at <= self.now:
+            return False
+        campaign.state, campaign.next_step_at = CampaignState.PLANNED, campaign.starts_at
+        self.session.add(campaign)
+        self.session.flush()
+        return True
+
+    def carry_out(self, campaign: Campaign, groups: Sequence[Planned]) -> None:
+        """Write one row for every group and one notice for every group that gets something; the first few go at once."""
+        getting = [(each.meant, each.post) for each in groups if each.skipped is None]
+        trial = self.rules.trial_groups
+        campaign.state = CampaignState.SENDING if not trial or len(getting) <= trial else CampaignState.TRIAL
+        campaign.next_step_at = self.now + FIRST_LOOK if getting else None
+        if not getting:
+            campaign.state = CampaignState.DONE
+        self.session.add(campaign)
+        self.session.flush()
+        rows = [
+            {
+                "campaign_id": campaign.id,
+                "group_id": each.meant.id,
+                "post": each.post.slug if each.post else campaign.post or campaign.kind,
+                "at": self.now,
+                "skipped": each.skipped.value if each.skipped else "",
+                "replies": 0,
+                "questions": 0,
+                "opt_outs": 0,
+            }
+            for each in groups
+        ]
+        # thousands of rows: one statement each instead of one object each, because the writer serves residents meanwhile
+        if rows:
+            self.session.connection().execute(insert(CampaignGroup), rows)
+        first = _first_of_each_account(getting, trial) if campaign.state == CampaignState.TRIAL else set()
+        step = timedelta(seconds=campaign.over_seconds / max(1, len(getting)))
+        enqueue_all(
+            self.session,
+            (
+                self._notice(campaign, group, post, index * step if step else None, held=bool(first) and group.id not in first)
+                for index, (group, post) in enumerate(getting)
+            ),
+            self.now,
+        )
+
+    def find(self, campaign_id: int | None) -> Campaign | None:
+        """A campaign by its number, locked for this transaction; None: the newest that is not over."""
+        wanted = select(Campaign).order_by(col(Campaign.id).desc()).limit(1)
+        over = (CampaignState.STOPPED, CampaignState.DONE)
+        wanted = (
+            wanted.where(col(Campaign.state).not_in(over)) if campaign_id is None else wanted.where(Campaign.id == campaign_id)
+        )
+        return self.session.exec(wanted.with_for_update()).first()
+
+    def get(self, campaign_id: int) -> Campaign:
+        """The campaign with this number; Refusal when there is none."""
+        campaign = self.find(campaign_id)
+        if campaign is None:
+            raise Refusal("posts.no_campaign", number=campaign_id)
+        return campaign
+
+    def stop(self, campaign_id: int | None = None) -> tuple[Campaign, int]:
+        """Stop a campaign (None: the newest that is not over); returns it and how many notices will not be sent."""
+        campaign = self.find(campaign_id)
+        if campaign is None or campaign.id is None:
+            raise Refusal("posts.nothing_to_stop" if campaign_id is None else "posts.no_campaign", number=campaign_id or 0)
+        progress = self.progress(campaign)
+        waits = campaign.state in (CampaignState.WAITING, CampaignState.PLANNED)
+        over = campaign.state in (CampaignState.STOPPED, CampaignState.DONE)
+        if over or not (waits or progress.open):
+            raise Refusal("posts.already_over", number=campaign.id, sent=progress.sent)
+        cancelled = cancel_campaign(self.session, campaign.id)
+        self.session.refresh(campaign)
+        return campaign, cancelled
+
+    def go_on(self, campaign: Campaign) -> int:
+        """An officer has seen the failures: what was held goes out; returns how many notices that are."""
+        if campaign.state != CampaignState.HALTED:
+            raise Refusal("posts.not_halted", number=campaign.id)
+        campaign.state, campaign.next_step_at = CampaignState.SENDING, self.now + FIRST_LOOK
+        campaign.forgiven = self.progress(campaign).failed
+        campaign.problem = ""
+        self.session.add(campaign)
+        self.session.flush()
+        return let_go(self.session.connection(), campaign.id or 0)
+
+    # --- how far it is ---
+
+    def progress(self, campaign: Campaign) -> Progress:
+        """How far it is, counted from rows."""
+        return progress_of(self.session, campaign)
+
+    def why(self, reasons: Mapping[Skipped, int]) -> str:
+        """The reasons as an editor reads them."""
+        return "；".join(
+            self.phrases.say(f"posts.reason.{reason.value.replace(' ', '_')}", count=count) for reason, count in reasons.items()
+        )
+
+    def say(self, key: str, **values: object) -> str:
+        """A phrase about schedules, for the editors."""
+        return self.phrases.say(f"posts.schedule.{key}", **values)
+
+    def refusal(self, refusal: Refusal) -> str:
+        """What a refusal says."""
+        return self.phrases.say(refusal.phrase, **refusal.values)
+
+    # --- inside ---
+
+    def _candidates(self, what: str, at: datetime) -> list[Post]:
+        today = self.rules.today(at)
+        if what in CATEGORIES or what.startswith(THEME):
+            if what in CATEGORIES:
+                out_of_season = self.calendar.out_of_season(today)
+                posts = [post for post in self.library.in_category(what, today) if post.slug not in out_of_season]
+            else:
+                wanted = self.calendar.posts_of_theme(what.removeprefix(THEME))
+                posts = [post for post in self.library.posts.values() if post.slug in wanted and post.why_not(today) is None]
+            if not posts:
+                raise Refusal("posts.empty_category", category=self.name_of(what))
+            return posts
+        post = self.library.posts.get(what)
+        if post is None:
+            raise Refusal("posts.unknown_post", what=what)
+        if reason := post.why_not(today):
+            phrase = {"draft": "posts.draft", "expired": "posts.expired"}.get(reason, "posts.unchecked")
+            raise Refusal(phrase, title=post.title, day=post.expires_on.isoformat())
+        return [post]
+
+    def _plan_group(self, group: MeantGroup, posts: Sequence[Post], history: History, quiet: bool) -> Planned:
+        if reason := self._why_silent(group, history, quiet):
+            return Planned(group, None, reason)
+        fitting = [post for post in posts if matches(post.labels, group.labels)]
+        for post in fitting:
+            if (group.id, post.slug) not in history.recent:
+                return Planned(group, post)
+        return Planned(group, None, Skipped.HAD_IT if fitting else Skipped.NOTHING_FITS)
+
+    def _why_silent(self, group: MeantGroup, history: History, quiet: bool) -> Skipped | None:
+        weekly = self.rules.weekly_cap if group.weekly_cap is None else group.weekly_cap
+        checks = (
+            (group.posts_off, Skipped.POSTS_OFF),
+            (group.id in history.alarmed, Skipped.EMERGENCY),
+            (group.id in history.reported, Skipped.REPORTED),
+            (quiet, Skipped.QUIET),
+            (history.day[group.id] >= self.rules.daily_cap, Skipped.DAILY_CAP),
+            (history.week[group.id] >= weekly, Skipped.WEEKLY_CAP),
+        )
+        return next((reason for holds, reason in checks if holds), None)
+
+    def _notice(
+        self, campaign: Campaign, group: MeantGroup, post: Post | None, after: timedelta | None, *, held: bool
+    ) -> NewNotice:
+        text = self.text(post, group, campaign.late_for) if post is not None else campaign.text or ""
+        card = post.card_path if post is not None else None
+        return NewNotice(
+            key=f"post:{campaign.id}:{group.id}",
+            lane=Lane.CAMPAIGN,
+            to=Address(group.platform, group.account, group.chat),
+            text=text,
+            group_id=group.id,
+            campaign_id=campaign.id,
+            case_id=campaign.case_id,
+            photo=campaign.photo or card,
+            due_at=None if after is None else self.now + after,
+            held=held,
+        )
+
+
+def _first_of_each_account(getting: Iterable[tuple[MeantGroup, Post | None]], most: int) -> set[int]:
+    """The groups that get it first: of every account one, then whatever comes, `most` in all."""
+    leaders: dict[tuple[str, str], int] = {}
+    rest: list[int] = []
+    for group, _ in getting:
+        account = (group.platform, group.account)
+        if account in leaders:
+            rest.append(group.id)
+        else:
+            leaders[account] = group.id
+    return set([*leaders.values(), *rest][:most])
+
+
+def progress_of(session: Session, campaign: Campaign) -> Progress:
+    """How far it is, counted from rows."""
+    notices = session.exec(
+        select(Notice.state, func.count()).where(Notice.campaign_id == campaign.id).group_by(Notice.state)
+    ).all()
+    skipped = session.exec(
+        select(CampaignGroup.skipped, func.count())
+        .where(CampaignGroup.campaign_id == campaign.id, CampaignGroup.skipped != "")
+        .group_by(CampaignGroup.skipped)
+    ).all()
+    return Progress(campaign, dict(notices), dict(skipped))
+
+
+def finish_campaigns(session: Session) -> int:
+    """Mark the campaigns of which nothing is left to send as done; returns how many."""
+    still = select(Notice.campaign_id).where(col(Notice.campaign_id).is_not(None), col(Notice.state).in_(OPEN_STATES))
+    going = col(Campaign.state).in_((CampaignState.SENDING, CampaignState.TRIAL))
+    over = update(Campaign).where(going, col(Campaign.id).not_in(still)).values(state=CampaignState.DONE, next_step_at=None)
+    return int(session.exec(over).rowcount)
+
+
+__all__ = ["Campaigns", "Kind", "Progress", "finish_campaigns"]

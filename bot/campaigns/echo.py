@@ -1,0 +1,43 @@
+"""What comes back to a post: counts, never words and never who."""
+
+from __future__ import annotations
+
+from sqlmodel import Session, col, select, update
+
+from bot.messages import Address
+from storage.tables import CampaignGroup, Notice
+
+
+def campaign_quoted(session: Session, address: Address, message_id: str) -> tuple[int, int] | None:
+    """The campaign and the group whose message this is; None when it is none."""
+    if address.private or not message_id:
+        return None
+    found = session.exec(
+        select(Notice.campaign_id, Notice.group_id).where(
+            Notice.message_id == message_id,
+            Notice.platform == address.platform,
+            Notice.account == address.account,
+            Notice.chat == address.chat,
+            col(Notice.campaign_id).is_not(None),
+        )
+    ).first()
+    return (found[0], found[1]) if found and found[0] is not None and found[1] is not None else None
+
+
+def count_answer(session: Session, address: Address, message_id: str, *, question: bool) -> None:
+    """Somebody answered a message of ours; when it was a post it counts there."""
+    quoted = campaign_quoted(session, address, message_id)
+    if quoted is not None:
+        _add(
+            session, quoted, replies=CampaignGroup.replies + 1, **({"questions": CampaignGroup.questions + 1} if question else {})
+        )
+
+
+def count_opt_out(session: Session, quoted: tuple[int, int]) -> None:
+    """Somebody asked for no more posts."""
+    _add(session, quoted, opt_outs=CampaignGroup.opt_outs + 1)
+
+
+def _add(session: Session, quoted: tuple[int, int], **values: object) -> None:
+    here = (col(CampaignGroup.campaign_id) == quoted[0], col(CampaignGroup.group_id) == quoted[1])
+    session.exec(update(CampaignGroup).where(*here).values(**values))

@@ -1,0 +1,163 @@
+"""Who got what: one line for every group that a campaign meant, and a table that no spreadsheet can be made to execute."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlmodel import col, select
+
+from bot.campaigns.campaigns import Campaigns
+from storage.tables import Campaign, CampaignGroup, Group, Notice
+
+# OWASP's list for CSV injection, with the full-width forms that Chinese input methods make of them
+_FORMULA = tuple("=+-@\t\r\n|%＝＋－﹣−＠｜％")
+
+
+HEADINGS = (
+    *("群", "平台", "账号", "群号", "标签", "人数", "推送"),
+    *("结果", "原因", "发出时间", "回执号", "尝试次数", "撤回"),
+    *("回复数", "提问数", "要求不发数", "已不收推送"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One group of one campaign.
+
+    `outcome`: sent, unknown (the answer was lost), failed, skipped, cancelled, waiting. `why` explains the four in the middle.
+    `receipt` is the platform's own id of the message. `recalled`: "", yes, no, waiting.
+    """
+
+    group: str
+    platform: str
+    account: str
+    chat: str
+    labels: str
+    members: int | None
+    post: str
+    outcome: str
+    why: str
+    sent_at: datetime | None
+    receipt: str
+    attempts: int
+    recalled: str
+    replies: int
+    questions: int
+    opt_outs: int
+    posts_off: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What carries one label: groups meant, groups that got it, members of these."""
+
+    label: str
+    groups: int
+    sent: int
+    members: int
+
+
+_OUTCOMES = {
+    "sent": "sent",
+    "unknown": "unknown",
+    "dead": "failed",
+    "cancelled": "cancelled",
+    "pending": "waiting",
+    "sending": "waiting",
+    "held": "waiting",
+}
+_OVER_CAP = frozenset({"daily cap", "weekly cap", "urgent cap", "posts off"})
+
+
+def prove(campaigns: Campaigns, campaign: Campaign) -> list[Proof]:
+    """One line per group that was meant, in order of the groups."""
+    found = campaigns.session.exec(
+        select(CampaignGroup, Group, Notice)
+        .join(Group, col(Group.id) == col(CampaignGroup.group_id))
+        .outerjoin(
+            Notice,
+            (col(Notice.campaign_id) == col(CampaignGroup.campaign_id)) & (col(Notice.group_id) == col(CampaignGroup.group_id)),
+        )
+        .where(CampaignGroup.campaign_id == campaign.id)
+        .order_by(col(Group.id))
+    ).all()
+    recalls = dict(
+        campaigns.session.exec(select(Notice.group_id, Notice.state).where(col(Notice.key).like(f"recall:{campaign.id}:%"))).all()
+    )
+    return [_proof(campaigns, row, group, notice, recalls.get(group.id, "")) for row, group, notice in found]
+
+
+def reach_by_label(proofs: Iterable[Proof]) -> list[Reach]:
+    """Per label, the widest reach first; a group counts under each of its labels."""
+    groups: dict[str, list[Proof]] = {}
+    for proof in proofs:
+        for label in proof.labels.split():
+            groups.setdefault(label, []).append(proof)
+    reached = []
+    for label, mine in groups.items():
+        got = [proof for proof in mine if proof.outcome == "sent"]
+        reached.append(Reach(label, len(mine), len(got), sum(proof.members or 0 for proof in got)))
+    return sorted(reached, key=lambda one: (-one.sent, one.label))
+
+
+def write_csv(proofs: Sequence[Proof], zone: ZoneInfo) -> str:
+    """The lines as CSV with Chinese headings and times of the district. Begins with a byte order mark, which Excel wants."""
+    file = io.StringIO()
+    writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer.writerow(HEADINGS)
+    for proof in proofs:
+        at = f"{proof.sent_at.astimezone(zone):%Y-%m-%d %H:%M:%S}" if proof.sent_at else ""
+        members = "" if proof.members is None else proof.members
+        cells = (proof.group, proof.platform, proof.account, proof.chat, proof.labels, members, proof.post)
+        ends = (_CHINESE[proof.outcome], proof.why, at, proof.receipt, proof.attempts, _RECALLED[proof.recalled])
+        came = (proof.replies, proof.questions, proof.opt_outs, "是" if proof.posts_off else "")
+        writer.writerow(safe_cell(str(cell)) for cell in (*cells, *ends, *came))
+    return "﻿" + file.getvalue()
+
+
+def safe_cell(text: str) -> str:
+    """The text so that a spreadsheet shows it and never computes it: whatever could begin a formula gets an apostrophe.
+
+    Blanks, quotation marks and invisible characters before it do not hide it. A plain number stays one.
+    """
+    bare = text.lstrip(" \"'　\u00a0\u200b\u200e\u200f﻿\x00")
+    if bare.startswith(_FORMULA) or text[:1] in ("\t", "\r", "\n"):
+        return "'" + text
+    return text
+
+
+_CHINESE = {"sent": "已发", "unknown": "不确定", "failed": "失败", "skipped": "没发", "cancelled": "取消", "waiting": "待发"}
+_RECALLED = {"": "", "yes": "已撤回", "no": "撤不回", "waiting": "撤回中"}
+
+
+def _proof(campaigns: Campaigns, row: CampaignGroup, group: Group, notice: Notice | None, recall: str) -> Proof:
+    if row.skipped or notice is None:
+        outcome, why = "skipped", row.skipped or "not sent"
+    else:
+        over_cap = notice.state == "cancelled" and notice.problem in _OVER_CAP
+        outcome, why = "skipped" if over_cap else _OUTCOMES[notice.state], notice.problem if notice.state != "sent" else ""
+    meant = campaigns.audiences.group(group.id or 0)
+    return Proof(
+        group=group.name,
+        platform=group.platform,
+        account=group.account,
+        chat=group.chat,
+        labels=" ".join(sorted(meant.labels)) if meant else "",
+        members=group.members,
+        post=row.post,
+        outcome=outcome,
+        why=why,
+        sent_at=notice.sent_at if notice else None,
+        receipt=(notice.message_id or "") if notice else "",
+        attempts=notice.attempt if notice else 0,
+        recalled={"": "", "sent": "yes", "dead": "no"}.get(recall, "waiting"),
+        replies=row.replies,
+        questions=row.questions,
+        opt_outs=row.opt_outs,
+        posts_off=group.posts_off,
+    )

@@ -1,0 +1,174 @@
+"""What a campaign does by itself between an officer's commands: start at its time, go on after its first groups, halt, end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from bot.campaigns.campaigns import FIRST_LOOK, Campaigns, Progress
+from bot.campaigns.correction import not_reached
+from bot.campaigns.rules import CampaignState, Kind
+from bot.permissions import ACTIONS
+from bot.say import Say
+from content.refusal import Refusal
+from storage.notices import hold, let_go
+from storage.tables import Campaign, Notice, Officer, OfficerRole
+
+LOOK = timedelta(seconds=5)
+NOT_APPROVED_AFTER = timedelta(days=3)
+FEW = 5  # failures from which on their share counts
+MOST_FAILED = 0.1  # share of what has ended
+QUARTERS_FROM = 200  # groups; a campaign that long says how far it is
+NAMES = 20  # of groups, in one message
+
+Saying = Callable[[str], Say]
+
+
+def take_step(campaigns: Campaigns, campaign_id: int, saying: Saying) -> bool:
+    """Do what is due of a campaign; true when notices may have come into the outbox. `saying` gives a voice by a unique word."""
+    wanted = select(Campaign).where(Campaign.id == campaign_id, col(Campaign.next_step_at) <= campaigns.now)
+    campaign = campaigns.session.exec(wanted.with_for_update(skip_locked=True)).first()
+    if campaign is None:
+        return False
+    match campaign.state:
+        case CampaignState.WAITING:
+            _ask_second(campaigns, campaign, saying)
+        case CampaignState.PLANNED:
+            _start(campaigns, campaign, saying)
+        case CampaignState.TRIAL:
+            _look_at_trial(campaigns, campaign, saying)
+        case CampaignState.SENDING:
+            _look_at_sending(campaigns, campaign, saying)
+        case _:
+            campaign.next_step_at = None
+    campaigns.session.add(campaign)
+    campaigns.session.flush()
+    return True
+
+
+def _ask_second(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> None:
+    """Ask whoever may approve; after three days without an answer it is off."""
+    if campaign.told == "asked":
+        campaign.state, campaign.next_step_at = CampaignState.STOPPED, None
+        _tell_planner(campaigns, campaign, saying, "never_approved")
+        return
+    campaign.told, campaign.next_step_at = "asked", campaign.created_at + NOT_APPROVED_AFTER
+    approvers = [officer for officer in officers_for(campaigns.session, "post.approve") if officer.id != campaign.officer_id]
+    groups, members, text = _shown(campaigns, campaign)
+    saying("ask").to_officers(
+        approvers,
+        "posts.approve_card",
+        number=campaign.id,
+        planner=planner_name(campaigns, campaign),
+        what=campaigns.phrases.say(f"posts.kind.{campaign.kind}")
+        if campaign.kind != Kind.POST
+        else campaigns.name_of(campaign.post),
+        whom=campaigns.spell(campaigns.whom(campaign.labels)),
+        groups=groups,
+        members=members,
+        when=campaigns.rules.local(campaign.starts_at, campaigns.now) if campaign.starts_at else "",
+        text=text,
+    )
+
+
+def _shown(campaigns: Campaigns, campaign: Campaign) -> tuple[int, int, str]:
+    """Groups, members, and what one group would read."""
+    if campaign.kind != Kind.POST:
+        getting = [each.meant for each in campaigns.targets(campaign) if each.skipped is None]
+        return len(getting), sum(group.members or 0 for group in getting), campaign.text or ""
+    plan = campaigns.plan(campaigns.request_of(campaign))
+    first = next((each for each in plan.groups if each.post is not None), None)
+    return plan.sent, plan.members, campaigns.text(first.post, first.meant) if first and first.post else ""
+
+
+def _start(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> None:
+    if campaigns.rules.is_quiet(campaigns.now):
+        campaign.next_step_at = campaigns.rules.after_quiet(campaigns.now)
+        return
+    try:
+        groups = campaigns.release(campaign)
+    except Refusal as refusal:
+        campaign.state, campaign.next_step_at, campaign.problem = CampaignState.STOPPED, None, refusal.phrase
+        _tell_planner(campaigns, campaign, saying, "not_started", why=campaigns.refusal(refusal))
+        return
+    if not groups:
+        _tell_planner(campaigns, campaign, saying, "nobody")
+
+
+def _look_at_trial(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> None:
+    progress = campaigns.progress(campaign)
+    ended = progress.total - progress.open
+    campaign.next_step_at = campaigns.now + FIRST_LOOK
+    under_way = progress.notices.get("pending", 0) + progress.notices.get("sending", 0)
+    if progress.failed and (progress.failed > 1 or progress.failed == ended):
+        _halt(campaigns, campaign, progress, saying)
+    elif not under_way:
+        campaign.state = CampaignState.SENDING
+        rest = let_go(campaigns.session.connection(), campaign.id or 0)
+        _tell_planner(campaigns, campaign, saying, "trial_went_well", first=progress.sent, rest=rest)
+
+
+def _look_at_sending(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> None:
+    progress = campaigns.progress(campaign)
+    ended = progress.total - progress.open
+    fresh = progress.failed - campaign.forgiven
+    if progress.open and fresh >= FEW and fresh > MOST_FAILED * ended:
+        _halt(campaigns, campaign, progress, saying)
+    elif progress.open:
+        campaign.next_step_at = campaigns.now + LOOK
+        quarter = str(4 * ended // max(1, progress.total) * 25)
+        if progress.total >= QUARTERS_FROM and quarter not in ("0", campaign.told):
+            campaign.told = quarter
+            _tell_planner(campaigns, campaign, saying, "so_far", sent=progress.sent, total=progress.total)
+    else:
+        campaign.state, campaign.next_step_at = CampaignState.DONE, None
+        missed = not_reached(campaigns, campaign)
+        if progress.total > campaigns.rules.trial_groups or missed or campaign.kind != Kind.POST:
+            _tell_planner(
+                campaigns, campaign, saying, "done", sent=progress.sent, missed=len(missed), names="、".join(missed[:NAMES])
+            )
+
+
+def _halt(campaigns: Campaigns, campaign: Campaign, progress: Progress, saying: Saying) -> None:
+    """Too much goes wrong: nothing more leaves before an officer has looked."""
+    held = hold(campaigns.session.connection(), campaign.id or 0) + progress.notices.get("held", 0)
+    problem = campaigns.session.exec(
+        select(Notice.problem)
+        .where(Notice.campaign_id == campaign.id, col(Notice.state).in_(("dead", "unknown")))
+        .order_by(col(Notice.id).desc())
+    ).first()
+    campaign.state, campaign.next_step_at, campaign.problem = CampaignState.HALTED, None, (problem or "")[:200]
+    _tell_planner(
+        campaigns, campaign, saying, "halted", sent=progress.sent, failed=progress.failed, held=held, problem=campaign.problem
+    )
+
+
+def _tell_planner(campaigns: Campaigns, campaign: Campaign, saying: Saying, key: str, **values: Any) -> None:
+    planner = campaigns.session.get(Officer, campaign.officer_id) if campaign.officer_id else None
+    whom: Sequence[Officer] = [planner] if planner and planner.active else []
+    if not whom and key in ("halted", "not_started", "never_approved"):
+        whom = officers_for(campaigns.session, "post.send")  # nobody planned it, but somebody has to know
+    say = saying(f"{key}:{campaign.told}")
+    name = (
+        campaigns.phrases.say(f"posts.kind.{campaign.kind}") if campaign.kind != Kind.POST else campaigns.name_of(campaign.post)
+    )
+    say.to_officers(whom, f"posts.step.{key}", number=campaign.id, what=name, **values)
+
+
+def planner_name(campaigns: Campaigns, campaign: Campaign) -> str:
+    """Who planned it, as an approver reads it."""
+    officer = campaigns.session.get(Officer, campaign.officer_id) if campaign.officer_id else None
+    return f"{officer.title}{officer.name}" if officer else campaign.origin
+
+
+def officers_for(session: Session, action: str) -> list[Officer]:
+    """Active officers who may do this in the whole district."""
+    wanted = (
+        select(Officer)
+        .join(OfficerRole, col(OfficerRole.officer_id) == col(Officer.id))
+        .where(col(Officer.active), col(OfficerRole.role).in_(ACTIONS[action]), OfficerRole.scope_kind == "district")
+    )
+    return list(session.exec(wanted.distinct().order_by(col(Officer.id))).all())

@@ -1,0 +1,71 @@
+"""How far a campaign is, in one line of the terminal that grows until the campaign is over."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+
+import typer
+from sqlmodel import Session
+
+from bot.campaigns import CampaignState, Progress
+from bot.campaigns.campaigns import progress_of
+from storage.tables import Campaign
+from storage.writer import Writer
+
+LOOK_SECONDS = 0.5
+LINE_SECONDS = 10.0  # between two lines where no terminal can redraw one
+WIDTH = 30
+OVER = (CampaignState.DONE, CampaignState.STOPPED, CampaignState.HALTED)
+
+
+def follow_campaign(writer: Writer, number: int) -> None:
+    """Show it until it is done, stopped or halted; Ctrl+C only stops looking."""
+    pace: deque[tuple[float, int]] = deque(maxlen=40)
+    live, said_at = sys.stdout.isatty(), 0.0
+    while True:
+        state, progress = writer.read_now(lambda session: _look(session, number))
+        now = time.monotonic()
+        ended = progress.total - progress.open
+        pace.append((now, ended))
+        line = bar(state, progress, _rate(pace))
+        over = state in OVER or (bool(progress.total) and not progress.open)
+        if live:
+            typer.echo(f"\r\x1b[2K{line}", nl=over)
+        elif over or now - said_at >= LINE_SECONDS:
+            typer.echo(line)
+            said_at = now
+        if over:
+            return
+        time.sleep(LOOK_SECONDS)
+
+
+def bar(state: str, progress: Progress, rate: float) -> str:
+    """The line: a bar, groups, rate per second, time left, and what went wrong."""
+    ended, total = progress.total - progress.open, progress.total
+    filled = WIDTH * ended // total if total else 0
+    left = f", {_clock(progress.open / rate)} left" if rate > 0 and progress.open else ""
+    wrong = "".join(
+        f", {word} {count}"
+        for word, count in (("failed", progress.notices.get("dead")), ("unknown", progress.notices.get("unknown")))
+        if count
+    )
+    percent = 100 * ended // total if total else 0
+    drawn = "#" * filled + "-" * (WIDTH - filled)
+    return f"campaign {progress.campaign.id} {state} [{drawn}] {ended}/{total} {percent} %, {rate:.1f}/s{left}{wrong}"
+
+
+def _look(session: Session, number: int) -> tuple[str, Progress]:
+    campaign = session.get_one(Campaign, number)
+    return campaign.state, progress_of(session, campaign)
+
+
+def _rate(pace: deque[tuple[float, int]]) -> float:
+    (began, first), (now, last) = pace[0], pace[-1]
+    return (last - first) / (now - began) if now > began else 0.0
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02}"

@@ -1,0 +1,277 @@
+"""Missing people: an officer writes it down, a second one verifies it, the groups hear of it, and hear when it is over."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from bot.campaigns import Campaigns
+from bot.campaigns.chain import Chain, end, missing_of, tell_more, verify
+from bot.campaigns.steps import officers_for
+from bot.dialogs import Dialogs
+from bot.errors import NotAllowed
+from bot.messages import Inbound
+from bot.permissions import Rights, Role
+from bot.router import CaseNumber, Router, Words
+from bot.say import Say
+from bot.timers import Timers
+from bot.turn import Effects, Photos, Rules
+from bot.understanding.meaning import Intent, Meaning
+from cases.desk import CaseDesk, NewCase
+from cases.dispatch import handlers_of
+from content.refusal import Refusal
+from handlers.cards import trouble_with
+from handlers.hazards import report
+from handlers.origin import Spot, origin_of
+from storage.tables import Attachment, Case, Group, Missing, Officer, OfficerAccount
+
+router = Router("missing")
+
+SHORTEST, LONGEST = 8, 400  # characters of a description
+EVERYBODY = "not class:工作"  # the groups of residents, when nobody says which
+_TO = re.compile(r"[\s,，。;；]*(?:发到|发给|发往)[:： ]*(.+)$", re.DOTALL)
+_OFF = re.compile(r"\s*(?:撤回|撤销|不找了|取消)\s*(.*)", re.DOTALL)
+
+
+@router.command(
+    "寻人", "missing", usage="长相、衣着、在哪儿不见的，带照片", about="登记走失的人；民警核实后发到各群", record=True
+)
+def look_for(
+    message: Inbound,
+    number: CaseNumber | None,
+    words: Words,
+    meaning: Meaning,
+    group: Group | None,
+    photos: Photos,
+    spot: Spot,
+    rights: Rights,
+    campaigns: Campaigns,
+    desk: CaseDesk,
+    dialogs: Dialogs,
+    say: Say,
+    timers: Timers,
+    effects: Effects,
+    rules: Rules,
+    session: Session,
+    now: datetime,
+) -> None:
+    """From an officer: a notice that waits for a second officer, more about one that is out, or its withdrawal.
+
+    From anybody else: a report like any other that somebody is missing.
+    """
+    if rights.officer is None:
+        if number is not None or len(words) < SHORTEST:
+            raise Refusal("missing.usage_resident")
+        category = meaning.category if (meaning.category or "").startswith("missing.") else "missing.adult"
+        told = replace(meaning, intent=Intent.MISSING, category=category, tier="T1")
+        report(replace(message, text=words), told, group, photos, spot, desk, dialogs, say, timers, effects, rules, session, now)
+        return
+    case = desk.find(number) if number is not None else None
+    missing = missing_of(session, case.id) if case is not None else None
+    if case is None or missing is None:
+        _write_down(message, case, words, group, photos, rights, campaigns, desk, say, session)
+    elif found := _OFF.fullmatch(words):
+        _end(case, missing, Chain.WITHDRAWN, found[1], rights, campaigns, desk, say)
+    elif missing.state == Chain.PENDING:
+        _write_again(case, missing, words, photos, rights, campaigns, say, session)
+    else:
+        _tell_more(case, missing, words, photos, rights, campaigns, desk, say, session)
+
+
+@router.command(
+    "找到",
+    "found",
+    usage="号 说明",
+    about="走失的人找到了：告诉收到寻人的群，照片随后删除",
+    needs=(Role.OFFICER, Role.GRID_WORKER, Role.DISPATCHER, Role.SUPERVISOR),
+)
+def found(
+    number: CaseNumber, words: Words, rights: Rights, campaigns: Campaigns, desk: CaseDesk, say: Say, session: Session
+) -> None:
+    """The cancel to exactly the groups that got the alert."""
+    case = desk.find(number)
+    missing = missing_of(session, case.id)
+    if missing is None:
+        raise Refusal("missing.no_notice", number=case.number)
+    _end(case, missing, Chain.FOUND, words, rights, campaigns, desk, say)
+
+
+def verify_missing(case: Case, rights: Rights, campaigns: Campaigns, desk: CaseDesk, say: Say) -> None:
+    """`/批准 2611-0042`: a second officer stands for what is said."""
+    officer = rights.require("missing.verify", grid_id=case.grid_id, unit_ids=desk.units(case), target=case.number)
+    missing = missing_of(campaigns.session, case.id)
+    if missing is None:
+        raise Refusal("missing.no_notice", number=case.number)
+    if missing.officer_id == officer.id:
+        raise NotAllowed("missing.own", action="missing.verify", target=case.number)
+    text = say.word("missing.alert", number=case.number, text=missing.text)
+    alert, groups = verify(campaigns, missing, case, officer, text)
+    desk.note(case, say.word("missing.noted_out", groups=groups))
+    say.privately("missing.out", case=case, number=case.number, campaign=alert.id, groups=groups)
+    writer = campaigns.session.get(Officer, missing.officer_id)
+    if writer is not None:
+        by = f"{officer.title}{officer.name}"
+        say.to_officers([writer], "missing.was_verified", case=case, number=case.number, by=by, groups=groups, campaign=alert.id)
+
+
+def _write_down(
+    message: Inbound,
+    case: Case | None,
+    words: str,
+    group: Group | None,
+    photos: Photos,
+    rights: Rights,
+    campaigns: Campaigns,
+    desk: CaseDesk,
+    say: Say,
+    session: Session,
+) -> None:
+    text, labels = _split(words, campaigns)
+    if case is None:
+        officer = rights.require("missing.write", grid_id=group.grid_id if group else None)
+        _check(text)
+        new = NewCase("missing", "missing.adult", "T1", text, "", origin_of(message, group), needs_place=False)
+        case = desk.open(new, photos.ids)
+    else:
+        officer = rights.require("missing.write", grid_id=case.grid_id, unit_ids=desk.units(case), target=case.number)
+        if case.kind != "missing":
+            raise Refusal("missing.other_case", number=case.number)
+        text = text or case.text
+        _check(text)
+        desk.attach(case, photos.ids, "officer", message_id=message.message_id, officer_id=officer.id)
+    missing = Missing(
+        case_id=case.id or 0,
+        text=text,
+        labels=labels,
+        photo=_photo(case, session),
+        officer_id=officer.id or 0,
+        created_at=campaigns.now,
+    )
+    session.add(missing)
+    session.flush()
+    _ask_to_verify(case, missing, trouble_with(photos, say), campaigns, say, session)
+
+
+def _write_again(
+    case: Case, missing: Missing, words: str, photos: Photos, rights: Rights, campaigns: Campaigns, say: Say, session: Session
+) -> None:
+    """Before it is verified the text, the groups and the photo can still be changed, by anybody who may write one."""
+    officer = rights.require("missing.write", grid_id=case.grid_id, target=case.number)
+    text, labels = _split(words, campaigns)
+    if text:
+        _check(text)
+        missing.text = text
+    if labels != EVERYBODY or text:
+        missing.labels = labels
+    for photo in photos.ids:
+        attachment = session.get(Attachment, photo)
+        if attachment is not None:
+            attachment.case_id = case.id
+            session.add(attachment)
+    session.flush()
+    missing.photo = _photo(case, session)
+    missing.officer_id = officer.id or 0  # whoever wrote the words may not verify them
+    session.add(missing)
+    _ask_to_verify(case, missing, trouble_with(photos, say), campaigns, say, session)
+
+
+def _ask_to_verify(case: Case, missing: Missing, trouble: str, campaigns: Campaigns, say: Say, session: Session) -> None:
+    writer = session.get(Officer, missing.officer_id)
+    others = [officer for officer in _verifiers(session, case) if officer.id != missing.officer_id]
+    text = say.word("missing.alert", number=case.number, text=missing.text)
+    whom = campaigns.whom(missing.labels)
+    groups = sum(whom.means(group.labels) and not group.posts_off for group in campaigns.audiences.groups)
+    values: dict[str, Any] = {
+        "number": case.number,
+        "text": text,
+        "groups": groups,
+        "whom": campaigns.spell(whom),
+        "photo_there": missing.photo is not None,
+    }
+    asked = say.to_officers(
+        others,
+        "missing.verify_card",
+        case=case,
+        photo=missing.photo,
+        by=f"{writer.title}{writer.name}" if writer else "",
+        **values,
+    )
+    say.privately("missing.written", case=case, asked=asked, trouble=trouble, **values)
+
+
+def _verifiers(session: Session, case: Case) -> list[Officer]:
+    """Who can stand for it: the officers of that place, and whoever approves for the district."""
+    near = [officer for officer in handlers_of(session, case) if officer.active]
+    known = {officer.id: officer for officer in (*near, *officers_for(session, "missing.verify"))}
+    return list(known.values())
+
+
+def _tell_more(
+    case: Case,
+    missing: Missing,
+    words: str,
+    photos: Photos,
+    rights: Rights,
+    campaigns: Campaigns,
+    desk: CaseDesk,
+    say: Say,
+    session: Session,
+) -> None:
+    officer = rights.require("missing.verify", grid_id=case.grid_id, unit_ids=desk.units(case), target=case.number)
+    if missing.state != Chain.ACTIVE:
+        raise Refusal("missing.over", number=case.number)
+    text = re.sub(r"^\s*(?:补充|更新)[\s:：]*", "", words)
+    if not text and not photos.ids:
+        say.privately("missing.status", case=case, number=case.number, clues=missing.clues, text=missing.text)
+        return
+    _check(text)
+    desk.attach(case, photos.ids, "officer", officer_id=officer.id)
+    photo = _photo(case, session) if photos.ids else None
+    words_out = say.word("missing.update", number=case.number, text=text)
+    groups = tell_more(campaigns, missing, case, officer, words_out, photo)
+    desk.note(case, text)
+    say.privately("missing.told_more", case=case, number=case.number, groups=groups)
+
+
+def _end(
+    case: Case, missing: Missing, state: Chain, words: str, rights: Rights, campaigns: Campaigns, desk: CaseDesk, say: Say
+) -> None:
+    action = "missing.found" if state is Chain.FOUND else "missing.write"
+    officer = rights.require(action, grid_id=case.grid_id, unit_ids=desk.units(case), target=case.number)
+    text = say.word(f"missing.cancel.{state}", number=case.number, note=words.strip(" ，,。.")[:LONGEST])
+    groups = end(campaigns, missing, case, officer, state, text)
+    desk.note(case, text)
+    say.privately(f"missing.ended.{state}", case=case, number=case.number, groups=groups)
+    if state is Chain.FOUND and not _is_officer(case, campaigns.session):
+        say.to_reporter_alone(case, "missing.reporter_told", number=case.number)
+
+
+def _is_officer(case: Case, session: Session) -> bool:
+    """Whether the case was brought by somebody on the roster, who is told as an officer."""
+    mine = select(OfficerAccount).where(OfficerAccount.platform == case.platform, OfficerAccount.user_id == case.reporter)
+    return session.exec(mine).first() is not None
+
+
+def _split(words: str, campaigns: Campaigns) -> tuple[str, str]:
+    """The description, and the groups in their canonical spelling. Raises Refusal for labels that nobody has."""
+    found = _TO.search(words)
+    if found is None:
+        return words.strip(), EVERYBODY
+    return words[: found.start()].strip(), str(campaigns.whom(found[1].strip())) or EVERYBODY
+
+
+def _check(text: str) -> None:
+    if len(text) < SHORTEST:
+        raise Refusal("missing.usage")
+    if len(text) > LONGEST:
+        raise Refusal("missing.too_long", most=LONGEST)
+
+
+def _photo(case: Case, session: Session) -> str | None:
+    """The newest photo of the case: what was sent last is the better one."""
+    newest = session.exec(select(Attachment).where(Attachment.case_id == case.id).order_by(col(Attachment.id).desc())).first()
+    return newest.path if newest else None

@@ -1,0 +1,217 @@
+"""What a group bears of posts, enforced where a notice is claimed: whatever was put into the outbox, by whomever, no more leaves.
+
+Rows that are over a cap end "cancelled" with the cap's name; rows that come at a bad time (quiet hours, a fresh report, an open
+emergency) are put off. How a campaign is bound follows from its kind in its own row, never from what the notice says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, update
+
+from storage import tables
+
+_TABLES = tables.Notice.metadata.tables
+OUTBOX = _TABLES["outbox"]
+GROUP = _TABLES["chat_group"]
+CAMPAIGN = _TABLES["campaign"]
+CASES = _TABLES["cases"]
+ALARM = _TABLES["alarm"]
+
+CAMPAIGN_LANE = 3
+DAILY, WEEKLY, URGENT, OFF = "daily cap", "weekly cap", "urgent cap", "posts off"
+WEEK = timedelta(days=7)
+NO_POSTS = -1  # stands for the own cap of a group that wants none
+URGENT_DAILY = 30  # messages of chains and corrections in one group in a day: more can only be a fault
+ALARM_AGAIN = timedelta(minutes=10)  # while an emergency is open a post asks again so often
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The caps as they are now. `daily` and `weekly` count posts in one group, `weekly` unless the group has its own number.
+
+    `day_began` is the district's midnight (UTC). `quiet_until` is when quiet hours end, None outside of them. A group with a
+    report within `gap`, or an emergency opened within `alarm_lasts` and not declared over, is left in peace.
+    """
+
+    daily: int
+    weekly: int
+    day_began: datetime
+    quiet_until: datetime | None
+    gap: timedelta
+    alarm_lasts: timedelta
+
+
+class Row(Protocol):
+    """What is looked at of a claim."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def lane(self) -> int: ...
+    @property
+    def chat(self) -> str: ...
+    @property
+    def group_id(self) -> int | None: ...
+    @property
+    def campaign_id(self) -> int | None: ...
+    @property
+    def lost(self) -> int: ...
+
+
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+
+@dataclass(frozen=True, slots=True)
+class _Had:
+    """Posts and urgent messages that one chat had."""
+
+    posts_today: int = 0
+    posts_week: int = 0
+    urgent_today: int = 0
+
+
+def hold_back(
+    connection: Connection, account: tuple[str, str], rows: Sequence[AnyRow], caps: Caps, now: datetime
+) -> list[AnyRow]:
+    """The rows that may be sent now; the others are put off or cancelled in the table."""
+    # what may have arrived once is repeated without counting again
+    bound = [row for row in rows if (row.lane == CAMPAIGN_LANE or row.campaign_id is not None) and not row.lost]
+    if not bound:
+        return list(rows)
+    kinds = _kinds(connection, bound)
+    had = _had(connection, account, {row.chat for row in bound}, caps, now)
+    weekly = _own_caps(connection, account, {row.chat for row in bound})
+    peace = _peace(connection, bound, kinds, caps, now)
+    away: set[int] = set()
+    for row in bound:
+        kind = kinds.get(row.campaign_id, "post")
+        so_far = had.get(row.chat, _Had())
+        if over := _over(kind, so_far, weekly.get(row.chat), caps):
+            _change(connection, account, row.chat, kind, now, state="cancelled", problem=over)
+            away.add(row.id)
+            continue
+        until = _later(kind, row, peace, caps)
+        if until is not None and until > now:
+            _change(connection, account, row.chat, kind, now, due_at=until)
+            away.add(row.id)
+    return [row for row in rows if row.id not in away]
+
+
+def _over(kind: str, had: _Had, own: int | None, caps: Caps) -> str | None:
+    if kind != "post":
+        return URGENT if had.urgent_today >= URGENT_DAILY else None
+    if own == NO_POSTS:
+        return OFF
+    if had.posts_today >= caps.daily:
+        return DAILY
+    return WEEKLY if had.posts_week >= (caps.weekly if own is None else own) else None
+
+
+def _later(kind: str, row: Row, peace: dict[int, datetime], caps: Caps) -> datetime | None:
+    if kind not in ("post", "correction"):
+        return None
+    quiet = caps.quiet_until
+    calm = peace.get(row.group_id) if row.group_id is not None and kind == "post" else None
+    return max((at for at in (quiet, calm) if at is not None), default=None)
+
+
+def _kinds(connection: Connection, rows: Iterable[Row]) -> dict[int | None, str]:
+    wanted = {row.campaign_id for row in rows if row.campaign_id is not None}
+    if not wanted:
+        return {}
+    found = connection.execute(select(CAMPAIGN.c.id, CAMPAIGN.c.kind).where(CAMPAIGN.c.id.in_(wanted)))
+    return {row[0]: row[1] for row in found}
+
+
+_AT = case(
+    (OUTBOX.c.state == "sending", bindparam("now", type_=OUTBOX.c.created_at.type)),
+    else_=func.coalesce(OUTBOX.c.sent_at, OUTBOX.c.created_at),
+)
+_POST = or_(CAMPAIGN.c.kind.is_(None), CAMPAIGN.c.kind == "post")
+_WENT = or_(OUTBOX.c.state.in_(("sending", "sent", "unknown")), and_(OUTBOX.c.state == "pending", OUTBOX.c.lost > 0))
+_DAY = bindparam("day", type_=OUTBOX.c.created_at.type)
+_HAD = (
+    select(
+        OUTBOX.c.chat,
+        func.sum(case((and_(_POST, _AT >= _DAY), 1), else_=0)),
+        func.sum(case((_POST, 1), else_=0)),
+        func.sum(case((and_(~_POST, _AT >= _DAY), 1), else_=0)),
+    )
+    .select_from(OUTBOX.outerjoin(CAMPAIGN, CAMPAIGN.c.id == OUTBOX.c.campaign_id))
+    .where(
+        OUTBOX.c.platform == bindparam("platform"),
+        OUTBOX.c.account == bindparam("account"),
+        OUTBOX.c.chat.in_(bindparam("chats", expanding=True)),
+        or_(OUTBOX.c.lane == CAMPAIGN_LANE, OUTBOX.c.campaign_id.is_not(None)),
+        OUTBOX.c.recalls.is_(None),
+        _WENT,
+        bindparam("week", type_=OUTBOX.c.created_at.type) < _AT,
+    )
+    .group_by(OUTBOX.c.chat)
+)
+
+
+def _had(connection: Connection, account: tuple[str, str], chats: set[str], caps: Caps, now: datetime) -> dict[str, _Had]:
+    """Counted from what was sent, is being sent or may have been sent."""
+    values = {"platform": account[0], "account": account[1], "chats": sorted(chats), "now": now}
+    found = connection.execute(_HAD, {**values, "day": caps.day_began, "week": now - WEEK})
+    return {row[0]: _Had(int(row[1]), int(row[2]), int(row[3])) for row in found}
+
+
+def _own_caps(connection: Connection, account: tuple[str, str], chats: set[str]) -> dict[str, int]:
+    here = and_(GROUP.c.platform == account[0], GROUP.c.account == account[1], GROUP.c.chat.in_(chats))
+    own = or_(GROUP.c.weekly_cap.is_not(None), GROUP.c.posts_off)
+    found = connection.execute(select(GROUP.c.chat, GROUP.c.weekly_cap, GROUP.c.posts_off).where(here, own))
+    return {row[0]: NO_POSTS if row[2] else row[1] for row in found}
+
+
+def _peace(
+    connection: Connection, rows: Iterable[Row], kinds: dict[int | None, str], caps: Caps, now: datetime
+) -> dict[int, datetime]:
+    """Until when each group is left in peace."""
+    groups = {row.group_id for row in rows if row.group_id is not None and kinds.get(row.campaign_id, "post") == "post"}
+    if not groups:
+        return {}
+    reported = connection.execute(
+        select(CASES.c.group_id, func.max(CASES.c.created_at))
+        .where(CASES.c.group_id.in_(groups), CASES.c.created_at > now - caps.gap)
+        .group_by(CASES.c.group_id)
+    )
+    found: dict[int, datetime] = {row[0]: row[1] + caps.gap for row in reported}
+    alarmed = connection.execute(
+        select(ALARM.c.group_id)
+        .where(ALARM.c.group_id.in_(groups), ALARM.c.safe_at.is_(None), ALARM.c.started_at > now - caps.alarm_lasts)
+        .distinct()
+    )
+    found.update({row[0]: now + ALARM_AGAIN for row in alarmed})
+    return found
+
+
+def _change(connection: Connection, account: tuple[str, str], chat: str, kind: str, now: datetime, **values: object) -> None:
+    """Everything of that kind that waits for this chat now is in the same case."""
+    if kind == "post":
+        ours = CAMPAIGN.c.kind == "post"
+    elif kind == "correction":
+        ours = CAMPAIGN.c.kind == "correction"
+    else:
+        ours = CAMPAIGN.c.kind.not_in(("post", "correction"))
+    of_kind = OUTBOX.c.campaign_id.in_(select(CAMPAIGN.c.id).where(ours))
+    connection.execute(
+        update(OUTBOX)
+        .where(
+            OUTBOX.c.platform == account[0],
+            OUTBOX.c.account == account[1],
+            OUTBOX.c.chat == chat,
+            OUTBOX.c.state == "pending",
+            OUTBOX.c.lost == 0,
+            or_(OUTBOX.c.lane == CAMPAIGN_LANE, OUTBOX.c.campaign_id.is_not(None)),
+            or_(of_kind, OUTBOX.c.campaign_id.is_(None)) if kind == "post" else of_kind,
+            or_(OUTBOX.c.due_at.is_(None), OUTBOX.c.due_at <= now),
+        )
+        .values(**values)
+    )
