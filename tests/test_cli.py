@@ -205,7 +205,7 @@ def test_posts_are_previewed_sent_and_stopped(district: Shell) -> None:
     assert preview.out.endswith("groups that would get it: 1\n")
     sent = district("post", "send", "反诈", "--to", "综合", "--to", "餐饮")
     assert sent.code == 0
-    assert sent.out.startswith("campaign 1: antifraud/")
+    assert sent.out.startswith("campaign 1 (sending): antifraud/")
     assert "sending" in district("post", "status").out
     assert district("post", "stop").out == "campaign 1: 2 groups will not get it\n"
     assert "cancelled 2" in district("post", "status", "1").out

@@ -132,7 +132,7 @@ class Campaigns:
         if request.accounts:
             meant = [group for group in meant if f"{group.platform}:{group.account}" in request.accounts]
         if not meant:
-            raise Refusal("posts.no_group", labels=self.spell(request.whom))
+            raise Refusal("posts.no_group", labels=spell(request.whom, self.audiences.name_of) or "全部")
         history = read_history(self.session, at, self.rules, [post.slug for post in posts], request.no_repeat)
         timely = self.calendar.posts_of(self.rules.today(at))
         # the day's themes come first, then the post that the district has not seen for longest, for all groups alike
