@@ -1,4 +1,4 @@
-"""Plain word lists of `content/lexicon`: one word a line, # for a remark."""
+"""Plain word lists of `content/lexicon`: one word a line, or several with blanks between them; # for a remark."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ from pathlib import Path
 def load_words(path: Path) -> frozenset[str]:
     """The words of a list. Raises OSError when there is no such file."""
     lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return frozenset(line for line in lines if line and not line.startswith("#"))
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())

@@ -94,7 +94,7 @@ class Library:
             Answers.load(content, now.date()),
             posts,
             Calendar.load(content / "calendar.toml", posts.posts),
-            load_words(content / "lexicon" / "vague_places.txt"),
+            load_words(content / "lexicon" / "vague_places.txt") | load_words(content / "lexicon" / "regions.txt"),
             Doubts.load(content),
         )
         for broken in (*library.phrases.broken, *library.answers.broken, *posts.broken, *library.calendar.broken):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bot.understanding.lexicon import WordFile
 from bot.understanding.meaning import Place
 from bot.understanding.text import Plain, tagged
+from content.words import load_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,11 +21,20 @@ if TYPE_CHECKING:
 
 _NUMBER = r"(?:\d+|\*+|[零一二三四五六七八九十百〇两]+|[a-z])"
 # "3号楼", "2单元", "502室", "十八弄", "负一楼", "三组", "B座", "7-2-501"
+_UNITS = "号楼|号院|号门(?!口)|号|幢|栋|座|单元|楼|层|室|弄|组|队|社|期|区|街坊|村|门|巷|道|路|街|线|家"
 NUMBERED = re.compile(
-    rf"(?:负|地下|第)?{_NUMBER}(?:[-－~至、]{_NUMBER})*(?:号楼|号院|号门|号|幢|栋|座|单元|楼|层|室|弄|组|队|社|期|区|街坊|村|门|巷|道|路|街|线|家)"
-    rf"(?!(?:线|码|召|称|钱|次|块|元|人|个|分|点|天|月|年|人家|电|梯))"
-    rf"|(?<![\d.])\d{{1,3}}[-－]\d{{1,2}}(?:[-－]\d{{3,4}})?(?![\d.年月元%])"
+    rf"(?:负|地下|第)?{_NUMBER}(?:[-－~至、]{_NUMBER})*(?:{_UNITS})"
+    r"(?!(?:线|码|召|称|钱|次|块|元|人|个|分|点|天|月|年|人家|电|梯))"
+    r"(?:(?<=[楼栋幢座元])\d{3,4}室?(?![\d元块年]))?"
+    r"|(?<![\d.])\d{1,3}[-－]\d{1,2}(?:[-－]\d{3,4})?(?![\d.年月元%])"
 )
+# numbers that count or order as often as they name: a place only with what follows ("12号门口") or after a name ("人民路12号")
+_LOOSE = re.compile(
+    rf"第?{_NUMBER}(?:[-－~至、]{_NUMBER})*(?:号|门|区|社|期|道|路|街|线|家|巷)|[零一二三四五六七八九十两]层|\d{{1,3}}[-－]\d{{1,2}}"
+)
+_NAMED_BEFORE = tuple("路街巷弄道村里园庄苑寓城镇")
+# endings by which jieba's place names are believed; others have to be in `regions.txt`
+_ENDINGS = "省市县区镇乡村州旗盟街路道巷弄里站港湾岛湖河江桥洲寨庄屯堡关城宫山"
 _NAME_TAGS = ("n", "j", "b", "eng", "f", "s", "vn", "an", "m", "q", "a", "z", "g", "k", "i", "l")
 _QUOTES = "“”\"'‘’＂*（）()＋+×xX某甲乙丙丁"
 _LONGEST = 30
@@ -50,6 +60,7 @@ class Places:
         before: Sequence[str],
         generic: Sequence[str],
         strangers: Sequence[str],
+        regions: Sequence[str] = (),
     ) -> None:
         self._heads = frozenset(heads)
         self._ends = frozenset(ends)
@@ -58,22 +69,24 @@ class Places:
         self._tail = re.compile("|".join(map(re.escape, tails)))
         self._before = frozenset(before)
         self._strangers = frozenset(strangers)
+        self._regions = frozenset(regions)
         alone = "|".join(map(re.escape, sorted(generic, key=len, reverse=True)))
         self._vague = re.compile(rf"(?:该|本|这个?|那个?|我们?|自己|同|一个)?(?:{alone})(?:内|里|上|中|外|旁|处|门)?")
 
     @staticmethod
     def load(folder: Path) -> Places:
-        """Read `places.toml` from the lexicon folder."""
+        """Read `places.toml` and `regions.txt` from the lexicon folder."""
         file = WordFile(folder / "places.toml")
         names = ("heads", "not_places", "after", "before", "generic", "strangers")
         heads, not_places, after, before, generic, strangers = (file.texts(file.tables, name) for name in names)
-        return Places(heads, file.text(file.tables, "ends"), not_places, after, before, generic, strangers)
+        regions = sorted(load_words(folder / "regions.txt"))
+        return Places(heads, file.text(file.tables, "ends"), not_places, after, before, generic, strangers, regions)
 
     def find(self, plain: Plain) -> tuple[Place, ...]:
         """The places of a text, with positions in the original text."""
         text = plain.text[:2000]
         words = _words(text)
-        numbered = {match.start(): match.end() for match in NUMBERED.finditer(text)}
+        numbered = {match.start(): match.end() for match in NUMBERED.finditer(text) if self._names(text, match)}
         spans: list[tuple[int, int]] = []
         index = 0
         while index < len(words):
@@ -93,6 +106,12 @@ class Places:
                 spans.append((start, end))
         return tuple(self._place(plain, start, end) for start, end in spans)
 
+    def _names(self, text: str, number: re.Match[str]) -> bool:
+        """Whether a number names a place by itself, or by what follows it."""
+        if _LOOSE.fullmatch(number[0]) is None or self._tail.match(text, number.end()) is not None:
+            return True
+        return text[number.start() - 1 : number.start()] in _NAMED_BEFORE if number.start() else False
+
     def _closes(self, word: _Word, numbered: dict[int, int]) -> bool:
         if word.start in numbered:
             return True
@@ -100,16 +119,25 @@ class Places:
             return False
         if word.text in self._heads:
             return True
-        if word.tag == "ns":
+        if word.text in self._regions:
             return True
-        return len(word.text) >= 2 and word.text[-1] in self._ends and word.tag[0] in "njs" and word.tag != "nr"
+        if word.tag == "ns":
+            return len(word.text) >= 3 and word.text[-1] in _ENDINGS
+        return (
+            len(word.text) >= 2
+            and word.text[-1] in self._ends
+            and word.tag[0] in "njs"
+            and word.tag != "nr"
+            and not NUMBERED.fullmatch(word.text)
+        )
 
     def _reach_back(self, words: list[_Word], index: int, limit: int) -> int:
         start = words[index].start
         for word in reversed(words[:index]):
             if word.start < limit or words[index].end - word.start > _LONGEST:
                 break
-            named = word.tag.startswith(_NAME_TAGS) and word.tag != "f" and word.text not in self._not
+            ends = len(word.text) == 1 and word.text in self._ends  # "村" of "王家村三组"
+            named = ends or (word.tag.startswith(_NAME_TAGS) and word.tag != "f" and word.text not in self._not)
             if word.text in self._strangers:
                 break
             if not named and word.text not in self._before and not all(char in _QUOTES for char in word.text):
