@@ -291,6 +291,31 @@ class TipSettings(Section):
     )
 
 
+class DeskSettings(Section):
+    """The desk: working hours, cards, second call-backs. The lengths of its clocks are in content/desk.toml."""
+
+    work_from: ClockTime = Field(default=time(8, 30), description="working hours begin; clocks in working time run from then")
+    work_to: ClockTime = Field(default=time(17, 30), description="working hours end")
+    cards: bool = Field(
+        default=True, description="a card in the officers' own groups (class 工作) when a working day begins and when it ends"
+    )
+    auto_dispatch: bool = Field(
+        default=True, description="the bot accepts and dispatches routine categories by the routing table"
+    )
+    review_share: float = Field(
+        default=0.05, ge=0, le=1, description="share of confirmed cases about which another unit asks the reporter once more"
+    )
+    talk_minutes: int = Field(
+        default=15, ge=1, le=240, description="silence after which the bot takes a conversation back from an officer"
+    )
+
+    @model_validator(mode="after")
+    def _some_hours(self) -> DeskSettings:
+        if self.work_from >= self.work_to:
+            raise ValueError("work_from must be before work_to")
+        return self
+
+
 class PacingSettings(Section):
     """What one platform bears."""
 
@@ -385,6 +410,7 @@ class Settings(BaseSettings):
     schedules: tuple[ScheduleSettings, ...] = ()
     alarms: AlarmSettings = AlarmSettings()
     tips: TipSettings = TipSettings()
+    desk: DeskSettings = DeskSettings()
     pacing: PacingTable = PacingTable()
 
     @classmethod

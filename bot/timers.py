@@ -53,6 +53,10 @@ class Timers:
             self._session.delete(row)
             self._session.flush()
 
+    def waits(self, kind: str, key: str) -> bool:
+        """Whether such a timer is set."""
+        return self._row(kind, key) is not None
+
     def _row(self, kind: str, key: str) -> Timer | None:
         return self._session.exec(select(Timer).where(Timer.kind == kind, Timer.key == key)).first()
 

@@ -129,6 +129,8 @@ class Rules:
     bot_name: str
     alarm_repeat: timedelta = timedelta(minutes=2)
     auto_dispatch: bool = True  # the bot accepts and dispatches routine categories by the routing table
+    review_share: float = 0.05  # of confirmed cases, asked about once more by another unit
+    talk_quiet: timedelta = timedelta(minutes=15)  # silence after which a conversation with an officer is over
     vague_places: frozenset[str] = frozenset()  # words for a place to which nobody can be sent
 
 

@@ -1,29 +1,35 @@
 """The desk: everything that can happen to a case, inside the caller's transaction.
 
-Every action of an officer asks the gate first; every change leaves a line in the case's history. Sending is not done here:
-handlers say what has to be said in the same transaction.
+Every action of an officer asks the gate first; every step is one line of the table in `cases.lifecycle` and leaves a line in the
+case's history. Sending is not done here: handlers say what has to be said in the same transaction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
-from cases.dispatch import unit_for
-from cases.lifecycle import ABOUT, OPEN_STATES, State, step
+from cases.book import CaseBook
+from cases.clocks import Clocks, Strike
+from cases.dispatch import grid_codes
+from cases.lifecycle import ABOUT, State, StateType
+from cases.moves import Attempt, Mover
 from cases.numbers import next_number
+from cases.origin import NewCase, Origin
 from cases.places import Where
+from cases.routing import choose_units
+from cases.witnesses import Witnesses
 from content.refusal import Refusal
-from content.taxonomy import Category, Taxonomy
-from storage.tables import Attachment, Case, CaseAssist, CaseEntry, Notice, Officer, Unit
+from content.taxonomy import Taxonomy
+from storage.tables import Attachment, Case, CaseEntry, Officer, Unit
+
+__all__ = ["CaseDesk", "Gate", "NewCase", "Origin"]
 
 NOT_TAKEN = (State.SUBMITTED, State.ACCEPTED, State.DISPATCHED)
-REOPEN_WITHIN = timedelta(days=14)  # civic.md §3.3: "not solved" is heard up to 14 days after closing
 
 
 class Gate(Protocol):
@@ -34,61 +40,27 @@ class Gate(Protocol):
     ) -> Officer: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where and by whom a case was brought."""
+class CaseDesk(CaseBook):
+    """Opens and moves cases. One desk belongs to one transaction."""
 
-    platform: str
-    account: str
-    chat: str
-    private: bool
-    thread: str | None
-    group_id: int | None
-    grid_id: int | None
-    sender: str
-    sender_name: str
-    message_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewCase:
-    """What is known when a case is opened. Without a place it starts as a draft that waits for one."""
-
-    kind: str
-    category: str
-    tier: str
-    text: str
-    place: str
-    origin: Origin
-    needs_place: bool = True
-    where: Where | None = None  # its grid goes before that of the group
-
-
-class CaseDesk:
-    """Opens, finds and moves cases. One desk belongs to one transaction."""
-
-    def __init__(self, session: Session, gate: Gate, taxonomy: Taxonomy, zone: ZoneInfo, now: datetime) -> None:
-        self.taxonomy = taxonomy
-        self.zone = zone
-        self.now = now
-        self._session = session
+    def __init__(self, session: Session, gate: Gate, taxonomy: Taxonomy, zone: ZoneInfo, now: datetime, clocks: Clocks) -> None:
+        super().__init__(session, taxonomy, zone, now)
+        self.clocks = clocks
+        self.witnesses = Witnesses(session, now)
         self._gate = gate
-
-    # --- opening and finding ---
+        self._mover = Mover(session, clocks, now)
 
     def open(self, new: NewCase, photos: Sequence[int] = ()) -> Case:
         """A new case with its number and its first line of history."""
         origin = new.origin
-        waits = new.needs_place and not new.place
         case = Case(
             number=next_number(self._session, self.now, self.zone),
             kind=new.kind,
             category=new.category,
             tier=new.tier,
-            state=State.DRAFT if waits else State.SUBMITTED,
+            state="",
             text=new.text,
             place=new.place,
-            grid_id=origin.grid_id if new.where is None else new.where.grid_id,
             group_id=origin.group_id,
             platform=origin.platform,
             account=origin.account,
@@ -101,94 +73,28 @@ class CaseDesk:
             created_at=self.now,
             state_since=self.now,
         )
+        self._set_grid(case, origin.grid_id)
         if new.where is not None:
-            _place(case, new.where)
+            self._place(case, new.where)
         self._session.add(case)
         self._session.flush()
+        self._mover.move(Attempt(case, "report_vaguely" if new.needs_place and not new.place else "report"))
         self._note(case, "report", "reporter", text=new.text, message_id=origin.message_id, state=case.state)
         self.attach(case, photos, "reporter", message_id=origin.message_id)
         return case
 
-    def find(self, number: str) -> Case:
-        """The case of that number, locked for this transaction; Refusal when there is none."""
-        case = self._session.exec(select(Case).where(Case.number == number).with_for_update()).first()
-        if case is None:
-            raise Refusal("desk.no_such", number=number)
-        return case
-
-    def get(self, case_id: int) -> Case | None:
-        return self._session.get(Case, case_id)
-
-    def by_message(self, platform: str, chat: str, message_id: str) -> Case | None:
-        """The case that a message belongs to: one of its own messages, or one of our notices about it."""
-        entry = self._session.exec(
-            select(Case)
-            .join(CaseEntry, col(CaseEntry.case_id) == col(Case.id))
-            .where(CaseEntry.message_id == message_id, Case.platform == platform, Case.chat == chat)
-        ).first()
-        if entry is not None:
-            return entry
-        notice = self._session.exec(
-            select(Notice).where(Notice.message_id == message_id, Notice.platform == platform, Notice.chat == chat)
-        ).first()
-        return self._session.get(Case, notice.case_id) if notice and notice.case_id else None
-
-    def recent_of(self, origin: Origin, within: timedelta) -> list[Case]:
-        """Open cases that this person brought in this chat not longer ago than `within`, newest first."""
-        return list(
-            self._session.exec(
-                select(Case)
-                .where(
-                    Case.platform == origin.platform,
-                    Case.chat == origin.chat,
-                    Case.reporter == origin.sender,
-                    Case.created_at >= self.now - within,
-                    col(Case.state).in_(OPEN_STATES),
-                )
-                .order_by(col(Case.id).desc())
-            ).all()
-        )
-
-    def of_reporter(self, platform: str, sender: str, most: int = 5) -> list[Case]:
-        """The newest cases of one person."""
-        return list(
-            self._session.exec(
-                select(Case).where(Case.platform == platform, Case.reporter == sender).order_by(col(Case.id).desc()).limit(most)
-            ).all()
-        )
-
-    def history(self, case: Case) -> list[CaseEntry]:
-        return list(self._session.exec(select(CaseEntry).where(CaseEntry.case_id == case.id).order_by(col(CaseEntry.id))).all())
-
-    def photos(self, case: Case) -> list[Attachment]:
-        return list(
-            self._session.exec(select(Attachment).where(Attachment.case_id == case.id).order_by(col(Attachment.id))).all()
-        )
-
-    def category(self, case: Case) -> Category:
-        return self.taxonomy.categories.get(case.category) or self.taxonomy.categories["other"]
-
-    def state_name(self, case: Case) -> str:
-        return ABOUT[State(case.state)].name
-
-    def units(self, case: Case) -> tuple[int, ...]:
-        """Lead and assisting units."""
-        assisting = self._session.exec(select(CaseAssist.unit_id).where(CaseAssist.case_id == case.id)).all()
-        return ((case.unit_id,) if case.unit_id else ()) + tuple(assisting)
-
-    def unit_name(self, case: Case) -> str:
-        unit = self._session.get(Unit, case.unit_id) if case.unit_id else None
-        return unit.name if unit else ""
-
     # --- what the reporter does ---
 
     def add(self, case: Case, text: str, photos: Sequence[int], author: str, message_id: str = "") -> None:
-        """More about a case: words, photos, or both. Information that was asked for starts the clock again."""
+        """More about a case: words, photos, or both. Information that was asked for starts the clocks again."""
         if text:
             self._note(case, "addition", author, text=text, message_id=message_id)
         self.attach(case, photos, author, message_id=message_id)
         if case.state == State.NEEDS_INFO and author == "reporter":
-            self._move(case, "inform" if case.officer_id else "inform_early", author)
+            self._move(case, "inform", author)
+        elif case.officer_id is not None and ABOUT[State(case.state)].type is StateType.OPEN:
+            self.clocks.heard(case)
+            self.clocks.wind(case)
 
     def attach(
         self, case: Case, photos: Sequence[int], author: str, *, message_id: str = "", officer_id: int | None = None
@@ -205,7 +111,7 @@ class CaseDesk:
         """The answer to "where"; an empty one when nobody answered in time. With it the case goes to the grid of the place."""
         if place:
             if where is not None and case.state == State.DRAFT:
-                _place(case, where)
+                self._place(case, where)
             case.place = place
             self._note(case, "addition", "reporter", text=place, message_id=message_id)
         if case.state == State.DRAFT:
@@ -216,7 +122,7 @@ class CaseDesk:
         if where.point is None or (case.latitude is not None and case.located_by != "gazetteer"):
             return False
         if case.state in (State.DRAFT, State.SUBMITTED):
-            _place(case, where)
+            self._place(case, where)
         case.latitude, case.longitude = where.point.latitude, where.point.longitude
         case.place = case.place or where.place
         self._note(case, "addition", "reporter", text=where.place, message_id=message_id)
@@ -227,22 +133,21 @@ class CaseDesk:
         """The reporter changed ("edit") or took back ("recall") a message of the case: a new line, the old one stays."""
         self._note(case, kind, "reporter", text=text)
 
-    def withdraw(self, case: Case) -> None:
+    def withdraw(self, case: Case) -> bool:
+        """The reporter takes it back. A case that others reported too goes on with the first of them; then it returns false."""
+        if ABOUT[State(case.state)].open and self.witnesses.pass_on(case):
+            self._note(case, "recall", "reporter")
+            return False
         self._move(case, "withdraw", "reporter")
-        case.closed_at = self.now
+        return True
 
     def confirm(self, case: Case) -> None:
         """The reporter's word that it is solved: the only way to `closed_confirmed`."""
         self._move(case, "confirm", "reporter")
-        case.closed_at = self.now
 
-    def deny(self, case: Case, reason: str) -> None:
-        """Not solved, with the reason; the case goes back to whoever had it."""
-        if case.closed_at is not None and self.now - case.closed_at > REOPEN_WITHIN:
-            raise Refusal("desk.too_old", number=case.number)
-        self._move(case, "deny", "reporter", text=reason)
-        case.reopened += 1
-        case.closed_at = None
+    def deny(self, case: Case, reason: str, author: str = "reporter") -> None:
+        """Not solved, with the reason, said by the reporter or a "resident" who is a witness; back to whoever had it."""
+        self._move(case, "deny", author, text=reason)
 
     def rate(self, case: Case, stars: int) -> None:
         """1 to 5, once per closing."""
@@ -250,21 +155,40 @@ class CaseDesk:
         self._note(case, "rating", "reporter", text=str(stars))
         self._session.add(case)
 
-    # --- what the bot does by the routing table ---
+    # --- what the bot does ---
 
-    def route(self, case: Case) -> Unit | None:
-        """Accept and dispatch a routine case to the unit that its category names; None when a dispatcher has to look."""
-        category = self.category(case)
-        unit = unit_for(self._session, category, case.grid_id)
-        if unit is None:
-            return None
-        self._move(case, "accept", "bot")
-        case.unit_id = unit.id
-        self._move(case, "dispatch", "bot", text=unit.name)
-        return unit
+    def route(self, case: Case) -> list[Unit]:
+        """Accept and dispatch a routine case to the units of the routing table, the lead first; [] when a person decides."""
+        units = choose_units(self._session, self.category(case), case.grid_id)
+        if units:
+            self._move(case, "accept", "bot")
+            self._move(case, "dispatch", "bot", text="、".join(unit.name for unit in units), units=units)
+        return units
 
     def call_back(self, case: Case) -> None:
         self._move(case, "call_back", "bot")
+
+    def ask_again(self, case: Case) -> None:
+        """28 days later the reporter is asked whether it came back."""
+        case.asked_again_at = self.now
+        self._session.add(case)
+
+    def go_on(self, case: Case) -> None:
+        """Nobody answered what was asked: the clocks run again."""
+        self._move(case, "go_on", "bot")
+
+    def hold_over(self, case: Case) -> None:
+        """The extension has run out."""
+        self._move(case, "hold_over", "bot")
+
+    def strike(self, case: Case) -> list[Strike]:
+        """The marks that the case's clocks have reached; every miss leaves one line in the history."""
+        strikes = self.clocks.strike(case)
+        for strike in strikes:
+            if strike.mark == 100:
+                self._note(case, "miss", "bot", text=strike.clock)
+        self.clocks.wind(case)
+        return strikes
 
     # --- what officers do ---
 
@@ -275,28 +199,21 @@ class CaseDesk:
     def reject(self, case: Case, reason: str) -> None:
         self._allowed("case.reject", case)
         self._move(case, "reject", "officer", text=reason)
-        case.result, case.closed_at = reason, self.now
 
     def dispatch(self, case: Case, units: Sequence[Unit]) -> None:
         """To the lead unit (first) and the assisting ones."""
         self._allowed("case.dispatch", case)
-        self._move(case, "dispatch", "officer", text="、".join(unit.name for unit in units))
-        case.unit_id, case.officer_id = units[0].id, None
-        for old in self._session.exec(select(CaseAssist).where(CaseAssist.case_id == case.id)).all():
-            self._session.delete(old)
-        self._session.flush()
-        for unit in units[1:]:
-            if case.id is not None and unit.id is not None:
-                self._session.add(CaseAssist(case_id=case.id, unit_id=unit.id))
+        self._move(case, "dispatch", "officer", text="、".join(unit.name for unit in units), units=units)
+
+    def give_back(self, case: Case, reason: str) -> None:
+        """退单: not this unit's matter; once, then a dispatcher's word counts."""
+        self._allowed("case.return", case)
+        self._move(case, "return", "officer", text=reason)
 
     def take(self, case: Case) -> Officer:
         """The first to take it has it; the second is told who."""
         officer = self._allowed("case.take", case)
-        if case.state in (State.SIGNED, State.IN_PROGRESS) and case.officer_id is not None:
-            holder = self._session.get(Officer, case.officer_id)
-            raise Refusal("desk.own" if case.officer_id == officer.id else "desk.taken", holder=holder.name if holder else "")
-        self._move(case, "take", "officer")
-        case.officer_id = officer.id
+        self._move(case, "take", "officer", officer=officer)
         return officer
 
     def contact(self, case: Case, note: str) -> None:
@@ -307,32 +224,117 @@ class CaseDesk:
         self._allowed("case.request", case)
         self._move(case, "request", "officer", text=question)
 
+    def ask_hold(self, case: Case, days: int, reason: str) -> None:
+        """延期: so many more days are wanted; a supervisor decides."""
+        self._allowed("case.extend", case)
+        self._move(case, "ask_hold", "officer", text=reason, days=days)
+
+    def hold(self, case: Case) -> int:
+        """The extension is granted: the clocks stand still for the returned number of days."""
+        officer = self._allowed("case.hold", case)
+        days = case.hold_days or 0
+        self._move(case, "hold", "officer", text=str(days), officer=officer)
+        return days
+
+    def refuse_hold(self, case: Case, reason: str) -> None:
+        self._allowed("case.hold", case)
+        self._move(case, "refuse_hold", "officer", text=reason)
+
+    def refer(self, case: Case, outside: str) -> None:
+        """转办: to a department outside, with its number; the lead unit keeps the duty."""
+        self._allowed("case.refer", case)
+        self._move(case, "refer", "officer", text=outside)
+
     def resolve(self, case: Case, result: str, *, action: str = "resolve") -> Officer:
         """The officer's word; the reporter's decides (`confirm`, `deny`)."""
         officer = self._allowed("case.answer" if action == "answer" else "case.resolve", case)
-        self._move(case, action, "officer", text=result)
-        case.result, case.resolved_by = result, officer.id
+        self._move(case, action, "officer", text=result, officer=officer)
         return officer
+
+    def close_unreached(self, case: Case) -> None:
+        """The reporter could not be reached: an end of its own that never counts as satisfied."""
+        self._allowed("case.unreached", case)
+        self._move(case, "unreached", "officer")
+
+    def merge(self, case: Case, master: Case) -> None:
+        """并单: `case` follows `master`; everybody who reported it hears the one result."""
+        self._allowed("case.merge", case)
+        self._allowed("case.merge", master)
+        self._join(case, master, "officer")
+
+    def join(self, case: Case, master: Case) -> None:
+        """The bot itself puts a new report to the open case that it repeats; an officer can part them again."""
+        self._join(case, master, "bot")
+
+    def _join(self, case: Case, master: Case, author: str) -> None:
+        self._move(case, "merge", author, text=master.number, master=master)
+        self.witnesses.follow(case, master)
+        self._note(master, "merged", author, text=case.number)
+
+    def unmerge(self, case: Case) -> Case:
+        """Take back a merging; returns the case that was the master."""
+        self._allowed("case.merge", case)
+        master = self.master_of(case)
+        self._move(case, "unmerge", "officer", text=master.number)
+        self.witnesses.unfollow(case, master)
+        return master
+
+    def review(self, case: Case) -> Officer:
+        """Ask for the right to say what a second call-back brought."""
+        return self._allowed("case.review", case)
+
+    def overturn(self, case: Case, reason: str) -> None:
+        """Another unit asked the reporter once more and heard that it is not solved."""
+        self._allowed("case.review", case)
+        self._move(case, "overturn", "officer", text=reason)
+
+    def talk(self, case: Case) -> Officer:
+        """Ask for the right to talk to the reporter through the bot."""
+        return self._allowed("case.talk", case)
 
     def look(self, case: Case) -> Officer:
         """Ask for the right to see everything about a case."""
         return self._allowed("case.view", case)
 
-    def note(self, case: Case, text: str) -> None:
-        self._note(case, "note", "officer", text=text)
+    def note(self, case: Case, text: str, kind: str = "note") -> None:
+        """A line of an officer: a "note" for colleagues, or a "message" that the reporter read."""
+        self._note(case, kind, "officer", text=text)
+        if kind == "message":
+            self.clocks.replied(case)
+            self.clocks.wind(case)
 
     # --- inside ---
+
+    def _place(self, case: Case, where: Where) -> None:
+        self._set_grid(case, where.grid_id)
+        case.located_by = where.by or None
+        if where.point is not None:
+            case.latitude, case.longitude = where.point.latitude, where.point.longitude
+
+    def _set_grid(self, case: Case, grid_id: int | None) -> None:
+        """The civic grid's number and the police grid's both stand on the case."""
+        case.grid_id = grid_id
+        case.grid_code, case.police_grid = grid_codes(self._session, grid_id)
 
     def _allowed(self, action: str, case: Case) -> Officer:
         return self._gate.require(action, grid_id=case.grid_id, unit_ids=self.units(case), target=case.number)
 
-    def _move(self, case: Case, action: str, author: str, text: str = "") -> None:
+    def _move(
+        self,
+        case: Case,
+        action: str,
+        author: str,
+        text: str = "",
+        *,
+        officer: Officer | None = None,
+        units: Sequence[Unit] = (),
+        days: int = 0,
+        master: Case | None = None,
+    ) -> None:
         if author == "officer" and action in ("contact", "resolve") and case.state in NOT_TAKEN:
             raise Refusal("desk.take_first", state=self.state_name(case), number=case.number)
-        case.state = step(State(case.state), action)
-        case.state_since = self.now
+        self._mover.move(Attempt(case, action, text, officer, units, days, master))
         self._note(case, "transition", author, text=text, state=case.state)
-        self._session.add(case)
         self._session.flush()
 
     def _note(
@@ -362,9 +364,3 @@ class CaseDesk:
                 attachment_id=attachment_id,
             )
         )
-
-
-def _place(case: Case, where: Where) -> None:
-    case.grid_id, case.located_by = where.grid_id, where.by or None
-    if where.point is not None:
-        case.latitude, case.longitude = where.point.latitude, where.point.longitude

@@ -22,6 +22,12 @@ def grid_chain(session: Session, grid_id: int | None) -> list[Grid]:
     return chain
 
 
+def grid_codes(session: Session, grid_id: int | None) -> tuple[str, str]:
+    """The civic grid's number and the police grid's; of the nearest grid around it that has one."""
+    chain = grid_chain(session, grid_id)
+    return (chain[0].code if chain else "", next((grid.police_code for grid in chain if grid.police_code), ""))
+
+
 def unit_for(session: Session, category: Category, grid_id: int | None) -> Unit | None:
     """The first unit of the category's route that exists; the grid's own unit is preferred among several of one kind."""
     own = {grid.unit_id for grid in grid_chain(session, grid_id)}
@@ -71,6 +77,21 @@ def dispatchers(session: Session, grid_id: int | None) -> list[Officer]:
         or officers_with(session, ("dispatcher",), "district", ())
         or officers_with(session, ("supervisor",), "district", ())
     )
+
+
+def supervisors(session: Session, grid_id: int | None, unit_ids: tuple[int, ...]) -> list[Officer]:
+    """Who answers for a case that is late: supervisors of its units or of the grid and those around it, else the district's."""
+    around = tuple(grid.id for grid in grid_chain(session, grid_id))
+    near = [
+        *officers_with(session, ("supervisor",), "unit", unit_ids),
+        *officers_with(session, ("supervisor",), "grid", around),
+    ]
+    return list({officer.id: officer for officer in near}.values()) or commanders(session)
+
+
+def commanders(session: Session) -> list[Officer]:
+    """The last to be told that something is late: the district's supervisors."""
+    return officers_with(session, ("supervisor",), "district", ())
 
 
 def handlers_of(session: Session, case: Case) -> list[Officer]:

@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Any
 
 from sqlmodel import Session, select
 
 from bot.dialogs import DialogKey, Dialogs
-from bot.messages import Inbound, Kind
+from bot.messages import Address, Inbound, Kind
 from bot.permissions import Rights
 from bot.router import CaseNumber, Router, Words
 from bot.say import Say, case_address
 from bot.timers import Timers
-from bot.turn import NotMine, Photos
+from bot.turn import NotMine, Photos, Rules
 from cases.desk import CaseDesk
-from cases.dispatch import handlers_of
 from cases.lifecycle import ABOUT, State
 from content.refusal import Refusal
-from handlers.callback import ASKED, take_answer, take_rating
-from handlers.cards import place_or_group, trouble_with
+from handlers.callback import take_answer, take_rating
+from handlers.cards import tell_holder, trouble_with
+from handlers.closing import ASKED, reopen
 from handlers.clues import about_missing
-from storage.tables import Case, Group, Officer
+from handlers.hearing import Verdict, reason_in, verdict
+from storage.tables import Case, Group
 
 router = Router("additions")
 
 THANKS = re.compile(
     r"(?:好的?|嗯+|哦|收到|知道|谢谢|感谢|多谢|辛苦|麻烦|不客气|你们?|您|大家|[了啊呀哈啦哒]|[\s,，.。!！~～、👍👌🙏😊])*"
 )
+JUDGED = (*ASKED, State.CLOSED_CONFIRMED, State.CLOSED_UNREACHED)
 NOT_TAKEN = (State.DRAFT, State.SUBMITTED, State.ACCEPTED, State.DISPATCHED)
 
 
@@ -42,6 +43,7 @@ def about_a_case(
     dialogs: Dialogs,
     say: Say,
     timers: Timers,
+    rules: Rules,
     session: Session,
     group: Group | None,
     now: datetime,
@@ -54,10 +56,12 @@ def about_a_case(
         raise NotMine
     case = _reachable(message, number, rights, desk)
     if _is_reporter(message, case):
-        if case.state in (*ASKED, State.CLOSED_CONFIRMED) and take_answer(message, case, desk, dialogs, say, timers, session):
+        if case.state in JUDGED and take_answer(message, case, desk, dialogs, say, timers, rules, session):
             return
         if take_rating(message, case, desk, say, session):
             return
+    elif _denied_by_witness(message, case, desk, dialogs, say, session):
+        return
     elif message.kind is Kind.TAP:
         say.reply("callback.not_you")
         return
@@ -89,8 +93,8 @@ def withdraw(message: Inbound, number: CaseNumber, desk: CaseDesk, say: Say, ses
     case = desk.find(number)
     if not _is_reporter(message, case):
         raise Refusal("report.not_yours" if _same_chat(message, case) else "desk.no_such", number=number)
-    _withdraw(case, desk, dialogs, say, session)
-    say.reply("report.withdrawn", case=case, number=case.number)
+    gone = _withdraw(case, desk, dialogs, say, session)
+    say.reply("report.withdrawn" if gone else "report.withdrawn_by_one", case=case, number=case.number)
 
 
 @router.on(Kind.RECALL, Kind.EDIT)
@@ -105,14 +109,15 @@ def recalled_or_edited(message: Inbound, desk: CaseDesk, dialogs: Dialogs, say: 
         return
     if message.kind is Kind.EDIT:
         desk.note_from_reporter(case, "edit", message.text)
-        _tell_holder(case, "desk.edited", say, session, text=message.text)
+        tell_holder(case, "desk.edited", say, session, text=message.text)
     elif case.message_id == message.message_id and case.state in NOT_TAKEN:
-        _withdraw(case, desk, dialogs, say, session)
-        say.to_reporter_alone(case, "report.recalled", number=case.number)
+        gone = _withdraw(case, desk, dialogs, say, session)
+        own = Address(message.address.platform, message.address.account, message.sender.id, private=True)
+        say.at(own, "report.recalled" if gone else "report.withdrawn_by_one", case=case, number=case.number)
     else:
         desk.note_from_reporter(case, "recall", "")
         if ABOUT[State(case.state)].open:
-            _tell_holder(case, "desk.recalled", say, session)
+            tell_holder(case, "desk.recalled", say, session)
 
 
 def _reachable(message: Inbound, number: str, rights: Rights, desk: CaseDesk) -> Case:
@@ -121,8 +126,13 @@ def _reachable(message: Inbound, number: str, rights: Rights, desk: CaseDesk) ->
         case = desk.find(number)
     except Refusal:
         case = None
-    if case is not None and (_is_reporter(message, case) or _same_chat(message, case) or _officer_sees(case, rights, desk)):
-        return case
+    if case is not None and (
+        _is_reporter(message, case)
+        or _same_chat(message, case)
+        or desk.witnesses.knows(case, message.address.platform, message.sender.id)
+        or _officer_sees(case, rights, desk)
+    ):
+        return desk.master_of(case)  # what was merged is handled with its master
     if message.addressed or message.text.lstrip()[:1] in ("/", "／"):
         raise Refusal("desk.no_such", number=number)
     raise NotMine
@@ -140,17 +150,32 @@ def _add(
         desk.attach(case, photos.ids, "officer", message_id=message.message_id)
         say.reply("desk.noted", case=case, number=case.number, trouble=trouble)
     else:
-        desk.add(case, text, photos.ids, "reporter" if _is_reporter(message, case) else "resident", message.message_id)
+        desk.add(case, text, photos.ids, desk.author(case, message.address.platform, message.sender.id), message.message_id)
         say.reply("report.added", case=case, number=case.number, trouble=trouble)
-        _tell_holder(case, "desk.addition", say, session, text=text, photos=len(photos.ids))
+        tell_holder(case, "desk.addition", say, session, text=text, photos=len(photos.ids))
 
 
-def _withdraw(case: Case, desk: CaseDesk, dialogs: Dialogs, say: Say, session: Session) -> None:
+def _denied_by_witness(message: Inbound, case: Case, desk: CaseDesk, dialogs: Dialogs, say: Say, session: Session) -> bool:
+    """Whoever reported the same may say that it is not solved, with the reason; that it is solved, only the reporter."""
+    if case.state not in JUDGED or not desk.witnesses.knows(case, message.address.platform, message.sender.id):
+        return False
+    reason = reason_in(message.text)
+    if not reason or verdict(message.text, strict=not message.addressed) is not Verdict.NOT_SOLVED:
+        return False
+    reopen(case, reason, desk, dialogs, say, session, by="resident")
+    say.reply("callback.reopened", case=case, number=case.number)
+    return True
+
+
+def _withdraw(case: Case, desk: CaseDesk, dialogs: Dialogs, say: Say, session: Session) -> bool:
+    """Whether the case is over; it is not when others reported the same."""
     known_to_somebody = case.state != State.DRAFT
-    desk.withdraw(case)
-    dialogs.end_about(case.id, of=DialogKey.of(case_address(case), case.reporter or ""))
+    asked = DialogKey.of(case_address(case), case.reporter or "")
+    gone = desk.withdraw(case)
+    dialogs.end_about(case.id, of=asked)
     if known_to_somebody:
-        _tell_holder(case, "desk.withdrawn", say, session)
+        tell_holder(case, "desk.withdrawn" if gone else "desk.withdrawn_by_one", say, session)
+    return gone
 
 
 def _is_reporter(message: Inbound, case: Case) -> bool:
@@ -163,10 +188,3 @@ def _same_chat(message: Inbound, case: Case) -> bool:
 
 def _officer_sees(case: Case, rights: Rights, desk: CaseDesk) -> bool:
     return rights.officer is not None and rights.covers("case.view", case.grid_id, desk.units(case))
-
-
-def _tell_holder(case: Case, phrase: str, say: Say, session: Session, **values: Any) -> None:
-    """Whoever has the case, else whoever could take it."""
-    holder = session.get(Officer, case.officer_id) if case.officer_id else None
-    officers = [holder] if holder else handlers_of(session, case)
-    say.to_officers(officers, phrase, case=case, number=case.number, place=place_or_group(case, session), **values)

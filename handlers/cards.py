@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from datetime import datetime
+from typing import Any, TypedDict
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
@@ -10,7 +12,8 @@ from bot.photos import MOST_BYTES
 from bot.say import Say
 from bot.turn import Photos
 from cases.desk import CaseDesk
-from storage.tables import Case, Group
+from cases.dispatch import handlers_of
+from storage.tables import Case, Group, Officer, Unit
 
 LONGEST = 120
 _KNOWN_TROUBLE = frozenset(
@@ -62,3 +65,26 @@ def trouble_with(photos: Photos, say: Say) -> str:
         return ""
     phrase = photos.why if photos.why in _KNOWN_TROUBLE else "report.photo_lost"
     return say.word(phrase, megabytes=MOST_BYTES // 1_000_000)
+
+
+def signing_unit(case: Case, officer: Officer | None, desk: CaseDesk, session: Session) -> str:
+    """The unit signs, not the person."""
+    if name := desk.unit_name(case):
+        return name
+    unit = session.get(Unit, officer.unit_id) if officer is not None and officer.unit_id else None
+    return unit.name if unit else officer.title if officer is not None else ""
+
+
+def tell_holder(case: Case, phrase: str, say: Say, session: Session, **values: Any) -> None:
+    """Whoever has the case, else whoever could take it."""
+    holder = session.get(Officer, case.officer_id) if case.officer_id else None
+    officers = [holder] if holder and holder.active else handlers_of(session, case)
+    say.to_officers(officers, phrase, case=case, number=case.number, place=place_or_group(case, session), **values)
+
+
+def moment(at: datetime | None, zone: ZoneInfo) -> str:
+    """ "11月26日10:00"; empty when there is none."""
+    if at is None:
+        return ""
+    local = at.astimezone(zone)
+    return f"{local.month}月{local.day}日{local:%H:%M}"

@@ -1,39 +1,30 @@
-"""The officers' desk in the chat: look, accept, dispatch, take, ask, answer, resolve."""
+"""The officers' desk in the chat: what waits, how a case stands, and the numbers."""
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
-from bot.dialogs import Dialogs
 from bot.errors import NotAllowed
 from bot.messages import Inbound
 from bot.permissions import Rights, Role
 from bot.router import CaseNumber, Router, Words
 from bot.say import Say
-from bot.turn import Photos
 from cases.desk import CaseDesk
-from cases.dispatch import find_unit, handlers_of
-from cases.lifecycle import ABOUT, State
+from cases.drawing import next_steps
+from cases.lifecycle import ABOUT, CASE_CHAIN, State
 from cases.queue import queue_of
 from cases.statistics import count
 from content.refusal import Refusal
-from handlers.callback import ask_reporter
-from handlers.cards import case_card, trouble_with
-from storage.tables import Case, CaseEntry, Officer, Unit
+from handlers.cards import case_card, moment
+from storage.tables import CaseEntry, Officer
 
 router = Router("desk")
 
-HANDLERS = (Role.OFFICER, Role.GRID_WORKER)
 DESK = (Role.OFFICER, Role.GRID_WORKER, Role.DISPATCHER, Role.SUPERVISOR)
-SHORTEST_RESULT = 4  # characters: "已处理" says nothing to the person who has to confirm it
 MOST_SHOWN = 12
-PHOTO_WAIT = timedelta(minutes=10)
-_UNITS = re.compile(r"[\s、,，+＋]+")
 
 
 @router.command("待办", "queue", about="看等您处理的事", needs=DESK)
@@ -84,124 +75,26 @@ def show(
         (line.at.astimezone(zone).strftime("%m-%d %H:%M"), say.word(f"desk.line.{line.kind}"), _told(line))
         for line in desk.history(case)
     ]
-    out_of_the_group(message, say, "desk.full", case=case, history=history[-12:], **case_card(case, desk, session))
+    out_of_the_group(
+        message,
+        say,
+        "desk.full",
+        case=case,
+        history=history[-12:],
+        grid=case.grid_code,
+        police_grid=case.police_grid,
+        units=desk.unit_names(case),
+        due=moment(desk.clocks.due(case), zone),
+        many=many if (many := desk.witnesses.count(case)) > 1 else 0,
+        steps=[(line.command, line.name) for line in next_steps(case.state, CASE_CHAIN)],
+        **case_card(case, desk, session),
+    )
 
 
 def _told(line: CaseEntry) -> str:
     """What a line of the history says; of a step where it led, too."""
     state = ABOUT[State(line.state)].name if line.state else ""
     return "，".join(part for part in (state, line.text) if part)
-
-
-@router.command("受理", "accept", usage="号", about="受理一件事", needs=(Role.DISPATCHER,))
-def accept(number: CaseNumber, desk: CaseDesk, say: Say) -> None:
-    """Within remit."""
-    case = desk.find(number)
-    desk.accept(case)
-    say.reply("desk.accepted", case=case, number=case.number)
-    say.to_reporter_alone(case, "progress.accepted", number=case.number)
-
-
-@router.command("不受理", "reject", usage="号 理由和该找谁", about="不受理，要写理由和该找谁", needs=(Role.DISPATCHER,))
-def reject(number: CaseNumber, words: Words, desk: CaseDesk, say: Say) -> None:
-    """With the reason and the right channel."""
-    if len(words) < SHORTEST_RESULT:
-        raise Refusal("refusal.usage", command="不受理", usage="号 理由和该找谁")
-    case = desk.find(number)
-    desk.reject(case, words)
-    say.reply("desk.rejected", case=case, number=case.number)
-    say.to_reporter(case, "progress.rejected", number=case.number, reason=words)
-
-
-@router.command("派单", "dispatch", usage="号 单位（可以写几个，第一个牵头）", about="派给单位", needs=(Role.DISPATCHER,))
-def dispatch(number: CaseNumber, words: Words, desk: CaseDesk, say: Say, session: Session) -> None:
-    """To one lead unit and, if named, assisting ones."""
-    names = [name for name in _UNITS.split(words) if name]
-    if not names:
-        raise Refusal("refusal.usage", command="派单", usage="号 单位")
-    units: list[Unit] = []
-    for name in names:
-        unit = find_unit(session, name)
-        if unit is None:
-            raise Refusal("desk.no_unit", name=name[:20], known="、".join(known_units(session)))
-        units.append(unit)
-    case = desk.find(number)
-    desk.dispatch(case, units)
-    listed = "、".join(unit.name for unit in units)
-    say.reply("desk.dispatched_by_you", case=case, number=case.number, units=listed)
-    say.to_reporter_alone(case, "progress.dispatched", number=case.number, units=listed)
-    say.to_officers(handlers_of(session, case), "desk.dispatched", case=case, **case_card(case, desk, session))
-
-
-@router.command("接单", "take", usage="号", about="接下一件事", needs=HANDLERS)
-def take(number: CaseNumber, desk: CaseDesk, say: Say, session: Session) -> None:
-    """The first one has it."""
-    case = desk.find(number)
-    officer = desk.take(case)
-    say.reply("desk.taken_by_you", case=case, **case_card(case, desk, session))
-    say.to_reporter_alone(case, "progress.taken", number=case.number, unit=signing_unit(case, officer, desk, session))
-
-
-@router.command("联系", "contact", usage="号 联系情况", about="记下已经联系过反映人", needs=HANDLERS)
-def contact(number: CaseNumber, words: Words, desk: CaseDesk, say: Say) -> None:
-    """Talked to the reporter; in progress from now on."""
-    case = desk.find(number)
-    desk.contact(case, words)
-    say.reply("desk.contacted", case=case, number=case.number)
-
-
-@router.command("追问", "request", usage="号 要问的话", about="请反映人补充情况", needs=DESK)
-def request(number: CaseNumber, words: Words, desk: CaseDesk, say: Say) -> None:
-    """Ask the reporter; the answer, quoted or with the number, comes back into the case."""
-    if not words:
-        raise Refusal("refusal.usage", command="追问", usage="号 要问的话")
-    case = desk.find(number)
-    desk.request(case, words)
-    say.reply("desk.requested", case=case, number=case.number)
-    say.to_reporter(case, "progress.request", number=case.number, text=words)
-
-
-@router.command("办结", "resolve", usage="号 处理结果", about="报处理结果，随后由机器人回访", needs=HANDLERS)
-def resolve(
-    message: Inbound,
-    number: CaseNumber,
-    words: Words,
-    photos: Photos,
-    desk: CaseDesk,
-    dialogs: Dialogs,
-    say: Say,
-    session: Session,
-) -> None:
-    """With a result that the reporter can judge; a photo of it may come along or follow."""
-    if len(words) < SHORTEST_RESULT:
-        raise Refusal("desk.needs_result", number=number)
-    case = desk.find(number)
-    officer = desk.resolve(case, words)
-    desk.attach(case, photos.ids, "officer", message_id=message.message_id, officer_id=officer.id)
-    say.reply("desk.resolved", case=case, number=case.number, trouble=trouble_with(photos, say))
-    dialogs.ask("result.photo", wait=PHOTO_WAIT, case_id=case.id)
-    photo = desk.photos(case)[-1].path if photos.ids else None
-    unit = signing_unit(case, officer, desk, session)
-    ask_reporter(case, "callback.ask", desk, dialogs, say, photo=photo, result=case.result, unit=unit)
-
-
-@router.command("回复", "reply", usage="号 答复", about="答复居民的咨询", needs=DESK)
-def reply(number: CaseNumber, words: Words, desk: CaseDesk, dialogs: Dialogs, say: Say, session: Session) -> None:
-    """A question is answered and asked back about; in any other case the words go to the reporter."""
-    if not words:
-        raise Refusal("refusal.usage", command="回复", usage="号 答复")
-    case = desk.find(number)
-    if case.kind != "question":
-        officer = desk.look(case)
-        desk.note(case, words)
-        unit = signing_unit(case, officer, desk, session)
-        say.to_reporter(case, "progress.message", number=case.number, unit=unit, text=words)
-        say.reply("desk.passed_on", case=case, number=case.number)
-        return
-    officer = desk.resolve(case, words, action="answer")
-    unit = signing_unit(case, officer, desk, session)
-    say.reply("desk.answered", case=case, number=case.number)
-    ask_reporter(case, "question.reply", desk, dialogs, say, question=case.text[:60], unit=unit, text=words)
 
 
 @router.command("统计", "stats", about="看本月的件数和办结情况", needs=(*DESK, Role.AUDITOR))
@@ -217,16 +110,3 @@ def out_of_the_group(message: Inbound, say: Say, phrase: str, **values: Any) -> 
     if not message.address.private:
         say.reply("help.sent_privately")
     say.privately(phrase, **values)
-
-
-def known_units(session: Session) -> list[str]:
-    """The names of all units, for a refusal that helps."""
-    return [unit.name for unit in session.exec(select(Unit)).all()]
-
-
-def signing_unit(case: Case, officer: Officer, desk: CaseDesk, session: Session) -> str:
-    """The unit signs, not the person."""
-    if name := desk.unit_name(case):
-        return name
-    unit = session.get(Unit, officer.unit_id) if officer.unit_id else None
-    return unit.name if unit else officer.title

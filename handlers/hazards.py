@@ -20,8 +20,9 @@ from bot.understanding.meaning import Intent, Meaning
 from cases.desk import CaseDesk, NewCase
 from cases.dispatch import dispatchers, handlers_of
 from cases.lifecycle import State
+from cases.similarity import open_alike
 from handlers.additions import THANKS
-from handlers.cards import case_card, trouble_with
+from handlers.cards import case_card, tell_holder, trouble_with
 from handlers.origin import Spot, origin_of
 from storage.tables import Case, Group
 
@@ -42,6 +43,7 @@ FLOOD = 5  # reports of one person in SAME_REPORT; what comes on top is added to
 NEEDS_PLACE = frozenset({"hazard"})
 ROUTINE_TIERS = frozenset({"T1", "T2", "T3"})
 LONGEST_PLACE = 60
+TOLD_COUNTS = (2, 3, 5)  # after which neighbours the officer is told how many they are; then after every tenth
 PHOTO_WORDS_WAIT = timedelta(minutes=2)  # as long as the photo itself is remembered
 _NOBODY_KNOWS = re.compile("(?:我也?)?(?:不知道|不清楚|说不清|说不上来|不太清楚|不晓得)(?:在哪里?|具体位置)?[了呀啊。.]*")
 
@@ -66,7 +68,7 @@ def report(
     origin = origin_of(message, group)
     trouble = trouble_with(photos, say)
     if (same := said_already(message, message.text, desk, say)) is not None:
-        desk.add(same, message.text, photos.ids, "reporter", message.message_id)
+        desk.add(same, message.text, photos.ids, _author(message, same, desk), message.message_id)
         return
     where = spot.of(message, meaning)
     kind = KIND.get(meaning.intent, "hazard")
@@ -87,6 +89,8 @@ def report(
         dialogs.ask("place", wait=PLACE_WAIT, case_id=case.id)
         timers.after(PLACE_WAIT, "place.missing", str(case.id))
         say.reply("report.where", case=case, number=case.number, category=category.name, advice=category.advice, trouble=trouble)
+        return
+    if join_same(case, desk, say, session):
         return
     unit = _pass_on(case, desk, say, rules, session)
     say.reply(
@@ -139,6 +143,8 @@ def place_told(
         say.to_officers(dispatchers(session, case.grid_id), "desk.new_without_place", case=case, **case_card(case, desk, session))
         say.reply("report.no_place", case=case, number=case.number)
         return
+    if join_same(case, desk, say, session):
+        return
     unit = _pass_on(case, desk, say, rules, session)
     say.reply("report.placed", case=case, number=case.number, place=case.place, unit=unit, tier=case.tier)
 
@@ -169,20 +175,13 @@ def photo_follows(
     """A photo or a pin without words belongs to the report just made; else it waits for words (asked for, if it was for us)."""
     recent = desk.recent_of(origin_of(message, group), timedelta(minutes=2))
     if recent:
-        desk.attach(recent[0], photos.ids, "reporter", message_id=message.message_id)
+        case = desk.master_of(recent[0])
+        desk.attach(case, photos.ids, _author(message, case, desk), message_id=message.message_id)
         where = spot.of(message, meaning)
-        if desk.pin(recent[0], where, message.message_id) and message.location is not None:
-            say.to_officers(
-                handlers_of(session, recent[0]),
-                "desk.addition",
-                case=recent[0],
-                number=recent[0].number,
-                place=recent[0].place,
-                text=where.place,
-                photos=0,
-            )
+        if desk.pin(case, where, message.message_id) and message.location is not None:
+            tell_holder(case, "desk.addition", say, session, text=where.place, photos=0)
         if photos.lost:
-            say.reply("report.photo_trouble", case=recent[0], trouble=trouble_with(photos, say))
+            say.reply("report.photo_trouble", case=case, trouble=trouble_with(photos, say))
         return
     effects.kept_waiting = True
     if message.addressed:
@@ -223,13 +222,17 @@ def said_already(message: Inbound, text: str, desk: CaseDesk, say: Say) -> Case 
     earlier = desk.recent_of(origin_of(message, None), SAME_REPORT)
     for case in earlier:
         if fuzz.ratio(case.text, text) >= SAME_WORDS and _numbers(case.text) == _numbers(text):
-            return case
+            return desk.master_of(case)
     if len(earlier) < FLOOD:
         return None
-    last = earlier[0]
+    last = desk.master_of(earlier[0])
     if all(line.kind != "addition" for line in desk.history(last)):
         say.reply("report.slow_down", case=last, number=last.number)
     return last
+
+
+def _author(message: Inbound, case: Case, desk: CaseDesk) -> str:
+    return desk.author(case, message.address.platform, message.sender.id)
 
 
 def _numbers(text: str) -> list[str]:
@@ -237,11 +240,37 @@ def _numbers(text: str) -> list[str]:
     return re.findall(r"\d+|[一二三四五六七八九十]+(?=[号栋幢楼单层])", unicodedata.normalize("NFKC", text))
 
 
+def join_same(case: Case, desk: CaseDesk, say: Say, session: Session) -> bool:
+    """Put a report to the open case that it repeats, if that is beyond doubt; what is only likely, a dispatcher is shown."""
+    if case.kind != "hazard":
+        return False
+    alike = [(other, like) for other, like in open_alike(session, case) if (other.id or 0) < (case.id or 0)]
+    if not alike:
+        return False
+    master, like = alike[0]
+    if like.score < desk.clocks.rules.join:
+        say.to_officers(
+            dispatchers(session, case.grid_id), "desk.perhaps_same", case=case, number=case.number, other=master.number
+        )
+        return False
+    again = (master.platform, master.reporter) == (case.platform, case.reporter)
+    desk.join(case, master)
+    if again:
+        say.reply("report.yours_already", case=master, number=master.number, state=desk.state_name(master))
+        tell_holder(master, "desk.addition", say, session, text=case.text, photos=len(desk.photos(case)))
+        return True
+    count = desk.witnesses.count(master)
+    say.reply("report.same", case=master, number=master.number, count=count)
+    if count in TOLD_COUNTS or count % 10 == 0:
+        tell_holder(master, "desk.witness", say, session, count=count, text=case.text, photos=len(desk.photos(case)))
+    return True
+
+
 def _pass_on(case: Case, desk: CaseDesk, say: Say, rules: Rules, session: Session) -> str:
     """Dispatch by the routing table, or call a dispatcher; returns the unit's name, empty when a person decides."""
-    unit = desk.route(case) if rules.auto_dispatch and case.tier in ROUTINE_TIERS and case.category != "other" else None
-    if unit is None:
+    units = desk.route(case) if rules.auto_dispatch and case.tier in ROUTINE_TIERS and case.category != "other" else []
+    if not units:
         say.to_officers(dispatchers(session, case.grid_id), "desk.new", case=case, **case_card(case, desk, session))
         return ""
     say.to_officers(handlers_of(session, case), "desk.dispatched", case=case, **case_card(case, desk, session))
-    return unit.name
+    return "、".join(unit.name for unit in units)

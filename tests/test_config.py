@@ -148,7 +148,9 @@ def leaves(model: type[BaseModel], path: KeyPath = ()) -> Iterator[tuple[KeyPath
 OTHER_VALUES = {
     "data_dir": "/srv/q", "demo": "false", "timezone": "Europe/Paris", "log_level": "error", "handlers": '["a.py"]',
     "read_pictures": "false", "gazetteer": "places.toml", "enabled": "false", "host": "::1", "daily_cap": "3",
-    "url": "postgresql://u:p@h/d", "quiet_from": "20:00", "quiet_to": "09:00", "behind_proxy": "true",
+    "url": "postgresql://u:p@h/d", "quiet_from": "20:00", "quiet_to": "09:00", "work_from": "09:00", "work_to": "18:00",
+    "cards": "false", "auto_dispatch": "false", "review_share": "0.5",
+    "behind_proxy": "true",
     "public_url": "https://x.example", "overall_per_second": "3.5", "telegram.enabled": "true",
     "server_held_keys": "false", "web_form": "false",
     "pacing.telegram.chat_reserve": "7",

@@ -48,17 +48,21 @@ from bot.unsaying import Unsaying
 from bot.whisper import Opening, hush
 from bot.worker import Worker
 from cases.alarms import Alarms, open_alarm
+from cases.clocks import Clocks
 from cases.desk import CaseDesk
 from cases.dispatch import dispatchers
 from cases.places import Atlas
 from cases.roster import Roster
 from cases.tips import TipKeys, Tips
+from cases.workdays import WorkCalendar
 from content.calendar import Calendar
+from content.desk import DeskRules
 from content.gazetteer import Gazetteer
 from content.phrases import PhraseBook
 from content.posts import PostLibrary
 from content.taxonomy import Taxonomy
 from content.words import load_words
+from content.workdays import YearDays, load_years
 from handlers.origin import Spot
 from storage.sealing import Sealer
 from storage.tables import Case, CaseEntry, Group, Notice, Unit
@@ -82,6 +86,8 @@ class Library:
     calendar: Calendar
     vague_places: frozenset[str]
     doubts: Doubts
+    desk: DeskRules
+    workdays: Mapping[int, YearDays]
 
     @staticmethod
     def load(content: Path, now: datetime) -> Library:
@@ -96,6 +102,8 @@ class Library:
             Calendar.load(content / "calendar.toml", posts.posts),
             load_words(content / "lexicon" / "vague_places.txt") | load_words(content / "lexicon" / "regions.txt"),
             Doubts.load(content),
+            DeskRules.load(content / "desk.toml"),
+            load_years(content / "workdays"),
         )
         for broken in (*library.phrases.broken, *library.answers.broken, *posts.broken, *library.calendar.broken):
             log.warning("broken_content", file=str(broken.path), line=broken.line, problem=broken.problem)
@@ -313,6 +321,9 @@ class App:
             bot_name=settings.bot.name,
             alarm_repeat=timedelta(seconds=settings.alarms.repeat_seconds),
             vague_places=self.library.vague_places,
+            auto_dispatch=settings.desk.auto_dispatch,
+            review_share=settings.desk.review_share,
+            talk_quiet=timedelta(minutes=settings.desk.talk_minutes),
         )
         return House(
             self.router,
@@ -328,8 +339,15 @@ class App:
     def _makers(self) -> Mapping[type, Callable[[Turn], object]]:
         taxonomy, zone, keys = self.library.taxonomy, self.settings.bot.zone, self.tip_keys
         kept_for = timedelta(days=self.settings.tips.keep_days)
+        hours = self.settings.desk
+        rules, calendar = self.library.desk, WorkCalendar(zone, hours.work_from, hours.work_to, self.library.workdays)
+
+        def desk_of(turn: Turn) -> CaseDesk:
+            clocks = Clocks(turn.session, rules, calendar, turn.now, turn.timers)
+            return CaseDesk(turn.session, turn.rights, taxonomy, zone, turn.now, clocks)
+
         return {
-            CaseDesk: lambda turn: CaseDesk(turn.session, turn.rights, taxonomy, zone, turn.now),
+            CaseDesk: desk_of,
             Alarms: lambda turn: Alarms(turn.session, turn.now),
             Roster: lambda turn: Roster(turn.session, turn.now),
             Tips: lambda turn: Tips(turn.session, keys, turn.now, kept_for),

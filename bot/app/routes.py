@@ -18,8 +18,12 @@ from handlers import (
     additions,
     away,
     callback,
+    casework,
+    clocks,
+    closing,
     clues,
     desk,
+    dispatching,
     emergencies,
     hazards,
     missing,
@@ -27,6 +31,7 @@ from handlers import (
     posts,
     questions,
     scams,
+    talk,
     tip_desk,
     tips,
 )
@@ -34,8 +39,9 @@ from handlers import help as help_
 from handlers.origin import Spot
 
 HANDLERS = (
-    *(emergencies, scams, hazards, additions, questions, tips, tip_desk, desk, callback, officers, help_),
-    *(posts, missing, clues, away),
+    *(emergencies, scams, hazards, additions, questions, tips, tip_desk),
+    *(desk, dispatching, casework, talk, callback, closing, clocks),
+    *(officers, help_, posts, missing, clues, away),
 )
 SERVICES: tuple[type, ...] = (CaseDesk, Alarms, Roster, Tips, Campaigns, Spot)
 

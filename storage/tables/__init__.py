@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from storage.tables.cases import Alarm, Attachment, Case, CaseAssist, CaseEntry, Counter
 from storage.tables.columns import BigKey
+from storage.tables.desk import CaseClock, CaseReview, CaseWitness, Route
 from storage.tables.district import BindCode, Duty, Grid, Group, Officer, OfficerAccount, OfficerRole, Unit
 from storage.tables.posts import Campaign, CampaignGroup, Missing, Occurrence
 from storage.tables.tips import OfficerKey, Tip, TipKey, TipMessage, TipRead, TipRequest
@@ -26,7 +27,10 @@ __all__ = [
     "CampaignGroup",
     "Case",
     "CaseAssist",
+    "CaseClock",
     "CaseEntry",
+    "CaseReview",
+    "CaseWitness",
     "Counter",
     "Dialog",
     "Duty",
@@ -43,6 +47,7 @@ __all__ = [
     "OfficerRole",
     "Pace",
     "Pause",
+    "Route",
     "ShredKey",
     "Timer",
     "Tip",

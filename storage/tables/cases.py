@@ -27,6 +27,8 @@ class Case(SQLModel, table=True):
     longitude: float | None = None
     located_by: str | None = None  # what the grid was told by: pin, photo, gazetteer, group
     grid_id: int | None = Field(default=None, sa_column=to_column("grid", index=True))
+    grid_code: str = ""  # the civic grid's number when the case was brought, and the police grid's
+    police_grid: str = ""
     unit_id: int | None = Field(default=None, sa_column=to_column("unit"))
     officer_id: int | None = Field(default=None, sa_column=to_column("officer", index=True))
     group_id: int | None = Field(default=None, sa_column=to_column("chat_group"))  # where it was reported; None in private
@@ -42,6 +44,14 @@ class Case(SQLModel, table=True):
     resolved_by: int | None = Field(default=None, sa_column=to_column("officer"))
     rating: int | None = None
     reopened: int = 0
+    returned: int = 0  # how often its unit gave it back as wrong
+    outside: str = ""  # to whom it was referred, with their number
+    holds: int = 0  # extensions that were approved
+    hold_days: int | None = None  # an extension that was asked for
+    attempts: int = 0  # how often the reporter was asked since it was resolved
+    asked_at: datetime | None = Field(default=None, sa_column=time_column())  # for the first time since then
+    asked_again_at: datetime | None = Field(default=None, sa_column=time_column())  # 28 days later: did it come back
+    merged_into: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True, index=True))  # the master's id
     created_at: datetime = Field(sa_column=time_column(nullable=False))
     state_since: datetime = Field(sa_column=time_column(nullable=False))
     closed_at: datetime | None = Field(default=None, sa_column=time_column())
@@ -55,7 +65,7 @@ class CaseEntry(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=key_column())
     case_id: int = Field(sa_column=to_column("cases", nullable=False, index=True))
     at: datetime = Field(sa_column=time_column(nullable=False))
-    kind: str  # report, addition, transition, note, answer, result, photo, rating, recall, edit
+    kind: str  # report, addition, transition, note, answer, result, photo, rating, recall, edit, message, miss, review, merged
     author: str
     officer_id: int | None = Field(default=None, sa_column=to_column("officer"))
     text: str = Field(default="", sa_column=text_column())

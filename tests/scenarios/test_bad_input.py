@@ -298,7 +298,7 @@ def test_a_poison_message_is_put_aside_after_three_tries_and_others_go_on(chat: 
     tries = breaking(chat, "3号楼")
     shout(chat, "张阿姨", REPORT)
     shout(chat, "张阿姨", LAMP)
-    shout(chat, "陈大爷", "5号楼东边路灯坏了好几天")
+    shout(chat, "陈大爷", "8号楼东边路灯坏了好几天")
     chat.settle()
     texts = [arrival.what.text for arrival in chat._unseen(chat._key(GROUP))]
     assert tries() == 3

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from handlers.callback import Verdict, reason_in, verdict
+from handlers.hearing import Verdict, reason_in, verdict
 from storage.tables import Case, InboxEvent
 from tests.kit.fake_platform import Arrival
 from tests.kit.scenario import PRIVATE, Scenario, jpeg

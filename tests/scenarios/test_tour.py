@@ -22,6 +22,7 @@ def test_the_tour_is_long_enough_and_people_mostly_just_talk() -> None:
 
 
 def test_the_day_goes_as_written(chat: Scenario) -> None:
+    chat.hears_clocks = False  # nobody takes most of what is reported on this day; tests/scenarios/test_clocks.py is about that
     for place, line in enumerate(lines(), start=1):
         chat.wait(minutes=line.get("wait", 0))
         where = line["where"]
