@@ -12,18 +12,21 @@ async with Puppet() as puppet:                        # npm wechaty-puppet-servi
 from __future__ import annotations
 
 import asyncio
+import atexit
 import base64
+import contextlib
 import json
 import os
 import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from bot.platforms.base import Feed
 from bot.platforms.wechat import WechatPlatform, WechatSettings
@@ -68,8 +71,58 @@ class Sent:
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
+class Process:
+    """One process of peer.mjs. Started once and lent to one test after the other, because loading it takes a second."""
+
+    _idle: ClassVar[list[Process]] = []
+
+    def __init__(self) -> None:
+        node = shutil.which("node")
+        if node is None:
+            raise RuntimeError(MEND)
+        self._popen = subprocess.Popen(
+            [node, str(FOLDER / "peer.mjs")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        atexit.register(self.end)
+        self._port = 0
+
+    @classmethod
+    def take(cls) -> Process:
+        """One that waits to be told what to do."""
+        return cls._idle.pop() if cls._idle else cls()
+
+    def give_back(self) -> None:
+        """For the next test."""
+        Process._idle.append(self)
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection for telling it."""
+        if not self._port:
+            self._port = await asyncio.to_thread(self._first_word)
+        return await asyncio.open_connection("127.0.0.1", self._port, limit=64 * 1024 * 1024)
+
+    def signal(self, number: int) -> None:
+        """kill."""
+        os.kill(self._popen.pid, number)
+
+    def end(self) -> None:
+        """Kill it, if it runs."""
+        atexit.unregister(self.end)
+        if self._popen.poll() is None:
+            self._popen.kill()
+        for pipe in (self._popen.stdin, self._popen.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._popen.wait()
+
+    def _first_word(self) -> int:
+        if self._popen.stdout is None:
+            raise RuntimeError("the service has no standard output")
+        return int(json.loads(self._popen.stdout.readline())["port"])
+
+
 class Puppet:
-    """The service's process. `tls` is a pair of PEM texts (certificate, key)."""
+    """A service. `tls` is a pair of PEM texts (certificate, key)."""
 
     def __init__(
         self,
@@ -84,19 +137,22 @@ class Puppet:
         self.token = token
         self.account = account
         self.sent: list[Sent] = []
+        self.on_sent: Callable[[Sent], None] = lambda _: None
         self.recalled: list[str] = []
         self.accepted: list[str] = []
         self.emitted = 0
-        self._options = {
+        self._options: dict[str, Any] = {
             "token": token,
             "tls": {"cert": tls[0], "key": tls[1]} if tls else None,
             "account": account,
             "name": NAME,
-            **({"synthetic": synthetic} if synthetic else {}),
+            "synthetic": synthetic,
         }
-        self._process: asyncio.subprocess.Process | None = None
-        self._spare: asyncio.subprocess.Process | None = None
-        self._reading: set[asyncio.Task[None]] = set()
+        self._process: Process | None = None
+        self._spare: Process | None = None
+        self._stopped = False
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._count = 0
         self._news = asyncio.Condition()
@@ -109,39 +165,55 @@ class Puppet:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for process in (self._process, self._spare):
-            await _end(process)
-        for task in self._reading:
-            task.cancel()
-        await asyncio.gather(*self._reading, return_exceptions=True)
+        process, self._process = self._process, None
+        if process is not None:
+            try:
+                if self._stopped:
+                    raise ConnectionError
+                await self._do("stop")
+                process.give_back()
+            except ConnectionError:
+                process.end()
+        await self._hang_up()
+        if self._spare is not None:
+            self._spare.give_back()
 
     # --- the process --------------------------------------------------------------------------------------------------
 
-    async def prepare(self) -> None:
+    def prepare(self) -> None:
         """Start a successor that waits, so that `revive` takes no time."""
         if self._spare is None:
-            self._spare = await self._spawn()
+            self._spare = Process.take()
 
     async def revive(self) -> None:
-        """A service listens on the port again."""
-        await self.prepare()
+        """A service listens on the port again; what was said meanwhile is gone, rooms and people are there."""
+        self.prepare()
         old, self._process, self._spare = self._process, self._spare, None
-        await _end(old)
-        self._follow()
-        await self._do("listen", port=self.port)
+        await self._hang_up()
+        if old is not None:
+            old.end()
+        if self._process is None:
+            raise RuntimeError("no service")
+        reader, self._writer = await self._process.connect()
+        self._reading = asyncio.create_task(self._follow(reader))
+        self._stopped = False
+        await self._do("listen", port=self.port, **self._options)
         for deed in list(self._world):
             await self._do(**deed)
 
     def kill(self) -> None:
         """kill -9."""
+        self._stopped = True
         self._signal(signal.SIGKILL)
 
     def freeze(self) -> None:
         """The process stands still; its connections stay."""
+        self._stopped = True
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """It goes on."""
+        self._stopped = False
         self._signal(signal.SIGCONT)
 
     # --- people and groups --------------------------------------------------------------------------------------------
@@ -221,15 +293,14 @@ class Puppet:
             await self._do(**deed)
 
     async def _do(self, do: str, **given: Any) -> dict[str, Any]:
-        process = self._process
-        if process is None or process.stdin is None:
+        if self._writer is None:
             raise RuntimeError("the service does not run")
         self._count += 1
         number = self._count
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        process.stdin.write((json.dumps({"do": do, "n": number, **given}) + "\n").encode())
+        self._writer.write((json.dumps({"do": do, "n": number, **given}) + "\n").encode())
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 done = await answer
         finally:
             self._answers.pop(number, None)
@@ -237,32 +308,23 @@ class Puppet:
             raise AssertionError(done["failed"])
         return done
 
-    async def _spawn(self) -> asyncio.subprocess.Process:
-        node = shutil.which("node")
-        if node is None:
-            raise RuntimeError(MEND)
-        return await asyncio.create_subprocess_exec(
-            node,
-            str(FOLDER / "peer.mjs"),
-            json.dumps(self._options),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            limit=64 * 1024 * 1024,
-        )
-
     def _signal(self, number: int) -> None:
-        if self._process is not None and self._process.returncode is None:
-            os.kill(self._process.pid, number)
+        if self._process is not None:
+            self._process.signal(number)
 
-    def _follow(self) -> None:
-        process = self._process
-        if process is None or process.stdout is None:
-            return
-        lines = process.stdout
+    async def _hang_up(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        if self._writer is not None:
+            self._writer.close()
+            with contextlib.suppress(ConnectionError):
+                await self._writer.wait_closed()
+        self._reading, self._writer = None, None
 
-        async def read() -> None:
-            asked: dict[str, Any] = {}
+    async def _follow(self, lines: asyncio.StreamReader) -> None:
+        asked: dict[str, Any] = {}
+        with contextlib.suppress(ConnectionError):
             while line := await lines.readline():
                 told = json.loads(line)
                 if "calls" in told:
@@ -276,38 +338,28 @@ class Puppet:
                     self._heard(told)
                 async with self._news:
                     self._news.notify_all()
-
-        task = asyncio.create_task(read())
-        self._reading.add(task)
-        task.add_done_callback(self._reading.discard)
+        for future in self._answers.values():
+            if not future.done():
+                future.set_exception(ConnectionError("the service is gone"))
 
     def _heard(self, told: dict[str, Any]) -> None:
         if "said" in told:
             known = {key: told[key] for key in ("text", "name", "title", "url", "description") if key in told}
-            self.sent.append(
-                Sent(
-                    told["said"],
-                    told["conversation"],
-                    told["kind"],
-                    mentions=tuple(told.get("mentions", ())),
-                    file=base64.b64decode(told.get("file", "")),
-                    **known,
-                )
+            sent = Sent(
+                told["said"],
+                told["conversation"],
+                told["kind"],
+                mentions=tuple(told.get("mentions", ())),
+                file=base64.b64decode(told.get("file", "")),
+                **known,
             )
+            self.sent.append(sent)
+            self.on_sent(sent)
             self.emitted += 1  # the account hears itself
         elif "recalled" in told:
             self.recalled.append(told["recalled"])
         elif "accepted" in told:
             self.accepted.append(told["accepted"])
-
-
-async def _end(process: asyncio.subprocess.Process | None) -> None:
-    if process is None:
-        return
-    if process.returncode is None:
-        process.kill()
-    await process.wait()
-    process._transport.close()  # type: ignore[attr-defined]  # its pipes must not outlive the loop
 
 
 def quick(port: int, **changed: Any) -> WechatSettings:

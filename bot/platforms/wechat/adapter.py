@@ -16,13 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
+from grpclib.const import Status
 from wechaty_grpc.wechaty.puppet import EventType
 
 from bot.messages import Address, Attachment, Inbound, Outbound, Receipt
 from bot.platforms.base import Capabilities, Feed, Health
 from bot.platforms.wechat import parse, safety
 from bot.platforms.wechat.book import Book, Caution, Gap
-from bot.platforms.wechat.client import CallFailed, NotUs, Puppet, Told
+from bot.platforms.wechat.client import CallFailed, NotUs, Puppet, Refused, Told
 from bot.platforms.wechat.duplicates import Duplicates
 from bot.platforms.wechat.files import Files
 from bot.platforms.wechat.groups import Groups
@@ -41,6 +42,7 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 6 * 3600.0  # between two looks at the list of groups
 ALIVE_SECONDS = 10.0  # between two notes that we are there
 NOT_LOGGED_IN = "the account is not logged in; scan the code that the puppet service shows with the phone of the account"
+TAKEN = "another program listens with this account; stop it: the service tells everything to one listener only"
 MOST_ASIDE = 64
 FRIENDS_PER_HOUR = 20  # more at once is what WeChat takes for a machine
 
@@ -92,7 +94,7 @@ class WechatPlatform:
         self._limit = asyncio.Semaphore(settings.calls)
         self._names = Names(self._connection, settings.name_seconds, monotonic)
         self._groups = Groups(self._book, settings, self._connection, self._who, clock, sleep)
-        self.duplicates = Duplicates(settings.duplicate_seconds, monotonic)
+        self.duplicates = Duplicates(settings.duplicate_seconds, lambda: clock().timestamp())
         self._sending = Sending(settings, data_dir, self._names, self._connection, self._warned)
         self._files = Files(settings, self._connection)
         self._side: set[asyncio.Task[None]] = set()
@@ -217,6 +219,8 @@ class WechatPlatform:
                 await self._live(feed)
             except NotUs as problem:
                 self._trouble, wait = str(problem), 15.0
+            except Refused as problem:
+                self._trouble = TAKEN if problem.status is Status.ALREADY_EXISTS else str(problem)
             except CallFailed as problem:
                 self._trouble = str(problem)
             except OSError as problem:  # a CA file that is gone or broken

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func
+from sqlalchemy import func, insert
 from sqlmodel import Session, col, select
 
 from bot.platforms.wechat.client import Room
@@ -96,14 +96,19 @@ class Book:
 
     async def see_rooms(self, chats: Iterable[str], now: datetime) -> None:
         """The account is in these groups."""
-        given = list(chats)
+        given = list(dict.fromkeys(chats))
 
         def work(session: Session) -> None:
+            known = select(WechatRoom.chat, WechatRoom.present).where(WechatRoom.account == self._account)
+            if len(given) == 1:
+                known = known.where(WechatRoom.chat == given[0])
+            there = dict(session.exec(known).all())
+            new = [WechatRoom(account=self._account, chat=chat, seen_at=now).model_dump() for chat in given if chat not in there]
+            if new:
+                session.execute(insert(WechatRoom), new)
             for chat in given:
-                row = session.get(WechatRoom, (self._account, chat))
-                if row is None:
-                    session.add(WechatRoom(account=self._account, chat=chat, seen_at=now))
-                elif not row.present:
+                if there.get(chat) is False:
+                    row = session.get_one(WechatRoom, (self._account, chat))
                     row.present, row.announced, row.seen_at, row.fetched_at = True, False, now, None
                     session.add(row)
 
@@ -141,16 +146,17 @@ class Book:
 
         return await self._writer.read(work)
 
-    async def keep_room(self, room: Room, now: datetime) -> None:
-        """A group's description, fresh now; our group of that name follows a new name."""
+    async def keep_rooms(self, rooms: Sequence[Room], now: datetime) -> None:
+        """Descriptions of groups, fresh now; a group of ours that bears the old name follows the new one."""
 
         def work(session: Session) -> None:
-            row = session.get(WechatRoom, (self._account, room.id)) or WechatRoom(
-                account=self._account, chat=room.id, seen_at=now
-            )
-            _rename(session, self._account, room.id, row.topic, room.topic)
-            row.topic, row.members, row.fetched_at = room.topic or row.topic, room.members or row.members, now
-            session.add(row)
+            for room in rooms:
+                row = session.get(WechatRoom, (self._account, room.id)) or WechatRoom(
+                    account=self._account, chat=room.id, seen_at=now
+                )
+                _rename(session, self._account, room.id, row.topic, room.topic)
+                row.topic, row.members, row.fetched_at = room.topic or row.topic, room.members or row.members, now
+                session.add(row)
 
         await self._writer.run(work)
 

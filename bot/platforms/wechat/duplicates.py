@@ -17,11 +17,11 @@ SHORTEST = 4  # characters: "好", "1", "不是" answer one question after the o
 
 
 class Duplicates:
-    """`monotonic` gives seconds."""
+    """`now` gives seconds."""
 
-    def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
+    def __init__(self, seconds: float, now: Callable[[], float]) -> None:
         self._seconds = seconds
-        self._monotonic = monotonic
+        self._now = now
         self._taken: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
         self._spoken: OrderedDict[tuple[str, str], float] = OrderedDict()
         self.left_out = 0
@@ -33,7 +33,7 @@ class Duplicates:
         if found is None:
             return False
         first_id, at = found
-        fresh = self._monotonic() - at < self._seconds
+        fresh = abs(self._now() - at) < self._seconds
         answered = self._spoken.get((event.address.account, event.address.chat), -1.0) >= at
         if event.event_id == first_id or not fresh or answered:
             return False
@@ -45,7 +45,7 @@ class Duplicates:
         key = _fingerprint(event)
         if not key:
             return
-        self._taken[key] = (event.event_id, self._monotonic())
+        self._taken[key] = (event.event_id, self._now())
         self._taken.move_to_end(key)
         if len(self._taken) > MOST_REMEMBERED:
             self._taken.popitem(last=False)
@@ -53,7 +53,7 @@ class Duplicates:
     def spoke(self, to: Address) -> None:
         """We said something there: the same words may answer it."""
         key = (to.account, to.chat)
-        self._spoken[key] = self._monotonic()
+        self._spoken[key] = self._now()
         self._spoken.move_to_end(key)
         if len(self._spoken) > MOST_REMEMBERED:
             self._spoken.popitem(last=False)

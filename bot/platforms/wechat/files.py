@@ -30,6 +30,7 @@ from bot.platforms.wechat.wire import BoxSort
 
 PIECE = 64 * 1024
 FIRST_PIECE_SECONDS = 3.0
+_PROTOCOLS = ipaddress.ip_network("192.0.0.0/24")  # for protocols' own use (RFC 6890); older Pythons call a part of it global
 
 
 class TooLarge(Exception):
@@ -183,8 +184,8 @@ def is_public(address: str) -> bool:
         if inner is None and found in ipaddress.ip_network("64:ff9b::/96"):
             inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
         if inner is not None:
-            return inner.is_global and not inner.is_multicast
-    return found.is_global and not found.is_multicast
+            return is_public(str(inner))
+    return found.is_global and not found.is_multicast and found not in _PROTOCOLS
 
 
 def _literal(host: str) -> bool:

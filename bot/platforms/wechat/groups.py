@@ -17,7 +17,7 @@ from bot.messages import Inbound
 from bot.platforms import base
 from bot.platforms.wechat import parse
 from bot.platforms.wechat.book import Book
-from bot.platforms.wechat.client import CallFailed, Puppet
+from bot.platforms.wechat.client import CallFailed, Puppet, Room
 from bot.platforms.wechat.parse import Change, Me
 from bot.platforms.wechat.settings import WechatSettings
 from storage.writer import StorageUnavailable
@@ -25,6 +25,7 @@ from storage.writer import StorageUnavailable
 log = structlog.get_logger(__name__)
 
 REST_SECONDS = 0.5  # after each call of a look at all groups
+KEPT_AT_ONCE = 64  # descriptions in one transaction
 OWNER_SECONDS = 600.0
 MOST_OWNERS = 20_000
 
@@ -89,7 +90,7 @@ class Groups:
         try:
             if puppet is not None:
                 found = await puppet.room(room)
-                await self._book.keep_room(found, self._clock())
+                await self._book.keep_rooms([found], self._clock())
                 return found.topic
         except CallFailed as problem:
             log.info("wechat.group_not_asked", why=str(problem))
@@ -124,20 +125,29 @@ class Groups:
         await self._book.see_rooms(chats, self._clock())
         line = iter(await self._book.stale_rooms(self._clock() - timedelta(seconds=self._settings.room_fresh_seconds)))
 
+        found: list[Room] = []
+
+        async def keep(least: int) -> None:
+            if len(found) >= least:
+                rooms, found[:] = list(found), []
+                await self._book.keep_rooms(rooms, self._clock())
+
         async def ask() -> None:
             for room in line:
                 puppet = self._current()
                 if puppet is None:
                     return
                 try:
-                    await self._book.keep_room(await puppet.room(room), self._clock())
+                    found.append(await puppet.room(room))
                 except CallFailed as problem:
                     log.info("wechat.group_not_asked", why=str(problem))
+                await keep(KEPT_AT_ONCE)
                 await self._sleep(REST_SECONDS)
 
         async with asyncio.TaskGroup() as asking:
             for _ in range(self._settings.room_calls):
                 asking.create_task(ask())
+        await keep(1)
         return len(chats)
 
     async def introduce(self, feed: base.Feed) -> None:

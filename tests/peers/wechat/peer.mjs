@@ -1,10 +1,11 @@
 // A real puppet service (npm wechaty-puppet-service) over the puppet of npm wechaty-puppet-mock, which is subclassed only for what
-// the mock leaves out: message ids, recall, files, places, and faults. It is told what happens in the groups by lines of JSON on
-// standard input and tells what it was asked to say by lines of JSON on standard output; tests/kit/puppet.py drives it.
+// the mock leaves out: message ids, recall, files, places, and faults. It is told what happens in the groups by lines of JSON and
+// answers with what it was asked to say, on a connection of its own; tests/kit/puppet.py drives it.
 //
-//   node peer.mjs '{"token": "…", "tls": {"cert": "…", "key": "…"} | null, "account": "wxid_bot", "name": "前哨"}'
-//
-// It loads everything and waits for {"do": "listen", "port": N}, so that the successor of a killed service is ready at once.
+// It loads everything, tells on standard output on which port it takes such lines, and waits for the first of them:
+// {"do": "listen", "port": N, "token": "...", "tls": {"cert": "...", "key": "..."} | null, "account": "wxid_bot", "name": "..."}.
+// So the successor of a killed service is ready at once, and one process serves one test after the other.
+import net from 'node:net'
 import readline from 'node:readline'
 import { log } from 'wechaty-puppet'
 import { FileBox } from 'file-box'
@@ -12,8 +13,8 @@ import { PuppetServer } from 'wechaty-puppet-service'
 import { PuppetMock, mock } from 'wechaty-puppet-mock'
 
 log.level('silent')
-const options = JSON.parse(process.argv[2])
-const tell = line => process.stdout.write(JSON.stringify(line) + '\n')
+let driver // the connection of whoever tells us what to do
+const tell = line => driver?.writable && driver.write(JSON.stringify(line) + '\n')
 const TYPES = { text: 7, image: 6, file: 1, voice: 2, video: 15, location: 8, history: 4, url: 14, recalled: 13, sticker: 5, unknown: 0 }
 
 class Peer extends PuppetMock {
@@ -36,7 +37,7 @@ class Peer extends PuppetMock {
       const fault = index < 0 ? undefined : this.faults[index]
       if (fault && fault.times !== undefined && --fault.times <= 0) this.faults.splice(index, 1)
       if (fault?.delay) await new Promise(resolve => setTimeout(resolve, fault.delay))
-      if (fault?.error && !fault.lost) throw new Error(fault.error)
+      if (fault?.error && !fault.lost) throw Object.assign(new Error(fault.error), fault.code ? { code: fault.code } : {})
       const done = await work()
       if (fault?.lost && fault.error) throw new Error(fault.error)
       if (fault?.lost) await new Promise(() => undefined) // done, but never answered
@@ -127,13 +128,18 @@ class Peer extends PuppetMock {
   async friendshipPayload (id) { return this.mocker.friendships.get(id) }
 }
 
-const mocker = new mock.Mocker()
-mocker.friendships = new Map()
-const puppet = new Peer({ mocker })
+let mocker
+let puppet
 let server
+let options
 
 const deeds = {
-  async listen ({ port }) {
+  async listen ({ port, ...given }) {
+    options = given
+    mocker = new mock.Mocker()
+    mocker.friendships = new Map()
+    puppet = new Peer({ mocker })
+    if (options.synthetic) imagine(options.synthetic)
     server = new PuppetServer({
       endpoint: `127.0.0.1:${port}`,
       puppet,
@@ -162,10 +168,8 @@ const deeds = {
     puppet.utter(message)
   },
   again ({ id }) { puppet.emit('message', { messageId: id }) },
-  many ({ count, talkers, rooms, start = 0, text }) {
-    // no payload is kept for these: it follows from the id, so that a million of them cost this process nothing
+  many ({ count, start = 0 }) {
     for (let n = start; n < start + count; n++) puppet.emit('message', { messageId: `m${n}` })
-    void talkers; void rooms; void text
   },
   joined ({ room, members, by, timestamp }) {
     const found = mocker.cacheRoomPayload.get(room)
@@ -192,19 +196,30 @@ const deeds = {
   fault (fault) { puppet.faults.push(fault) },
   heal () { puppet.faults.length = 0 },
   set (values) { Object.assign(puppet, values) },
+  hangup () {
+    for (const session of server.grpcServer.sessions.keys()) session.destroy() // every connection breaks at once
+  },
+  async login () { await puppet.login(options.account) },
   async logout () { await puppet.logout('kicked by phone') },
-  async stop () { await server.stop() },
+  async stop () {
+    await server?.stop()
+    server = undefined
+    await puppet?.stop()
+  },
   ask () { tell({ calls: puppet.calls, most: puppet.most }) },
 }
 
-const forms = new Map()
-if (options.synthetic) {
-  // for benchmarks: the payload of m<number> follows from the number
-  const { rooms, talkers, text } = options.synthetic
+// for benchmarks: everything follows from a message's number, so that a million of them cost this process nothing
+function imagine ({ rooms, talkers, text }) {
   puppet.messagePayload = async id => {
     const n = Number(id.slice(1))
     return {
-      id, talkerId: `wxid_${n % talkers}`, timestamp: 1795400000000 + n, type: 7, text, roomId: `room${n % rooms}@chatroom`,
+      id,
+      talkerId: `wxid_${n % talkers}`,
+      timestamp: 1795400000000 + n,
+      type: TYPES.text,
+      text,
+      roomId: `room${n % rooms}@chatroom`,
       mentionIdList: [],
     }
   }
@@ -212,15 +227,23 @@ if (options.synthetic) {
   puppet.roomPayload = async id => ({ id, topic: id, memberIdList: ['wxid_1'], adminIdList: [], ownerId: 'wxid_1' })
   puppet.roomList = async () => []
 }
-void forms
 
-readline.createInterface({ input: process.stdin }).on('line', async line => {
+async function obey (line) {
   const { do: deed, n, ...given } = JSON.parse(line)
   try {
     await deeds[deed](given)
-    if (n !== undefined) tell({ done: n })
+    tell({ done: n })
   } catch (problem) {
     tell({ done: n, failed: String(problem?.stack ?? problem) })
   }
-}).on('close', () => process.exit(0))
-tell({ ready: process.pid })
+}
+
+net.createServer(socket => {
+  driver = socket
+  socket.on('error', () => undefined)
+  let before = Promise.resolve()
+  readline.createInterface({ input: socket }).on('line', line => { before = before.then(() => obey(line)) })
+}).listen(0, '127.0.0.1', function () {
+  process.stdout.write(JSON.stringify({ ready: process.pid, port: this.address().port }) + '\n')
+})
+process.stdin.resume().on('end', () => process.exit(0)) // whoever started us is gone

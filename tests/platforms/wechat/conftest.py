@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class Line:
     writer: Writer
     folder: Path
     feed: Keeper = field(default_factory=Keeper)
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @asynccontextmanager
     async def platform(self, given: dict[str, Any] | None = None, **changed: Any) -> AsyncIterator[WechatPlatform]:
