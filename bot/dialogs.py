@@ -105,6 +105,12 @@ class Dialogs:
         if key is not None:
             self._store(key, [other for other in self._load(key) if other.case_id != case_id])
 
+    def end_in(self, where: Address) -> None:
+        """Nothing is awaited from anybody in this chat any more."""
+        here = select(Dialog).where(Dialog.platform == where.platform, Dialog.account == where.account, Dialog.chat == where.chat)
+        for row in self._session.exec(here).all():
+            self._store(key_of(row), [])
+
     def _load(self, key: DialogKey) -> list[Pending]:
         row = self._row(key)
         return [] if row is None else [one for one in _read(row) if one.until > self._now]

@@ -68,6 +68,14 @@ class Location:
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the bot can do in a group: hear everything that is said (else only what is said to it), and write."""
+
+    hears_all: bool = True
+    may_write: bool = True
+
+
 class Kind(StrEnum):
     """What happened in the chat."""
 
@@ -75,7 +83,7 @@ class Kind(StrEnum):
     EDIT = "edit"
     RECALL = "recall"
     TAP = "tap"  # a button of ours was pressed; `text` is the button's value, `quote` the message it hung on
-    JOINED = "joined"  # the bot was added to the group
+    JOINED = "joined"  # the bot was added to the group, or what it may do there changed
     LEFT = "left"  # the bot was removed from the group
     MET = "met"  # a person opened the private chat for the first time
 
@@ -101,6 +109,7 @@ class Inbound(Struct, frozen=True):
     album: str | None = None
     copied: bool = False
     group_name: str = ""
+    standing: Standing | None = None  # with JOINED: what the bot can do there, where the platform tells
 
     @property
     def addressed(self) -> bool:

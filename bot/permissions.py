@@ -90,6 +90,7 @@ ACTIONS: dict[str, tuple[Role, ...]] = {
     "tip.grant": (Role.CUSTODIAN,),
     "tip.decide": (Role.CUSTODIAN,),
     "tip.destroy": (Role.CUSTODIAN,),
+    "group.assign": (Role.DISPATCHER, Role.ADMIN),
     "post.preview": (Role.EDITOR, Role.APPROVER, Role.SUPERVISOR),
     "post.send": (Role.EDITOR,),
     "post.approve": (Role.APPROVER, Role.SUPERVISOR),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, and_, col, or_, select
 
+from cases.identities import Identities
 from cases.lifecycle import ABOUT, OPEN_STATES, State
 from cases.origin import Origin
 from content.refusal import Refusal
@@ -64,12 +65,14 @@ class CaseBook:
         )
 
     def of_reporter(self, platform: str, sender: str, most: int = 5) -> list[Case]:
-        """The newest cases of one person."""
-        return list(
-            self._session.exec(
-                select(Case).where(Case.platform == platform, Case.reporter == sender).order_by(col(Case.id).desc()).limit(most)
-            ).all()
-        )
+        """The newest cases of this person, from every account that he has linked."""
+        accounts = [(one.platform, one.user_id) for one in Identities(self._session, self.now).accounts(platform, sender)]
+        mine = or_(*(and_(col(Case.platform) == name, col(Case.reporter) == user) for name, user in accounts))
+        return list(self._session.exec(select(Case).where(mine).order_by(col(Case.id).desc()).limit(most)).all())
+
+    def brought_by(self, case: Case, platform: str, sender: str) -> bool:
+        """Whether this person brought the case, from whichever of his linked accounts."""
+        return Identities(self._session, self.now).brought(case, platform, sender)
 
     def history(self, case: Case) -> list[CaseEntry]:
         return list(self._session.exec(select(CaseEntry).where(CaseEntry.case_id == case.id).order_by(col(CaseEntry.id))).all())
@@ -124,7 +127,7 @@ class CaseBook:
 
     def author(self, case: Case, platform: str, person: str) -> str:
         """Who that person is to the case: its "reporter", or a "resident"."""
-        return "reporter" if (case.platform, case.reporter) == (platform, person) else "resident"
+        return "reporter" if self.brought_by(case, platform, person) else "resident"
 
     def master_of(self, case: Case) -> Case:
         """The case that a merged one follows, else itself."""

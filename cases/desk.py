@@ -16,6 +16,7 @@ from sqlmodel import Session
 from cases.book import CaseBook
 from cases.clocks import Clocks, Strike
 from cases.dispatch import grid_codes
+from cases.groups import unassigned
 from cases.lifecycle import ABOUT, State, StateType
 from cases.moves import Attempt, Mover
 from cases.numbers import next_number
@@ -25,7 +26,7 @@ from cases.routing import choose_units
 from cases.witnesses import Witnesses
 from content.refusal import Refusal
 from content.taxonomy import Taxonomy
-from storage.tables import Attachment, Case, CaseEntry, Officer, Unit
+from storage.tables import Attachment, Case, CaseEntry, Group, Officer, Unit
 
 __all__ = ["CaseDesk", "Gate", "NewCase", "Origin"]
 
@@ -159,11 +160,20 @@ class CaseDesk(CaseBook):
 
     def route(self, case: Case) -> list[Unit]:
         """Accept and dispatch a routine case to the units of the routing table, the lead first; [] when a person decides."""
+        if self._of_unassigned_group(case):
+            return []
         units = choose_units(self._session, self.category(case), case.grid_id)
         if units:
             self._move(case, "accept", "bot")
             self._move(case, "dispatch", "bot", text="、".join(unit.name for unit in units), units=units)
         return units
+
+    def _of_unassigned_group(self, case: Case) -> bool:
+        """Nobody has said yet where the group is: a person has to find out whose matter this is."""
+        if case.private or case.grid_id is not None:
+            return False
+        group = self._session.get(Group, case.group_id) if case.group_id is not None else None
+        return group is None or unassigned(group)
 
     def call_back(self, case: Case) -> None:
         self._move(case, "call_back", "bot")

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
+from cases.codes import DIGITS, code_hash, new_code
 from cases.dispatch import on_duty
 from content.refusal import Refusal
 from storage.tables import BindCode, Officer, OfficerAccount, OfficerRole
 
 CODE_LIVES = timedelta(hours=24)
-CODE_DIGITS = 8
-
-
-def code_hash(code: str) -> str:
-    """How a one-time code is kept: it is random and short-lived, so a plain hash is enough."""
-    return hashlib.sha256(code.strip().encode()).hexdigest()
+CODE_DIGITS = DIGITS
 
 
 class Roster:
@@ -37,7 +31,7 @@ class Roster:
         ).all():
             self._session.delete(old)
         self._session.flush()
-        code = "".join(secrets.choice("0123456789") for _ in range(CODE_DIGITS))
+        code = new_code()
         self._session.add(BindCode(code_hash=code_hash(code), officer_id=officer.id, expires_at=self._now + CODE_LIVES))
         return code
 

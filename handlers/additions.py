@@ -55,7 +55,7 @@ def about_a_case(
     if message.copied:
         raise NotMine
     case = _reachable(message, number, rights, desk)
-    if _is_reporter(message, case):
+    if _is_reporter(message, case, desk):
         if case.state in JUDGED and take_answer(message, case, desk, dialogs, say, timers, rules, session):
             return
         if take_rating(message, case, desk, say, session):
@@ -91,7 +91,7 @@ def add_by_command(
 def withdraw(message: Inbound, number: CaseNumber, desk: CaseDesk, say: Say, session: Session, dialogs: Dialogs) -> None:
     """Only whoever brought it can take it back."""
     case = desk.find(number)
-    if not _is_reporter(message, case):
+    if not _is_reporter(message, case, desk):
         raise Refusal("report.not_yours" if _same_chat(message, case) else "desk.no_such", number=number)
     gone = _withdraw(case, desk, dialogs, say, session)
     say.reply("report.withdrawn" if gone else "report.withdrawn_by_one", case=case, number=case.number)
@@ -105,7 +105,7 @@ def recalled_or_edited(message: Inbound, desk: CaseDesk, dialogs: Dialogs, say: 
         if message.kind is Kind.EDIT and message.address.private:
             raise Refusal("refusal.edited")
         return
-    if not _is_reporter(message, case):
+    if not _is_reporter(message, case, desk):
         return
     if message.kind is Kind.EDIT:
         desk.note_from_reporter(case, "edit", message.text)
@@ -127,7 +127,7 @@ def _reachable(message: Inbound, number: str, rights: Rights, desk: CaseDesk) ->
     except Refusal:
         case = None
     if case is not None and (
-        _is_reporter(message, case)
+        _is_reporter(message, case, desk)
         or _same_chat(message, case)
         or desk.witnesses.knows(case, message.address.platform, message.sender.id)
         or _officer_sees(case, rights, desk)
@@ -144,7 +144,7 @@ def _add(
     trouble = trouble_with(photos, say)
     if not ABOUT[State(case.state)].open:
         say.reply("report.over", case=case, number=case.number, state=desk.state_name(case))
-    elif not _is_reporter(message, case) and _officer_sees(case, rights, desk):
+    elif not _is_reporter(message, case, desk) and _officer_sees(case, rights, desk):
         desk.look(case)
         desk.note(case, text)
         desk.attach(case, photos.ids, "officer", message_id=message.message_id)
@@ -178,8 +178,8 @@ def _withdraw(case: Case, desk: CaseDesk, dialogs: Dialogs, say: Say, session: S
     return gone
 
 
-def _is_reporter(message: Inbound, case: Case) -> bool:
-    return case.reporter == message.sender.id and case.platform == message.address.platform
+def _is_reporter(message: Inbound, case: Case, desk: CaseDesk) -> bool:
+    return desk.brought_by(case, message.address.platform, message.sender.id)
 
 
 def _same_chat(message: Inbound, case: Case) -> bool:

@@ -59,8 +59,8 @@ def show(
         out_of_the_group(message, say, "desk.mine" if rows else "desk.none_of_mine", cases=rows)
         return
     case = desk.find(number)
-    if case.reporter == message.sender.id and case.platform == message.address.platform:
-        if case.private:
+    if desk.brought_by(case, message.address.platform, message.sender.id):
+        if case.private or case.platform != message.address.platform:
             out_of_the_group(message, say, "desk.status", case=case, result=case.result, **case_card(case, desk, session))
         else:
             say.reply("desk.status", case=case, result=case.result, **case_card(case, desk, session))

@@ -1,8 +1,6 @@
-"""Help that shows only what the asker may do, and the first words to a group or a person."""
+"""Help that shows only what the asker may do, and the first words to a person."""
 
 from __future__ import annotations
-
-from datetime import datetime
 
 from sqlmodel import Session
 
@@ -51,28 +49,3 @@ def could_not(message: Inbound, meaning: Meaning, group: Group | None, roster: R
     who = {officer.id: officer for officer in dispatchers(session, group.grid_id if group else None)}
     who |= {officer.id: officer for officer in roster.with_role(Role.ADMIN)}
     say.to_officers(list(who.values()), "help.failed_card", where=group.name if group else "")
-
-
-@router.on(Kind.JOINED)
-def introduce(message: Inbound, group: Group | None, say: Say, rules: Rules, session: Session, now: datetime) -> None:
-    """The bot came into a group: it says once who it is and what it keeps."""
-    address = message.address
-    if group is None:
-        group = Group(
-            platform=address.platform, account=address.account, chat=address.chat, name=message.group_name or address.chat
-        )
-    group.active, group.left_at = True, None
-    if group.introduced_at is None:
-        group.introduced_at = now
-        session.add(group)
-        session.flush()
-        say.to_group(group, "help.introduction", name=rules.bot_name, station=rules.station)
-    session.add(group)
-
-
-@router.on(Kind.LEFT)
-def removed(group: Group | None, session: Session, now: datetime) -> None:
-    """Removed from a group: nothing more is sent there."""
-    if group is not None:
-        group.active, group.left_at = False, now
-        session.add(group)

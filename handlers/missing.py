@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace as changed
 from sqlmodel import Session, col, select
 
 from bot.campaigns import Campaigns
@@ -68,7 +69,7 @@ def look_for(
             raise Refusal("missing.usage_resident")
         category = meaning.category if (meaning.category or "").startswith("missing.") else "missing.adult"
         told = replace(meaning, intent=Intent.MISSING, category=category, tier="T1")
-        report(replace(message, text=words), told, group, photos, spot, desk, dialogs, say, timers, effects, rules, session, now)
+        report(changed(message, text=words), told, group, photos, spot, desk, dialogs, say, timers, effects, rules, session, now)
         return
     case = desk.find(number) if number is not None else None
     missing = missing_of(session, case.id) if case is not None else None

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from sqlmodel import Session
 
 from bot.errors import RefusedInput
 from bot.messages import Inbound
-from bot.permissions import Rights
+from bot.permissions import Rights, Role
 from bot.router import CaseNumber, Router, Words, parse_number
 from bot.say import Say
+from cases.codes import MOST_WRONG, Guesses
 from cases.desk import CaseDesk
 from cases.roster import Roster
 from content.refusal import Refusal
+from handlers.origin import platform_name
 from storage.tables import Unit
 
 router = Router("officers")
 
 
 @router.command("绑定", "bind", usage="码", about="民警、网格员用一次性的码绑定账号（只在私聊里）")
-def bind(message: Inbound, words: Words, roster: Roster, rights: Rights, say: Say) -> None:
-    """The code proves who it is; shown in a group it is worthless from that moment."""
+def bind(message: Inbound, words: Words, roster: Roster, rights: Rights, say: Say, session: Session, now: datetime) -> None:
+    """The code proves who it is; shown in a group it is worthless from that moment, and nobody may try many."""
     code = re.sub(r"\D", "", words)
     if not message.address.private:
         roster.spoil_code(code)
@@ -29,7 +32,17 @@ def bind(message: Inbound, words: Words, roster: Roster, rights: Rights, say: Sa
         return
     if not code:
         raise RefusedInput("refusal.usage", command="绑定", usage="码")
-    officer = roster.use_code(code)
+    guesses = Guesses(session, message.address.platform, message.sender.id, now)
+    guesses.check()
+    try:
+        officer = roster.use_code(code)
+    except Refusal as refusal:
+        rights.audit("account.bind", target="", allowed=False, reason=refusal.phrase)
+        if guesses.note() == MOST_WRONG:
+            where = platform_name(say, message.address.platform)
+            say.to_officers(roster.with_role(Role.ADMIN), "officers.guessing", platform=where, most=MOST_WRONG)
+        say.reply(refusal.phrase, **refusal.values)
+        return
     roster.bind(officer, message.address.platform, message.sender.id)
     rights.audit("account.bind", target=officer.badge, allowed=True)
     say.reply("officers.bound", title=officer.title, name=officer.name, quote=False)

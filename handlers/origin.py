@@ -5,10 +5,12 @@ from __future__ import annotations
 from sqlmodel import Session
 
 from bot.messages import Inbound
+from bot.say import Say
 from bot.turn import Photos, Pins, Rules
 from bot.understanding.meaning import Meaning
 from cases.desk import Origin
 from cases.places import Atlas, Point, Where
+from content.phrases import PhraseMissing
 from storage.tables import Group
 
 
@@ -44,3 +46,11 @@ class Spot:
         """The place of a report. Words for a place that every building has are none."""
         places = [found.text for found in meaning.places if found.text not in self._rules.vague_places]
         return self._atlas.locate(self._session, message.text, places, self._points, self._grid)
+
+
+def platform_name(say: Say, platform: str) -> str:
+    """What people call a platform; its own name where nobody has named it."""
+    try:
+        return say.word(f"identity.platform.{platform}")
+    except PhraseMissing:
+        return platform

@@ -22,6 +22,7 @@ from bot.campaigns import Campaigns, PostRules
 from bot.campaigns.loop import CampaignLoop
 from bot.clock import Clock
 from bot.config import Settings
+from bot.dialogs import Dialogs
 from bot.inbox import Inbox, Job, Mind, Senses
 from bot.intake import Intake
 from bot.judge import Doubts, Judge
@@ -51,6 +52,8 @@ from cases.alarms import Alarms, open_alarm
 from cases.clocks import Clocks
 from cases.desk import CaseDesk
 from cases.dispatch import dispatchers
+from cases.groups import forget_group
+from cases.identities import Identities
 from cases.places import Atlas
 from cases.roster import Roster
 from cases.tips import TipKeys, Tips
@@ -349,6 +352,7 @@ class App:
         return {
             CaseDesk: desk_of,
             Alarms: lambda turn: Alarms(turn.session, turn.now),
+            Identities: lambda turn: Identities(turn.session, turn.now),
             Roster: lambda turn: Roster(turn.session, turn.now),
             Tips: lambda turn: Tips(turn.session, keys, turn.now, kept_for),
             Campaigns: lambda turn: self.campaigns(turn.session, turn.now),
@@ -365,6 +369,8 @@ class App:
         if group is None:
             return
         log.warning("group_gone", platform=address.platform, group=group_id, why=why[:80])
+        forget_group(session, group, self.clock(), why)
+        Dialogs(session, self.clock(), None).end_in(address)
         say = self.say(session, f"gone:{group_id}:{self.clock().isoformat()}")
         say.to_officers(dispatchers(session, group.grid_id), "desk.group_gone", group=group.name)
 

@@ -12,6 +12,7 @@ from bot.router import Router
 from bot.turn import Turn
 from cases.alarms import Alarms
 from cases.desk import CaseDesk
+from cases.identities import Identities
 from cases.roster import Roster
 from cases.tips import Tips
 from handlers import (
@@ -25,7 +26,9 @@ from handlers import (
     desk,
     dispatching,
     emergencies,
+    groups,
     hazards,
+    identity,
     missing,
     officers,
     posts,
@@ -41,9 +44,9 @@ from handlers.origin import Spot
 HANDLERS = (
     *(emergencies, scams, hazards, additions, questions, tips, tip_desk),
     *(desk, dispatching, casework, talk, callback, closing, clocks),
-    *(officers, help_, posts, missing, clues, away),
+    *(officers, help_, posts, missing, clues, away, groups, identity),
 )
-SERVICES: tuple[type, ...] = (CaseDesk, Alarms, Roster, Tips, Campaigns, Spot)
+SERVICES: tuple[type, ...] = (CaseDesk, Alarms, Roster, Identities, Tips, Campaigns, Spot)
 
 
 def build_router(extra: Sequence[Path] = ()) -> Router:

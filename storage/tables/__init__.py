@@ -11,6 +11,7 @@ from storage.tables.cases import Alarm, Attachment, Case, CaseAssist, CaseEntry,
 from storage.tables.columns import BigKey
 from storage.tables.desk import CaseClock, CaseReview, CaseWitness, Route
 from storage.tables.district import BindCode, Duty, Grid, Group, Officer, OfficerAccount, OfficerRole, Unit
+from storage.tables.people import CodeGuess, LinkCode, LinkedAccount
 from storage.tables.posts import Campaign, CampaignGroup, Missing, Occurrence
 from storage.tables.tips import OfficerKey, Tip, TipKey, TipMessage, TipRead, TipRequest
 from storage.tables.traffic import Dialog, InboxEvent, Lease, Notice, Pace, Pause, Timer
@@ -31,6 +32,7 @@ __all__ = [
     "CaseEntry",
     "CaseReview",
     "CaseWitness",
+    "CodeGuess",
     "Counter",
     "Dialog",
     "Duty",
@@ -38,6 +40,8 @@ __all__ = [
     "Group",
     "InboxEvent",
     "Lease",
+    "LinkCode",
+    "LinkedAccount",
     "Missing",
     "Notice",
     "Occurrence",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Column, UniqueConstraint
+from sqlalchemy import Column, UniqueConstraint, true
 from sqlmodel import Field, SQLModel
 
 from storage.tables.columns import BigKey, key_column, text_column, time_column, to_column
@@ -48,6 +48,7 @@ class Group(SQLModel, table=True):
     board: str = ""  # 板块
     industry: str = ""  # 行业
     active: bool = True
+    hears_all: bool = Field(default=True, sa_column_kwargs={"server_default": true()})  # the bot hears what is said to others
     posts_off: bool = False  # the group asked for no posts
     weekly_cap: int | None = None  # None: the district's default
     members: int | None = None  # how many people are in it, as told by the platform or an operator; None: not known

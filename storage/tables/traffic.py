@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Column, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import Column, Index, LargeBinary, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
 from storage.tables.columns import BigKey, key_column, text_column, time_column, to_column
@@ -75,6 +75,10 @@ class Notice(SQLModel, table=True):
     mention: str | None = None
     recalls: str | None = None  # this notice says nothing: it takes back our message of that id
     secret: bool = False  # the words are wiped as soon as they are sent
+    changes: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))  # the notice that it puts other words into
+    or_say: bool = Field(
+        default=False, sa_column_kwargs={"server_default": false()}
+    )  # it is said anew where it cannot be changed
     state: str = "pending"
     attempt: int = 0  # how often it was claimed for sending
     lost: int = 0  # how many of these attempts ended without a definite answer

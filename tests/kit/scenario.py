@@ -158,6 +158,8 @@ class Scenario:
 
     def happens(self, kind: Kind, who: str, where: str, **more: Any) -> None:
         """Something other than a message: `happens(Kind.JOINED, "群主", "新群", group_name="新群")`."""
+        if kind is Kind.JOINED:
+            self._groups.setdefault(where, where)
         self.platform.say(Sender(self._people.get(who, who), who), self.address(who, where), kind=kind, **more)
         self.settle()
 

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, delete, select
 
 from bot.messages import Kind, Sender
 from cases.roster import Roster
-from storage.tables import Audit, Case, Group, Officer, OfficerAccount
+from storage.tables import Audit, Case, Officer, OfficerAccount
 from tests.kit.scenario import PRIVATE, Scenario
 
 GROUP = "港新1号网格"
@@ -241,6 +241,31 @@ def test_binding_an_account(chat: Scenario) -> None:
     assert chat.traces(code, shown, late) == []
 
 
+def test_guessing_codes_ends_after_five(chat: Scenario) -> None:
+    right = code_for(chat, "3201")
+    for n in range(5):
+        chat.say("丁丁", PRIVATE, f"/绑定 1234567{n}")
+        chat.expect("丁丁", "这个码不对*")
+    chat.expect("郑凯", "有人在*私聊里连着输错了5次绑定码*")
+    chat.say("丁丁", PRIVATE, f"/绑定 {right}")
+    chat.expect("丁丁", "错的码太多了，请60分钟后再试。*")
+    chat.say("王建国", PRIVATE, "/绑定 12345678")  # somebody else is not held up
+    chat.expect("王建国", "这个码不对*")
+    chat.restart(minutes=61)
+    chat.say("丁丁", PRIVATE, f"/绑定 {right}")
+    chat.expect("丁丁", "绑定好了*")
+    refused = [row for row in audits(chat) if row[0] == "account.bind" and not row[2]]
+    assert len(refused) == 6
+    assert chat.traces("12345670") == []
+
+
+def test_control_without_the_count_one_may_guess_for_ever(chat: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cases.codes.Guesses.note", lambda _: 0)
+    for n in range(7):
+        chat.say("丁丁", PRIVATE, f"/绑定 1234567{n}")
+        chat.expect("丁丁", "这个码不对*")
+
+
 def test_verifying_a_badge_and_a_number(chat: Scenario) -> None:
     number = reported(chat)
     for line, answer in (
@@ -283,25 +308,6 @@ def test_statistics_of_ones_scope(chat: Scenario) -> None:
     chat.say("吴静", WORK, "/统计")
     chat.expect(WORK, "已在私聊里发给您。")
     chat.expect("吴静", "2026年11月：共2件*")
-
-
-def test_coming_into_a_group_and_leaving_it(chat: Scenario) -> None:
-    for _ in range(2):
-        chat.happens(Kind.JOINED, "群主", "newgroup", group_name="港新3号网格")
-
-    def rows() -> list[tuple[str, bool]]:
-        return [(row.name, row.active) for row in chat.rows(Group) if row.chat == chat.chat_id("newgroup")]
-
-    said = [arrival for arrival in chat.platform.arrived if arrival.to.chat == "newgroup"]
-    assert len(said) == 1
-    assert said[0].what.text.startswith("大家好，我是前哨")
-    assert rows() == [("港新3号网格", True)]
-    chat.happens(Kind.LEFT, "群主", "newgroup")
-    assert rows() == [("港新3号网格", False)]
-    chat.happens(Kind.JOINED, "群主", "newgroup", group_name="港新3号网格")
-    assert rows() == [("港新3号网格", True)]
-    assert len([arrival for arrival in chat.platform.arrived if arrival.to.chat == "newgroup"]) == 1
-    chat._seen[("newgroup", False)] = 1
 
 
 def test_meeting_a_resident_and_an_officer(chat: Scenario) -> None:
