@@ -43,8 +43,9 @@ ASIDE_FACTOR = 20
 COMMITS_PER_CHECKPOINT = 500
 TURN_LOCK = 7_265_032  # any number of our own
 NO_ANSWER_SECONDS = 20.0  # after so long the server of a transaction counts as lost
-# the server throws out who holds locks and does nothing, so that a node that is paused or cut off stops nobody for long
-_GUARDS = "SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '15s'"
+# the server throws out who holds locks and does nothing: a paused node stops nobody for longer than its lease runs
+IDLE_SECONDS = 5.0
+LOCK_SECONDS = 15.0
 
 
 class StorageUnavailable(Exception):
@@ -300,7 +301,8 @@ class Writer:
             self._cursor.execute("PRAGMA busy_timeout=0")  # we wait ourselves, and in the writer's thread only
             self._cursor.execute("PRAGMA wal_autocheckpoint=0")
         else:
-            self._raw.execute(_GUARDS)
+            idle, lock = IDLE_SECONDS * 1000, LOCK_SECONDS * 1000
+            self._raw.execute(f"SET idle_in_transaction_session_timeout = {idle:.0f}; SET lock_timeout = {lock:.0f}")
             self._raw.commit()
         return self._connection
 

@@ -27,6 +27,7 @@ from bot.inbox import Inbox, Job, Mind, Senses
 from bot.intake import Intake
 from bot.judge import Doubts, Judge
 from bot.lanes import Lanes
+from bot.leases import LeaseRule
 from bot.memory import Memory
 from bot.messages import Address
 from bot.metrics import Metrics
@@ -130,6 +131,7 @@ class App:
         duties: Duties | None = None,
         node: str = "",
         gazetteer: Gazetteer | None = None,
+        lease_rule: LeaseRule | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -155,7 +157,7 @@ class App:
         self.nodes: Nodes | None = None
         if writer.shared:
             self.nodes = Nodes(
-                writer, settings.database_url, node, self.duties, adapters, clock, self._sealers[0], self.mind, wait
+                writer, settings.database_url, node, self.duties, adapters, clock, self._sealers[0], self.mind, wait, lease_rule
             )
         nodes = self.nodes
         self.pacing = pacing or Pacing(

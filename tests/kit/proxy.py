@@ -38,8 +38,9 @@ class FaultProxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for writer in self._writers:
-            writer.close()
+        for writer in {*self._writers, *self._swallowed}:
+            writer.transport.abort()
+        await asyncio.sleep(0.01)  # transports close themselves in the loop's next turns
 
     def partition(self) -> None:
         """Nothing comes through from now on."""
@@ -74,12 +75,12 @@ class FaultProxy:
                     ways.create_task(self._pass(there_reader, writer, there))
             finally:
                 self._writers.discard(there)
-                there.close()
-        except* (OSError, asyncio.IncompleteReadError):
-            pass
+                there.transport.abort()
+        except* (OSError, asyncio.CancelledError):
+            pass  # somebody closed, or the end of the test
         finally:
             self._writers.discard(writer)
-            writer.close()
+            writer.transport.abort()
             self._tasks.discard(task)  # type: ignore[arg-type]
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, other: asyncio.StreamWriter) -> None:

@@ -1,0 +1,246 @@
+"""A cluster for one test: nodes in processes of their own, one database, one world, and everything that can happen to them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+import warnings
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session, col, select
+
+from bot.messages import Address
+from bot.notices import Lane, NewNotice, enqueue_all
+from storage.database import OldLibrary, prepare
+from storage.sealing import Sealer
+from storage.tables import Group, InboxEvent, Notice, Occurrence
+from storage.writer import StorageUnavailable, Writer
+from tests.cluster.checker import Trouble, Verdict, judge
+from tests.cluster.node import Order
+from tests.cluster.remote import PLATFORM
+from tests.cluster.world import World
+from tests.kit.postgres import PostgresServer
+from tests.kit.proxy import FaultProxy
+
+ACCOUNTS = ("a1", "a2", "a3")
+CHATS = tuple((account, f"{account}-g{n}") for account in ACCOUNTS for n in range(4))
+
+
+class Nursery:
+    """Forks nodes: the content is read once."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log.open("wb")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.cluster.node"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
+
+    def start(self, order: Order) -> int:
+        """The new node's process id."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise OSError("no pipe")
+        self._process.stdin.write(order.line())
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate(timeout=10)
+        self._log.close()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+class Cluster:
+    """Four nodes, of which two can listen, three can send and two serve schedules; "cut" talks to the database by a proxy."""
+
+    ROLES: ClassVar[dict[str, tuple[str, ...]]] = {
+        "ear": ("ingest",),
+        "cut": ("ingest", "work", "schedule"),
+        "left": ("work",),
+        "right": ("work", "schedule"),
+    }
+    SKEWS: ClassVar[dict[str, float]] = {"ear": 75.0, "cut": -40.0, "left": 0.0, "right": 3600.0}
+
+    def __init__(self, nursery: Nursery, server: PostgresServer, world: World, proxy: FaultProxy, folder: Path) -> None:
+        self.world = world
+        self.proxy = proxy
+        self.troubles: list[Trouble] = []
+        self.plant = ""
+        self.per_second = 0.0
+        self.overall = 0.0
+        self.environ: dict[str, str] = {"QIANSHAO_POSTS__QUIET_FROM": "00:00", "QIANSHAO_POSTS__QUIET_TO": "00:00"}
+        self._nursery = nursery
+        self._server = server
+        self._folder = folder
+        self._pids: dict[str, int] = {}
+        self._said: dict[str, int] = {}
+        self._bulk = 0
+        name = f"c{uuid.uuid4().hex[:10]}"
+        self._url = server.url(name)
+        self._cut_url = server.proxied_url(name, proxy.port)
+        self.writer = self._prepare()
+        Sealer(folder / "data" / "keys" / "inbox.key"), Sealer(folder / "data" / "keys" / "tips.key")
+
+    def _prepare(self) -> Writer:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", OldLibrary)
+            writer = prepare(self._url)
+
+        def groups(session: Session) -> None:
+            session.add_all(
+                Group(
+                    platform=PLATFORM, account=account, chat=chat, name=chat, class_label="综合", introduced_at=datetime.now(UTC)
+                )
+                for account, chat in CHATS
+            )
+
+        writer.run_now(groups)
+        return writer
+
+    # --- nodes ---
+
+    def start(self, *names: str) -> None:
+        for name in names or self.ROLES:
+            order = Order(
+                name,
+                self.ROLES[name],
+                str(self._folder),
+                self._cut_url if name == "cut" else self._url,
+                self.world.port,
+                ACCOUNTS,
+                self.SKEWS[name],
+                self.plant,
+                self.per_second,
+                self.overall,
+                tuple(self.environ.items()),
+            )
+            self._pids[name] = self._nursery.start(order)
+
+    def kill(self, name: str) -> None:
+        self._trouble("kill", name)
+        os.kill(self._pids.pop(name), signal.SIGKILL)
+
+    async def pause(self, name: str, seconds: float) -> None:
+        """SIGSTOP, longer than its leases run."""
+        self._trouble("pause", name)
+        os.kill(self._pids[name], signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        os.kill(self._pids[name], signal.SIGCONT)
+
+    async def partition(self, seconds: float) -> None:
+        """The node "cut" loses the database, and the database it."""
+        self._trouble("partition", "cut")
+        self.proxy.partition()
+        await asyncio.sleep(seconds)
+        self.proxy.heal()
+
+    async def power_cut(self) -> None:
+        """`pg_ctl stop -m immediate`, and the start after it."""
+        self._trouble("power cut", "")
+        await asyncio.to_thread(self._server.stop, "immediate")
+        await asyncio.to_thread(self._server.start)
+
+    def _trouble(self, what: str, node: str) -> None:
+        self.troubles.append(Trouble(what, node, time.monotonic()))
+
+    # --- people ---
+
+    def say(self, rounds: int = 1) -> None:
+        """In every group two people say their next line."""
+        for _ in range(rounds):
+            for account, chat in CHATS:
+                for person in ("zhang", "li"):
+                    sender = f"{chat}-{person}"
+                    number = self._said[sender] = self._said.get(sender, 0) + 1
+                    self.world.say(account, chat, sender, f"/回声 {number}")
+
+    async def write(self, each: int, lane: Lane = Lane.OFFICER) -> None:
+        """So many notices to every group, as an officer or a campaign writes them."""
+        notices = []
+        for _ in range(each):
+            self._bulk += 1
+            notices += [
+                NewNotice(f"bulk:{lane.name}:{chat}:{self._bulk}", lane, Address(PLATFORM, account, chat), f"通知{self._bulk}")
+                for account, chat in CHATS
+            ]
+        for _ in range(100):
+            try:
+                await self.writer.run(lambda session: enqueue_all(session, notices, datetime.now(UTC)))
+                return
+            except StorageUnavailable:
+                await asyncio.sleep(0.1)
+
+    def schedule_in(self, seconds: float) -> None:
+        """A post that is due soon, for the nodes that start from now on."""
+        due = (datetime.now(UTC) + timedelta(seconds=seconds)).astimezone(ZoneInfo("Asia/Shanghai"))
+        table = [{"name": "soon", "category": "antifraud", "days": "*", "time": due.strftime("%H:%M:%S"), "late_minutes": 60}]
+        self.environ["QIANSHAO_SCHEDULES"] = json.dumps(table)
+
+    async def up(self, seconds: float = 30.0) -> None:
+        """Return when somebody hears every account."""
+        for account, chat in CHATS[::4]:
+            self._said[f"{chat}-first"] = 1
+            self.world.say(account, chat, f"{chat}-first", "/回声 1")
+        await self.quiet(seconds)
+
+    async def quiet(self, seconds: float = 40.0) -> None:
+        """Return when everything is confirmed, handled and sent, or when the patience ends."""
+        deadline = time.monotonic() + seconds
+        still = 0
+        while still < 3 and time.monotonic() < deadline:
+            try:
+                busy = await self.writer.read(self._busy)
+            except StorageUnavailable:
+                busy = True
+            confirmed = len(self.world.confirmed) == len(self.world.heard)
+            still = still + 1 if confirmed and not busy else 0
+            await asyncio.sleep(0.1)
+
+    @staticmethod
+    def _busy(session: Session) -> bool:
+        open_rows = (
+            select(Notice.id).where(col(Notice.state).in_(("pending", "sending"))),
+            select(InboxEvent.id).where(col(InboxEvent.state).in_(("kept", "waiting"))),
+            select(Occurrence.id).where(Occurrence.state == "due", Occurrence.due_at <= datetime.now(UTC)),
+        )
+        return any(session.exec(rows.limit(1)).first() is not None for rows in open_rows)
+
+    def judge(self) -> Verdict:
+        verdict = self.writer.read_now(lambda session: judge(session, self.world, self.troubles))
+        verdict.lost += [f"the node {name} ended by itself" for name, pid in self._pids.items() if not _lives(pid)]
+        return verdict
+
+    def logs(self) -> str:
+        """The end of each node's log, for a test that failed."""
+        parts = []
+        for name in self.ROLES:
+            log = self._folder / f"{name}.log"
+            if log.exists():
+                parts.append(f"--- {name}\n{log.read_text(encoding='utf-8', errors='replace')[-1500:]}")
+        return "\n".join(parts)
+
+    async def close(self) -> None:
+        for pid in self._pids.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        await asyncio.to_thread(self.writer.close)

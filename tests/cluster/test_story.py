@@ -1,0 +1,134 @@
+"""A cluster that is killed, paused, cut off and robbed of its database loses nothing, repeats only what it must, and keeps order.
+
+QIANSHAO_CLUSTER_ROUNDS=20 goes through all of it twenty times, in another order each time (QIANSHAO_CLUSTER_SEED).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from bot.notices import Lane
+from tests.cluster.story import Cluster
+
+ROUNDS = int(os.environ.get("QIANSHAO_CLUSTER_ROUNDS", "1"))
+PAUSE = 3.6  # longer than a lease (2 s) and a claim (3 s) of the nodes here
+
+pytestmark = [pytest.mark.postgres, pytest.mark.timeout(0)]
+
+
+async def talk(cluster: Cluster, over: asyncio.Event) -> None:
+    """People talk and officers write until it is over."""
+    while not over.is_set():
+        cluster.say()
+        await cluster.write(1)
+        await cluster.write(1, Lane.CAMPAIGN)
+        await asyncio.sleep(0.7)
+
+
+async def live_through(cluster: Cluster, *troubles: Callable[[], Awaitable[None]]) -> None:
+    over = asyncio.Event()
+    talking = asyncio.create_task(talk(cluster, over))
+    await asyncio.sleep(1.0)
+    for trouble in troubles:
+        await trouble()
+        await asyncio.sleep(1.0)
+    over.set()
+    await talking
+    await cluster.quiet()
+
+
+async def test_nothing_is_lost_whatever_happens(cluster: Cluster) -> None:
+    cluster.world.lose = 0.02
+    cluster.per_second = 60.0
+    cluster.schedule_in(6.0)
+    cluster.start()
+    await cluster.up()
+
+    async def kill(name: str) -> None:
+        cluster.kill(name)
+        await asyncio.sleep(0.3)
+        cluster.start(name)
+
+    chance = random.Random(os.environ.get("QIANSHAO_CLUSTER_SEED", "20261126"))
+    for number in range(ROUNDS):
+        troubles: list[Callable[[], Awaitable[None]]] = [
+            lambda: kill("left"),
+            lambda: cluster.pause("right", PAUSE),
+            cluster.power_cut,
+            lambda: cluster.partition(PAUSE),
+            lambda: kill("ear"),
+        ]
+        if number:
+            chance.shuffle(troubles)
+        await live_through(cluster, *troubles)
+    verdict = cluster.judge()
+    print(verdict)
+    assert not verdict.faults, f"{verdict.faults[:20]}\n{cluster.logs()}"
+    assert verdict.repeated <= verdict.ambiguous
+    assert verdict.acknowledged >= 100
+    assert verdict.recovered > 0, "nothing happened to anything"
+
+
+# --- planted bugs: what the checker must notice ---------------------------------------------------------------------
+
+
+async def test_without_fencing_a_paused_sender_says_things_twice(cluster: Cluster) -> None:
+    cluster.plant = "no fencing"
+    cluster.per_second = 8.0
+    cluster.start("ear", "left")
+    await cluster.up()
+    cluster.start("right")
+    await cluster.write(6)
+    await asyncio.sleep(1.2)
+    await cluster.pause("left", PAUSE + 1)
+    await cluster.quiet(15)
+    faults = cluster.judge().faults
+    assert any(fault.startswith("duplicated") for fault in faults), faults
+
+
+async def test_one_limiter_for_all_nodes(cluster: Cluster) -> None:
+    cluster.overall, cluster.world.overall = 20.0, 26
+    cluster.start()
+    await cluster.up()
+    await cluster.write(5)
+    await asyncio.sleep(1.0)
+    cluster.kill("left")  # what it had booked stays booked
+    await cluster.quiet()
+    verdict = cluster.judge()
+    assert verdict.refused == 0
+    assert not verdict.faults, f"{verdict.faults[:20]}\n{cluster.logs()}"
+
+
+async def test_limits_in_each_nodes_memory_are_not_one_limit(cluster: Cluster) -> None:
+    cluster.plant = "limiter in memory"
+    cluster.overall, cluster.world.overall = 20.0, 26
+    cluster.start()
+    await cluster.up()
+    await cluster.write(5)
+    await cluster.quiet(8)
+    assert cluster.judge().refused > 0
+
+
+async def test_a_campaign_is_not_repeated_when_an_answer_is_lost(cluster: Cluster) -> None:
+    cluster.plant = "retry on time-out"
+    cluster.world.lose = 0.3
+    cluster.start()
+    await cluster.up()
+    await cluster.write(3, Lane.CAMPAIGN)
+    await cluster.quiet(4)
+    faults = cluster.judge().faults
+    assert any(fault.startswith("duplicated: the campaign") for fault in faults), faults
+
+
+async def test_a_node_on_its_own_wrong_clock_sends_before_the_time(cluster: Cluster) -> None:
+    cluster.plant = "own clock"
+    cluster.schedule_in(1200)  # the clock of one node is an hour ahead
+    cluster.start()
+    await cluster.up()
+    faults = cluster.judge().faults
+    assert any("before its time" in fault for fault in faults), faults
