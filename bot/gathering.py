@@ -51,7 +51,7 @@ class Gathering:
             await self._put(job)
             return
         key = LaneKey(event.address, event.sender.id)
-        album = event.album if event.attachments and event.kind is Kind.MESSAGE else None
+        album = album_of(job)
         if self._albums:
             await self._end([one for one in self._albums if one[0] == key and one[1] != album])
         if album is None:
@@ -79,10 +79,16 @@ class Gathering:
         for key in keys:
             album = self._albums.pop(key, None)
             if album is not None:
-                await self._put(_whole(album.jobs))
+                await self._put(whole(album.jobs))
 
 
-def _whole(jobs: list[Job]) -> Job:
+def album_of(job: Job) -> str | None:
+    """The album that this job's event is a part of, if it has to wait for the others."""
+    event = job.event
+    return event.album if event.attachments and event.kind is Kind.MESSAGE and job.hint.danger is None else None
+
+
+def whole(jobs: list[Job]) -> Job:
     """One job of the parts: the one with words leads, the others come with it."""
     lead = next((job for job in jobs if job.event.text.strip()), jobs[0])
     return replace(lead, parts=tuple(job.event for job in jobs if job is not lead))

@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 from sqlmodel import Session
 
+from bot.clock import Clock
+from bot.gathering import LONGEST, QUIET, album_of, whole
 from bot.inbox import Inbox, Job
 from storage import intake as rows
 from storage.writer import StorageUnavailable, Writer
@@ -43,6 +46,7 @@ class Intake:
         owner: str,
         alive: Callable[[], bool],
         share: Share,
+        clock: Clock,
         workers: int = 8,
         urgent_workers: int = 2,
     ) -> None:
@@ -52,6 +56,9 @@ class Intake:
         self._owner = owner
         self._alive = alive
         self._share = share
+        self._clock = clock
+        self._gathering: dict[int, asyncio.Event] = {}  # albums that wait for their other parts
+        self._hurry = False
         self._workers = workers
         self._urgent_workers = urgent_workers
         self._at_work: dict[int, asyncio.Task[None]] = {}
@@ -61,6 +68,8 @@ class Intake:
     def wake(self) -> None:
         """There may be something to claim."""
         self._woken.set()
+        for woken in self._gathering.values():
+            woken.set()
 
     async def run(self) -> None:
         """Work until cancelled; what is under way then is left to whoever claims it next."""
@@ -79,19 +88,24 @@ class Intake:
             await self._leave()
 
     async def drained(self) -> None:
-        """Return when nothing can be claimed here and nothing is being worked on."""
-        while True:
-            await self._round()
-            if not self._at_work:
-                return
-            await asyncio.wait(self._at_work.values(), return_when=asyncio.FIRST_COMPLETED)
+        """Return when nothing can be claimed here and nothing is being worked on; albums are taken for complete."""
+        self._hurry = True
+        try:
+            while True:
+                self.wake()
+                await self._round()
+                if not self._at_work:
+                    return
+                await asyncio.wait(self._at_work.values(), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._hurry = False
 
     async def _round(self) -> None:
         async with self._turn:  # what one round claims, another must not take for forgotten
             await self._claim()
 
     async def _claim(self) -> None:
-        room = self._workers - len(self._at_work)
+        room = self._workers - len(set(self._at_work.values())) + len(self._gathering)
         urgent_only = room <= 0
         if urgent_only:
             room += self._urgent_workers
@@ -115,13 +129,55 @@ class Intake:
         claim = claimed.claim
         try:
             job = await self._inbox.read(claim.id, claimed.state, claimed.body, claim)
+            if job is not None and album_of(job) is not None:
+                job = await self._whole_album(job, claim)
             if job is not None:
                 await self._work(job)
         except StorageUnavailable:
             log.warning("event_put_back", row=claim.id)  # the next round gives it back
         finally:
-            self._at_work.pop(claim.id, None)
+            ours = asyncio.current_task()
+            for row in [row for row, task in self._at_work.items() if task is ours]:
+                del self._at_work[row]
             self._woken.set()
+
+    async def _whole_album(self, first: Job, claim: rows.EventClaim) -> Job:
+        """Wait for the other parts as `bot.gathering` does for one process, and take them under this claim."""
+        album, began = album_of(first), self._clock()
+        self._gathering[claim.id] = woken = asyncio.Event()
+        try:
+            while True:
+                woken.clear()
+                parts, ended = await self._parts(claim, album)
+                last = max((at for _, _, at in parts), default=began)
+                until = min(last + QUIET, began + LONGEST)
+                if ended or self._hurry or self._clock() >= until:
+                    break
+                await self._clock.wait(until, woken)
+        finally:
+            del self._gathering[claim.id]
+        if not parts:
+            return first
+        task = asyncio.current_task()
+        ids = tuple(row for row, _, _ in parts)
+        self._at_work.update({row: task for row in ids if task is not None})
+        await self._traffic.run(lambda session: rows.adopt(session.connection(), claim, ids))
+        jobs = {claim.id: first} | {row: job for row, job, _ in parts}
+        job = whole(list(jobs.values()))
+        lead = next(row for row, one in jobs.items() if one.event is job.event)
+        return replace(job, claim=replace(claim, id=lead, parts=tuple(row for row in jobs if row != lead)))
+
+    async def _parts(self, claim: rows.EventClaim, album: str | None) -> tuple[list[tuple[int, Job, datetime]], bool]:
+        """The parts that are there, and whether the same person has said something else since."""
+        found: list[tuple[int, Job, datetime]] = []
+        for row, body, at in await self._traffic.read(lambda session: rows.behind(session.connection(), claim)):
+            job = await self._inbox.read(row, "kept", body)
+            if job is None:
+                continue
+            if album_of(job) != album:
+                return found, True
+            found.append((row, job, at))
+        return found, False
 
     async def _leave(self) -> None:
         tasks = list(self._at_work.values())

@@ -19,11 +19,12 @@ class ClaimLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EventClaim:
-    """An event that is ours to work on, as long as the row says so."""
+    """An event that is ours to work on, as long as the row says so; `parts` are the rows of the rest of its album."""
 
     id: int
     owner: str
     attempt: int
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,14 @@ _GIVE_BACK = text(
     "UPDATE inbox SET owner = '' "
     "WHERE state IN ('kept', 'waiting') AND owner = :owner AND NOT (id = ANY(CAST(:known AS bigint[])))"
 )
+_BEHIND = text(
+    "SELECT o.id, o.body, o.received_at FROM inbox i JOIN inbox o ON o.lane = i.lane AND o.id > i.id "
+    "WHERE i.id = :id AND i.lane <> '' AND o.state IN ('kept', 'waiting') AND NOT o.urgent ORDER BY o.id LIMIT 20"
+)
+_ADOPT = text("UPDATE inbox SET owner = :owner, attempt = :attempt WHERE id = ANY(CAST(:ids AS bigint[]))")
 _PARK = text(
-    "UPDATE inbox SET state = 'parked', owner = '' WHERE id = :id AND owner = :owner AND attempt = :attempt AND state = 'waiting'"
+    "UPDATE inbox SET state = 'parked', owner = '' "
+    "WHERE id = ANY(CAST(:ids AS bigint[])) AND owner = :owner AND attempt = :attempt AND state = 'waiting'"
 )
 _PARKED = text("SELECT id, body, due_at FROM inbox WHERE lane = :lane AND lane <> '' AND state = 'parked' ORDER BY id")
 _FORGET = text("UPDATE inbox SET state = 'done', body = NULL, due_at = NULL, lane = '' WHERE state = 'parked' AND due_at <= :now")
@@ -79,9 +86,19 @@ def give_back(connection: Connection, owner: str, known: Sequence[int]) -> None:
     connection.execute(_GIVE_BACK, {"owner": owner, "known": list(known)})
 
 
+def behind(connection: Connection, claim: EventClaim) -> list[tuple[int, bytes, datetime]]:
+    """What the same person said after a claimed event: row, sealed event, when. Nobody can claim it before that one is done."""
+    return [(row.id, bytes(row.body or b""), row.received_at) for row in connection.execute(_BEHIND, {"id": claim.id})]
+
+
+def adopt(connection: Connection, claim: EventClaim, ids: Sequence[int]) -> None:
+    """Rows behind a claimed one belong to its claim from now on."""
+    connection.execute(_ADOPT, {"owner": claim.owner, "attempt": claim.attempt, "ids": list(ids)})
+
+
 def park(connection: Connection, claim: EventClaim) -> None:
-    """The photo was looked at and waits for words. Raises ClaimLost."""
-    values = {"id": claim.id, "owner": claim.owner, "attempt": claim.attempt}
+    """The photo was looked at and waits for words, with the rest of its album. Raises ClaimLost."""
+    values = {"ids": [claim.id, *claim.parts], "owner": claim.owner, "attempt": claim.attempt}
     if connection.execute(_PARK, values).rowcount == 0:
         raise ClaimLost(str(claim.id))
 

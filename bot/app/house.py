@@ -216,6 +216,7 @@ class App:
                 owner=nodes.holder,
                 alive=lambda: nodes.leases.alive,
                 share=nodes.share,
+                clock=clock,
             )
             self._join(nodes, self.intake)
         self.metrics = Metrics()
