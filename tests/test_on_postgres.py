@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.messages import Sender
+from storage.tables import Attachment, InboxEvent
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 from tests.storage.conftest import postgres_server, postgres_template, postgres_url  # noqa: F401
 
@@ -45,3 +47,15 @@ def test_an_emergency_and_a_tip(tmp_path: Path, postgres_url: str) -> None:  # n
         chat.say("林小雨", PRIVATE, "/举报 有人在小区里租房开赌局，天天半夜散场")
         chat.expect("林小雨", "收到了，已加密保存*")
         chat.expect("李敏", "有一条新线索*")
+
+
+def test_an_album_is_one_report_whoever_claims_its_parts(tmp_path: Path, postgres_url: str) -> None:  # noqa: F811
+    with Scenario(tmp_path, url=postgres_url) as chat:
+        chat.say("张阿姨", GROUP, "谁家的猫跑到楼道里睡觉了，好可爱")
+        for n, words in enumerate(("", "3号楼2单元楼道有人给电动车充电", "")):
+            chat.platform.say(Sender("zhang", "张阿姨"), chat.address("张阿姨", GROUP), words, photo=jpeg(n), album="album-1")
+        chat.settle()
+        chat.expect(GROUP, "收到，编号2611-0001*")
+        chat.skip_officers()
+        assert len(chat.rows(Attachment.sha256)) == 3
+        assert set(chat.rows(InboxEvent.state)) == {"done"}
