@@ -27,7 +27,7 @@ from bot.lanes import LaneKey, Lanes
 from bot.messages import Address, Inbound, Kind
 from bot.router import Command, named_number
 from bot.understanding.clues import sounds_like_clue
-from bot.understanding.meaning import Hint
+from bot.understanding.meaning import Danger, Hint
 from storage.failpoints import failpoint
 from storage.intake import ClaimLost, EventClaim, forget_parked, parked
 from storage.sealing import Sealed, Sealer
@@ -133,6 +133,8 @@ def glance(event: Inbound, mind: Mind, senses: Senses, now: datetime) -> Job | N
     if not (text.strip() or event.attachments or event.location or event.quote or event.mentions_me):
         return None  # a sticker, or whatever else has no words for us
     hint = _hint(event, senses)
+    if mind.is_late_forward(text) and hint.danger in (None, Danger.MISSING):
+        return Job(event, QUIET, addressed)
     if hint.danger:
         return Job(event, hint, addressed)
     command = senses.command(text) if text.lstrip()[:1] in ("/", "／") else None
@@ -145,8 +147,6 @@ def glance(event: Inbound, mind: Mind, senses: Senses, now: datetime) -> Job | N
         return Job(_without_words(event), hint, addressed=False, told_as_tip=True)
     if addressed or mind.expects(event, now):
         return Job(event, hint, addressed, waiting=event.lone_photo)
-    if mind.is_late_forward(text):
-        return Job(event, QUIET, addressed)
     if event.copied:
         return None
     if (
@@ -178,10 +178,19 @@ def _glance_other(event: Inbound, senses: Senses) -> Job | None:
 
 
 def _hint(event: Inbound, senses: Senses) -> Hint:
-    hint = senses.glance(event.text) if event.text else QUIET
+    hint = senses.glance(_said(event.text, senses)) if event.text else QUIET
     if hint.danger and event.copied and not event.address.private:
         return changed(hint, danger=None)  # passed-on news of a fire somewhere; brought to us alone it is a call for help
     return hint
+
+
+def _said(text: str, senses: Senses) -> str:
+    """The words without the command's own name, which may be one of danger ("/寻人")."""
+    command = senses.command(text) if text.lstrip()[:1] in ("/", "／") else None
+    if command is None or not command.record:
+        return text
+    rest = text.lstrip(" \u3000/／")
+    return next((rest.removeprefix(name) for name in (command.name, command.alias) if rest.startswith(name)), rest)
 
 
 def _without_words(event: Inbound, text: str = "") -> Inbound:

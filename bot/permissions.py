@@ -136,6 +136,13 @@ class Rights:
             self._grants = () if self.officer is None else _grants_of(self._session, self.officer)
         return self._grants
 
+    @property
+    def own_grid(self) -> int | None:
+        """The grid that a role of this person is for; None for nobody, and for a role in the whole district or a unit."""
+        if any(grant.scope_kind == "district" for grant in self.grants):
+            return None
+        return next((grant.scope_id for grant in self.grants if grant.scope_kind == "grid"), None)
+
     def holds(self, *roles: Role) -> bool:
         """Whether one of the roles is held in any scope at all; good for showing help, never for acting."""
         return any(_covers(grant.role, role) for grant in self.grants for role in roles)

@@ -24,7 +24,7 @@ from bot.router import Call, CaseNumber, Command, Handler, Router, Wants, Words,
 from bot.say import Say, Voice
 from bot.timers import Due, Timers
 from bot.understanding.answers import Hit
-from bot.understanding.meaning import Intent, Meaning, Scam
+from bot.understanding.meaning import Danger, Intent, Meaning, Scam
 from content.refusal import Refusal
 from storage.intake import park
 from storage.tables import Attachment, Case, Group, Officer
@@ -323,17 +323,19 @@ class Turn:
         found = router.find_command(job.event.text) if job.event.kind in (Kind.MESSAGE, Kind.TAP) else None
         command = found if isinstance(found, Call) else None
         danger = job.hint.danger is not None and router.danger is not None
-        if danger and command is not None and self._is_record(command.command):
+        if danger and command is not None and self.rights.holds(*command.command.needs):
             danger = False  # an officer who writes down what happened is not calling for help
         if danger and router.danger is not None:
             yield partial(call, router.danger, self)
+            if command is None and job.hint.danger is Danger.MISSING:
+                yield self._take_clue  # whoever saw a missing person speaks of one who is missing
         if command is not None:
             yield partial(self._run_command, command)
         elif not danger:
             yield partial(self._route, job, found if isinstance(found, str) else "")
 
-    def _is_record(self, command: Command) -> bool:
-        return self.rights.holds(*command.needs) or (command.record and self.rights.officer is not None)
+    def _take_clue(self) -> None:
+        self._taken(self.house.router.clue)
 
     def _route(self, job: Job, unknown_command: str) -> None:
         event, router = job.event, self.house.router

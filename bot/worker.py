@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -16,6 +17,7 @@ from bot.judge import Judge
 from bot.lanes import LaneKey
 from bot.memory import Memory
 from bot.messages import Attachment, Inbound, Kind
+from bot.permissions import acting_officer
 from bot.router import Call, Handler, named_number, wants_of
 from bot.timers import Due
 from bot.turn import Answered, Brought, Effects, House, Photos, Reading, Turn
@@ -97,6 +99,8 @@ class Worker:
             await self._memory.park(job, now)
             self._after_commit(Effects())  # somebody has to see to it that it is forgotten
             return
+        if job.hint.danger is not None and await self._is_record(event):
+            job = replace(job, hint=replace(job.hint, danger=None))
         meaning = self._meaning(job)
         waited: tuple[Inbound, ...] = ()
         own: tuple[Attachment, ...] = ()
@@ -131,6 +135,13 @@ class Worker:
             effects.reported += self._house.photo_wait
         effects.apply(self._memory.mind, key)
         self._after_commit(effects)
+
+    async def _is_record(self, event: Inbound) -> bool:
+        """Whether an officer writes down what happened (`Command.record`): no call for help, and its photos are wanted."""
+        found = self._house.router.find_command(event.text)
+        if not isinstance(found, Call) or not found.command.record:
+            return False
+        return await self._writer.read(lambda session: acting_officer(session, event)) is not None
 
     def _takes_photos(self, mind: Mind, job: Job, meaning: Meaning, now: datetime) -> bool:
         """Whether a handler that may take this message names photos."""

@@ -133,9 +133,12 @@ def _write_down(
 ) -> None:
     text, labels = _split(words, campaigns)
     if case is None:
-        officer = rights.require("missing.write", grid_id=group.grid_id if group else None)
+        origin = origin_of(message, group)
+        # what an officer writes down in the private chat is a matter of the grid that he has
+        origin = replace(origin, grid_id=origin.grid_id if group else rights.own_grid)
+        officer = rights.require("missing.write", grid_id=origin.grid_id)
         _check(text)
-        new = NewCase("missing", "missing.adult", "T1", text, "", origin_of(message, group), needs_place=False)
+        new = NewCase("missing", "missing.adult", "T1", text, "", origin, needs_place=False)
         case = desk.open(new, photos.ids)
     else:
         officer = rights.require("missing.write", grid_id=case.grid_id, unit_ids=desk.units(case), target=case.number)

@@ -215,6 +215,44 @@ def test_posts_are_previewed_sent_and_stopped(district: Shell) -> None:
     assert "没有带“综和”的群" in district("post", "send", "反诈", "--to", "综和").err
 
 
+def test_a_plan_is_shown_and_kept_for_its_time(district: Shell) -> None:
+    district("group", "label", "g1", "--members", "300")
+    shown = district(
+        "post", "plan", "反诈", "--to", "综合 或 餐饮", "--at", "明天9:00", "--over", "2小时", "--dry-run"
+    ).out.splitlines()
+    assert shown[0] == "to: class:综合 or industry:餐饮"
+    assert shown[1] == "groups: 2 of 2, members: 300 (1 groups of unknown size)"
+    assert shown[3].startswith("account web:web: 2 groups")
+    assert shown[4].endswith(" 11:00:00 (Asia/Shanghai)")
+    assert "(none)" in district("post", "status").out, "a dry run leaves nothing"
+    kept = district("post", "plan", "反诈", "--to", "综合", "--at", "明天9:00")
+    assert "campaign 1 (planned): antifraud/" in kept.out
+    second = district("post", "plan", "警方", "--to", "综合").out
+    assert "it waits for a second person: /批准 2 in the chat" in second
+    assert district("post", "stop", "1").out == "campaign 1: 0 groups will not get it\n"
+    assert "cannot read" in district("post", "plan", "反诈", "--all", "--at", "日出时").err
+    assert "没有“qq”这个账号" in district("post", "plan", "反诈", "--all", "--account", "qq").err
+
+
+def test_a_campaign_is_exported_corrected_and_continued(district: Shell, tmp_path: Path) -> None:
+    district("post", "send", "反诈", "--all")
+    exported = district("post", "export", "1").out
+    assert exported.startswith('\ufeff"群",')
+    assert exported.count('"待发"') == 2
+    written = district("post", "export", "1", "--output", str(tmp_path / "x.csv")).out.splitlines()
+    assert written[0] == f"2 groups written to {tmp_path / 'x.csv'}"
+    assert (tmp_path / "x.csv").read_text(encoding="utf-8").startswith("\ufeff")
+    assert "还没有群收到过" in district("post", "correct", "1", "电话是12348").err
+    assert "没有中断" in district("post", "continue", "1").err
+    assert "没有9号推送" in district("post", "export", "9").err
+
+
+def test_the_calendar_names_the_coming_themes(shell: Shell) -> None:
+    found = shell("post", "calendar", "365").out
+    for theme in ("constitution-day", "spring-festival", "flood-season", "university-enrolment", "119-day", "anti-fraud-month"):
+        assert theme in found
+
+
 def test_posts_and_schedules_are_listed(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = shell("post", "list", "普法").out.splitlines()
     assert all(line.startswith(("post ", "law/")) for line in listed)

@@ -236,11 +236,12 @@ def calendar(days: Annotated[int, typer.Argument(min=1, max=730, help="How many 
     today = shell.clock().astimezone(chosen.bot.zone).date()
     library = PostLibrary.load(shell.CONTENT / "posts")
     found = Calendar.load(shell.CONTENT / "calendar.toml", library.posts)
-    coming = sorted(
+    themes = [
         (span.starts, span.ends, theme)
         for theme in found.themes
         if (span := theme.next_from(today)) is not None and (span.starts - today).days <= days
-    )
+    ]
+    coming = sorted(themes, key=lambda row: (row[0], row[2].key))
     rows = []
     for starts, ends, theme in coming:
         ready = sum(library.posts[slug].why_not(max(today, starts)) is None for slug in theme.posts)

@@ -1,0 +1,283 @@
+"""Missing people: verified by a second officer, told to the groups, clues to the officers alone, and ended everywhere at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.errors import NeverDelivered
+from storage.tables import Attachment, Audit, Campaign, CaseEntry, Missing, Notice
+from tests.kit.scenario import PRIVATE, Scenario, jpeg
+
+ONE, TWO, SHOP, WORK = "港新1号网格", "港新2号网格", "火锅街商户群", "港新警务工作群"
+WRITER, CHIEF, EDITOR = "王建国", "刘卫东", "孙悦"
+GRANNY = "王奶奶，78岁，1米55，蓝棉袄，今早8点在菜市场走失，说话带海门口音"
+
+
+def write(chat: Scenario, words: str = GRANNY, *, photo: bool = True) -> str:
+    """An officer writes a notice; returns its number."""
+    chat.say(WRITER, PRIVATE, f"/寻人 {words}", photo=jpeg(7) if photo else None)
+    chat.expect(WRITER, "寻人*写好了，还没发出*要发到*个群（*）：*【寻人】编号*王奶奶*")
+    return chat.number
+
+
+def send_out(chat: Scenario, words: str = GRANNY) -> str:
+    number = write(chat, words)
+    chat.skip_officers()
+    chat.say(CHIEF, PRIVATE, f"/批准 {number}")
+    chat.expect(CHIEF, f"寻人{number}正在发到*个群（推送1号）。*/找到 {number}")
+    chat.expect(WRITER, f"值班所长刘卫东核实了寻人{number}，正在发到*")
+    for _ in range(3):
+        chat.wait(seconds=5)
+    chat.skip_officers()
+    return number
+
+
+def files(chat: Scenario) -> list[Path]:
+    return sorted((chat.folder / "media").rglob("*.jpg"))
+
+
+def test_nothing_goes_out_before_a_second_officer_verified_it(chat: Scenario) -> None:
+    number = write(chat)
+    card = chat.expect(CHIEF, f"【待核实的寻人】{number}，社区民警王建国写的。*属实，回：/批准 {number}")
+    assert card.what.photo is not None
+    chat.skip_officers()
+    chat.wait(hours=1)
+    chat.silence()
+    chat.say(WRITER, PRIVATE, f"/批准 {number}")
+    chat.expect(WRITER, "自己写的寻人消息，要请另一位同事核实。")
+    chat.say("张阿姨", PRIVATE, f"/批准 {number}")
+    chat.expect("张阿姨", "*")
+    chat.say(EDITOR, PRIVATE, f"/批准 {number}")
+    chat.expect(EDITOR, "没有执行：*")
+    assert chat.rows(Campaign.id) == []
+    refused = [(row.action, row.target) for row in chat.rows(Audit) if not row.allowed]
+    assert ("missing.verify", number) in refused
+
+
+def test_the_alert_goes_to_the_groups_of_residents_with_the_photo(chat: Scenario) -> None:
+    number = send_out(chat)
+    chat.skip_officers()
+    alert = chat.expect(ONE, f"【寻人】编号{number}\n{GRANNY}\n见到的请打110，或者直接回复这条，告诉我时间和地点。")
+    assert alert.what.photo is not None
+    others = [row.name for row in chat.district.groups if row.name not in (ONE, WORK)]
+    for group in others:
+        chat.expect(group, f"【寻人】编号{number}*")
+    chat.silence_in(WORK)
+    chat.wait(minutes=1)
+    chat.skip_officers()
+
+
+def test_only_to_the_groups_that_are_named(chat: Scenario) -> None:
+    number = send_out(chat, f"{GRANNY} 发到 港新1号网格 与 非 餐饮 或 农贸")
+    reached = {arrival.to.chat for arrival in chat.platform.arrived if not arrival.to.private}
+    assert chat.address("", SHOP).chat not in reached
+    assert chat.address("", ONE).chat in reached
+    assert chat.address("", TWO).chat not in reached
+    assert number
+    chat.skip(*(row.name for row in chat.district.groups))
+
+
+def test_at_night_too_and_beyond_the_caps(chat: Scenario) -> None:
+    chat.wait(hours=13)
+    chat.skip_officers()
+    send_out(chat)
+    chat.expect(TWO, "【寻人】*")
+    chat.skip(*(row.name for row in chat.district.groups))
+
+
+def test_a_clue_reaches_the_officers_and_nobody_else(chat: Scenario) -> None:
+    number = send_out(chat)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.say("罗嫂", TWO, "刚才在2号院门口看到一个穿蓝棉袄的老人往河边走了")
+    chat.expect(TWO, "谢谢您，已经转给民警。人还在您眼前，请马上打110。")
+    for officer in (WRITER, CHIEF):
+        chat.expect(officer, f"【线索】寻人{number}第1条，来自{TWO}：\n刚才在2号院门口看到一个穿蓝棉袄的老人往河边走了")
+    chat.silence()
+    entries = [(row.kind, row.author) for row in chat.rows(CaseEntry)]
+    assert ("addition", "resident") in entries
+
+
+def test_a_clue_by_quoting_the_alert_with_a_photo(chat: Scenario) -> None:
+    number = send_out(chat)
+    alert = chat.expect(SHOP, f"【寻人】编号{number}*")
+    assert alert.what.photo is not None
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.say("胡大姐", SHOP, "是这个吗，在我店门口坐着", quoting=alert, photo=jpeg(9))
+    chat.expect(SHOP, "谢谢您，已经转给民警。*")
+    card = chat.expect(WRITER, f"【线索】寻人{number}第1条，来自{SHOP}，1张照片：\n是这个吗，在我店门口坐着")
+    assert card.what.photo is not None
+    chat.skip_officers()
+
+
+def test_what_is_no_clue_stays_unanswered(chat: Scenario) -> None:
+    send_out(chat)
+    chat.skip(*(row.name for row in chat.district.groups))
+    for words in ("有没有人看到啊", "希望早点找到", "没看到呢", "今天菜价又涨了"):
+        chat.say("罗嫂", TWO, words)
+        chat.silence()
+
+
+def test_without_an_alert_the_same_words_mean_nothing(chat: Scenario) -> None:
+    chat.say("罗嫂", TWO, "刚才在2号院门口看到老同学往河边走了")
+    chat.silence()
+
+
+def test_found_ends_it_in_exactly_the_groups_that_got_it(chat: Scenario) -> None:
+    chat.platform.fail(NeverDelivered("no right to write"), chat=chat.address("", SHOP).chat)
+    number = send_out(chat)
+    chat.skip(*(row.name for row in chat.district.groups))
+    got = {
+        arrival.to.chat
+        for arrival in chat.platform.arrived
+        if arrival.what.text.startswith("【寻人】") and not arrival.to.private
+    }
+    chat.say(WRITER, PRIVATE, f"/找到 {number} 在河边公园，已经回家")
+    chat.expect(WRITER, f"寻人{number}结束了：“已找到”正在发到收到过寻人的{len(got)}个群*/办结 {number} 结果")
+    chat.wait(seconds=3)
+    ended = {arrival.to.chat for arrival in chat.platform.arrived if arrival.what.text.startswith("【已找到】")}
+    assert ended == got
+    assert chat.address("", SHOP).chat not in ended
+    assert {to.chat for to, _ in chat.platform.recalled} == got, "the photo is taken back where the platform can"
+    chat.expect(ONE, f"【已找到】编号{number}\n人已经找到了：在河边公园，已经回家。谢谢大家。\n前面的寻人消息和照片，请勿再转。")
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.skip_officers()
+    chat.say(WRITER, PRIVATE, f"/找到 {number}")
+    chat.expect(WRITER, f"{number}的寻人已经结束了。*")
+
+
+def test_the_photo_is_gone_within_a_day(chat: Scenario) -> None:
+    number = send_out(chat)
+    chat.skip(*(row.name for row in chat.district.groups))
+    assert len(files(chat)) == 1
+    chat.say(WRITER, PRIVATE, f"/找到 {number}")
+    chat.wait(hours=11)
+    assert len(files(chat)) == 1
+    chat.restart(hours=1)
+    assert files(chat) == []
+    assert chat.rows(Attachment.id) == []
+    assert chat.rows(Missing.photo, Missing.state) == [(None, "found")]
+    assert [photo for photo in chat.rows(Notice.photo) if photo] == []
+    assert [photo for photo in chat.rows(Campaign.photo) if photo] == []
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.skip_officers()
+
+
+def test_a_late_forward_is_answered_once_an_hour(chat: Scenario) -> None:
+    number = send_out(chat)
+    alert = chat.expect(ONE, "【寻人】*")
+    chat.say(WRITER, PRIVATE, f"/找到 {number}")
+    for _ in range(3):
+        chat.wait(seconds=5)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.skip_officers()
+    for _ in range(3):
+        chat.say("罗嫂", TWO, alert.what.text, copied=True)
+    chat.expect(TWO, f"编号{number}：已找到，请勿再转。")
+    chat.silence()
+    chat.say("胡大姐", SHOP, f"大家帮忙转一下 {number} 寻人")
+    chat.expect(SHOP, f"编号{number}：已找到，请勿再转。")
+    chat.wait(hours=1)
+    chat.say("罗嫂", TWO, alert.what.text, copied=True)
+    chat.expect(TWO, f"编号{number}：已找到，请勿再转。")
+
+
+def test_a_forward_while_it_is_active_is_left_alone(chat: Scenario) -> None:
+    send_out(chat)
+    alert = chat.expect(ONE, "【寻人】*")
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.say("罗嫂", TWO, alert.what.text, copied=True)
+    chat.silence()
+
+
+def test_more_about_it_goes_to_the_same_groups(chat: Scenario) -> None:
+    number = send_out(chat, f"{GRANNY} 发到 综合")
+    chat.skip(ONE, TWO)
+    chat.say(WRITER, PRIVATE, f"/寻人 {number} 补充 换了一件红外套，下午3点在车站出现过")
+    chat.expect(WRITER, f"寻人{number}的补充正在发到2个群。")
+    for group in (ONE, TWO):
+        chat.expect(group, f"【寻人补充】编号{number}\n换了一件红外套，下午3点在车站出现过*")
+    chat.wait(seconds=3)
+    chat.skip_officers()
+    chat.say(WRITER, PRIVATE, f"/找到 {number}")
+    chat.wait(seconds=3)
+    assert sum(arrival.what.text.startswith("【已找到】") for arrival in chat.platform.arrived) == 2
+    chat.skip(ONE, TWO)
+    chat.skip_officers()
+
+
+def test_withdrawn_before_and_after_it_went_out(chat: Scenario) -> None:
+    number = write(chat)
+    chat.skip_officers()
+    chat.say(WRITER, PRIVATE, f"/寻人 {number} 撤回")
+    chat.expect(WRITER, f"寻人{number}撤回了。照片半天后删除。")
+    chat.say(CHIEF, PRIVATE, f"/批准 {number}")
+    chat.expect(CHIEF, f"{number}的寻人消息不在等核实。")
+
+
+def test_after_three_days_it_is_over_by_itself(chat: Scenario) -> None:
+    number = send_out(chat)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.wait(days=3)
+    chat.expect(WRITER, f"寻人{number}发出三天了，已经自动结束，照片在一天内删除。*")
+    chat.say("罗嫂", TWO, "刚才在2号院门口看到一个穿蓝棉袄的老人往河边走了")
+    chat.expect(TWO, "收到，编号*（发现疑似走失的人）*")  # a report of its own, as if there had been no alert
+    chat.skip_officers()
+    chat.wait(hours=12)
+    assert files(chat) == []
+
+
+def test_a_resident_may_use_the_command_too(chat: Scenario) -> None:
+    chat.say("张阿姨", PRIVATE, "/寻人")
+    chat.expect("张阿姨", "请马上打110，不用等24小时。*")
+    chat.say("张阿姨", PRIVATE, "/寻人 邻居李师傅，45岁，昨天下午去爬山，穿灰夹克")
+    chat.expect("张阿姨", "*编号*")
+    chat.skip_officers()
+    assert chat.rows(Missing.id) == [], "what a resident writes is a report; the notice is an officer's"
+
+
+def test_an_officer_makes_the_notice_from_the_case(chat: Scenario) -> None:
+    chat.say("张阿姨", PRIVATE, "/寻人 邻居李师傅，45岁，昨天下午去爬山，穿灰夹克", photo=jpeg(5))
+    chat.skip_officers()
+    chat.skip("张阿姨")
+    number = chat.rows(CaseEntry.case_id) and chat.app.writer.run_now(_first_number)
+    chat.say("赵航", PRIVATE, f"/寻人 {number}")
+    said = chat.expect("赵航", "寻人*写好了，还没发出。*李师傅*").what.text
+    assert "没有照片" not in said
+    chat.skip_officers()
+    chat.say(CHIEF, PRIVATE, f"/批准 {number}")
+    chat.skip_officers()
+    chat.wait(seconds=3)
+    chat.expect(ONE, f"【寻人】编号{number}*李师傅*")
+    chat.say("赵航", PRIVATE, f"/找到 {number}")
+    chat.wait(seconds=3)
+    chat.expect("张阿姨", f"您报的{number}，人找到了。照片会在一天内删除。")
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.skip_officers()
+
+
+def _first_number(session: object) -> str:
+    from sqlmodel import Session, select
+
+    from storage.tables import Case
+
+    assert isinstance(session, Session)
+    return session.exec(select(Case.number)).one()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("/寻人 王奶奶", "请写清楚：性别、年龄*"),
+        ("/寻人 2611-9999", "*"),
+        ("/寻人 " + "很长" * 300, "*最多400个字*"),
+        (f"/寻人 {GRANNY} 发到 火星", "没有带“火星”的群。*"),
+        ("/找到 2611-9999", "*"),
+        ("/批准", "批准哪一个？*"),
+    ],
+)
+def test_wrong_words_are_told_the_next_step(chat: Scenario, words: str, says: str) -> None:
+    chat.say(WRITER, PRIVATE, words)
+    chat.expect(WRITER, says)
+    assert chat.rows(Missing.id) == []
