@@ -140,6 +140,10 @@ def _write_down(
         _check(text)
         new = NewCase("missing", "missing.adult", "T1", text, "", origin, needs_place=False)
         case = desk.open(new, photos.ids)
+        if rights.covers("case.take", case.grid_id):
+            # whoever writes it down has it in hand, and has spoken with whoever reported it
+            desk.take(case)
+            desk.contact(case, text)
     else:
         officer = rights.require("missing.write", grid_id=case.grid_id, unit_ids=desk.units(case), target=case.number)
         if case.kind != "missing":
