@@ -53,6 +53,7 @@ class Command:
     number: str  # "": takes none, "must", "may"
     confidential: bool = False
     record: bool = False
+    aside: bool = False  # of what neighbours do together: help lists it when asked for that, so that its first page stays short
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,7 @@ class Router:
         private: bool = False,
         confidential: bool = False,
         record: bool = False,
+        aside: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Register `/name` and `/alias`. `about` is the line of help; `usage` shows the arguments."""
         roles = (needs,) if isinstance(needs, Role) else tuple(needs)
@@ -163,7 +165,7 @@ class Router:
         def register(handler: Handler) -> Handler:
             wanted = wants_of(handler)
             number = next(("may" if want.optional else "must" for want in wanted if want.type is CaseNumber), "")
-            made = Command(name, alias, usage, about, roles, private, handler, number, confidential, record)
+            made = Command(name, alias, usage, about, roles, private, handler, number, confidential, record, aside)
             for word in (name, alias):
                 _put(self.commands, word, made)
             return handler

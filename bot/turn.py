@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
+from typing import TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, select
@@ -28,6 +30,8 @@ from bot.understanding.meaning import Danger, Intent, Meaning, Scam
 from content.refusal import Refusal
 from storage.intake import park
 from storage.tables import Attachment, Case, Group, Officer
+
+T = TypeVar("T")
 
 MOST_WORDS = 1000  # characters that an officer's command may put into a message to others
 
@@ -132,6 +136,7 @@ class Rules:
     review_share: float = 0.05  # of confirmed cases, asked about once more by another unit
     talk_quiet: timedelta = timedelta(minutes=15)  # silence after which a conversation with an officer is over
     vague_places: frozenset[str] = frozenset()  # words for a place to which nobody can be sent
+    scam_now: re.Pattern[str] = re.compile("(?!)")  # what is said of somebody who is being defrauded at this moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +277,10 @@ class Turn:
     def find(self, kind: type) -> object:
         """A service by its type, as a handler would get it."""
         return self._give(kind)
+
+    def service(self, kind: type[T]) -> T:
+        """The same for another service that is built on it."""
+        return cast("T", self._give(kind))
 
     # --- one event ---
 

@@ -94,6 +94,11 @@ def commanders(session: Session) -> list[Officer]:
     return officers_with(session, ("supervisor",), "district", ())
 
 
+def on_duty_or_dispatchers(session: Session, grid_id: int | None, now: datetime) -> list[Officer]:
+    """Who looks at what is no case: whoever is on duty for the grid, else the dispatchers."""
+    return on_duty(session, grid_id, now) or dispatchers(session, grid_id)
+
+
 def handlers_of(session: Session, case: Case) -> list[Officer]:
     """Who is told that a case waits to be taken: the lead unit's officers, else the grid's, else the dispatchers."""
     if case.unit_id is not None:

@@ -274,6 +274,10 @@ TRANSITIONS: tuple[Transition, ...] = (
         "answer", "答复咨询", (*_WAITING, _S.SIGNED, _S.IN_PROGRESS, _S.NEEDS_INFO), _S.RESOLVED, _DESK, (),
         (_E.SET_RESULT, _E.STOP_CLOCKS), "回复",
     ),
+    Transition(
+        "helped", "邻居帮好了、调解达成、失物归还", (*_WAITING, _S.SIGNED, _S.IN_PROGRESS, _S.NEEDS_INFO), _S.RESOLVED, (_W.BOT,),
+        (_G.RESULT,), (_E.SET_RESULT, _E.STOP_CLOCKS),
+    ),
     Transition("call_back", "回访：解决了吗", (_S.RESOLVED,), _S.VERIFYING, (_W.BOT,), (), (_E.COUNT_ATTEMPT,)),
     Transition("call_back", "再问一次", (_S.VERIFYING,), _S.VERIFYING, (_W.BOT,), (), (_E.COUNT_ATTEMPT,)),
     Transition(

@@ -17,6 +17,7 @@ from bot.turn import Rules
 from cases.desk import CaseDesk
 from cases.lifecycle import State
 from cases.reviews import Reviews
+from cases.wishes import helper_of
 from content.refusal import Refusal
 from handlers.cards import case_card, place_or_group, tell_holder
 from storage.tables import Case
@@ -45,6 +46,7 @@ def close(
     for timer in ("callback.ask", "callback.unreached", "callback.no_reason"):
         timers.cancel(timer, str(case.id))
     tell_everybody(case, desk, say, session)
+    _thank_helper(case, say, session)
     stars = tuple(Choice(str(n), str(n)) for n in range(1, 6))
     say.privately("callback.rate", case=case, number=case.number, choices=stars)
     private = Address(case.platform, case.account, message.sender.id, private=True)
@@ -80,6 +82,14 @@ def tell_everybody(case: Case, desk: CaseDesk, say: Say, session: Session) -> No
     for witness in desk.witnesses.private(case):
         to = Address(witness.platform, witness.account, witness.chat, private=True)
         say.at(to, "callback.closed_private", case=case, number=case.number, category=category, place=place, unit=unit)
+
+
+def _thank_helper(case: Case, say: Say, session: Session) -> None:
+    """A neighbour who fulfilled a wish hears that it is confirmed."""
+    helper = helper_of(session, case) if case.kind == "wish" else None
+    if helper is not None:
+        to = Address(helper.platform, helper.account, helper.user_id, private=True)
+        say.at(to, "wishes.thanks", case=case, number=case.number)
 
 
 def reopen(case: Case, reason: str, desk: CaseDesk, dialogs: Dialogs, say: Say, session: Session, by: str = "reporter") -> None:

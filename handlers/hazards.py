@@ -48,7 +48,7 @@ PHOTO_WORDS_WAIT = timedelta(minutes=2)  # as long as the photo itself is rememb
 _NOBODY_KNOWS = re.compile("(?:我也?)?(?:不知道|不清楚|说不清|说不上来|不太清楚|不晓得)(?:在哪里?|具体位置)?[了呀啊。.]*")
 
 
-@router.intent("hazard", "dispute", "wish", "missing", "lost_found", "scam_report")
+@router.intent("hazard", "dispute", "wish", "missing")
 def report(
     message: Inbound,
     meaning: Meaning,
@@ -92,7 +92,7 @@ def report(
         return
     if join_same(case, desk, say, session):
         return
-    unit = _pass_on(case, desk, say, rules, session)
+    unit = pass_on(case, desk, say, rules, session)
     say.reply(
         "report.received",
         case=case,
@@ -145,7 +145,7 @@ def place_told(
         return
     if join_same(case, desk, say, session):
         return
-    unit = _pass_on(case, desk, say, rules, session)
+    unit = pass_on(case, desk, say, rules, session)
     say.reply("report.placed", case=case, number=case.number, place=case.place, unit=unit, tier=case.tier)
 
 
@@ -266,7 +266,7 @@ def join_same(case: Case, desk: CaseDesk, say: Say, session: Session) -> bool:
     return True
 
 
-def _pass_on(case: Case, desk: CaseDesk, say: Say, rules: Rules, session: Session) -> str:
+def pass_on(case: Case, desk: CaseDesk, say: Say, rules: Rules, session: Session) -> str:
     """Dispatch by the routing table, or call a dispatcher; returns the unit's name, empty when a person decides."""
     units = desk.route(case) if rules.auto_dispatch and case.tier in ROUTINE_TIERS and case.category != "other" else []
     if not units:

@@ -7,7 +7,7 @@ from sqlmodel import Session
 from bot.messages import Inbound, Kind
 from bot.notices import Lane
 from bot.permissions import Role
-from bot.router import Router
+from bot.router import Router, Words
 from bot.say import Say
 from bot.turn import Menu, Rules
 from bot.understanding.meaning import Meaning
@@ -18,17 +18,22 @@ from storage.tables import Group, Officer
 router = Router("help")
 
 
-@router.command("帮助", "help", about="看能做什么")
-def show_help(message: Inbound, menu: Menu, say: Say) -> None:
+NEIGHBOURS = ("邻里", "更多", "more")
+
+
+@router.command("帮助", "help", usage="（心愿、活动、议事发：/帮助 邻里）", about="看能做什么")
+def show_help(message: Inbound, words: Words, menu: Menu, say: Say) -> None:
     """Residents see a few lines; officers their commands; in a group the list goes to the private chat."""
-    own = [(command.name, command.usage, command.about) for command in menu.commands if command.needs]
-    everybody = [(command.name, command.usage, command.about) for command in menu.commands if not command.needs]
+    aside = words.strip() in NEIGHBOURS
+    shown = [command for command in menu.commands if command.aside == aside]
+    own = [(command.name, command.usage, command.about) for command in shown if command.needs]
+    everybody = [(command.name, command.usage, command.about) for command in shown if not command.needs]
     if own and not message.address.private:
         say.reply("help.sent_privately")
     if own:
         say.privately("help.officer", own=own, everybody=everybody)
     else:
-        say.reply("help.resident", commands=everybody, quote=False)
+        say.reply("help.neighbours" if aside else "help.resident", commands=everybody, quote=False)
 
 
 @router.on(Kind.MET)

@@ -1,13 +1,73 @@
-"""Bait that is brought to us: a pasted message or a screenshot, with or without the question whether it is true."""
+"""Fraud: bait that is brought to us, pasted or as a screenshot; and somebody who is being defrauded at this moment."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from bot.dialogs import Dialogs
+from bot.messages import Inbound
+from bot.notices import Lane
 from bot.router import Router
 from bot.say import Say
-from bot.turn import Brought, Verdict
-from cases.desk import CaseDesk
+from bot.timers import Due, Timers
+from bot.turn import Brought, Effects, Photos, Rules, Verdict
+from bot.understanding.meaning import Meaning
+from cases.desk import NOT_TAKEN, CaseDesk
+from cases.dispatch import handlers_of, officers_with, on_duty_or_dispatchers
+from handlers.cards import case_card
+from handlers.hazards import report
+from handlers.origin import Spot, origin_of
+from storage.tables import Case, Group, Officer
 
 router = Router("scams")
+
+MOST_CALLS = 30  # an hour at the usual two minutes; then it is a case like others
+
+
+@router.intent("scam_report")
+def scam_told(
+    message: Inbound,
+    meaning: Meaning,
+    group: Group | None,
+    photos: Photos,
+    spot: Spot,
+    desk: CaseDesk,
+    dialogs: Dialogs,
+    say: Say,
+    timers: Timers,
+    effects: Effects,
+    rules: Rules,
+    session: Session,
+    now: datetime,
+) -> None:
+    """A case; somebody who is being defrauded now is a call to the anti-fraud desk, repeated until it is taken."""
+    happening = rules.scam_now.search(message.text) is not None
+    if happening:
+        say.reply("scams.now", quote=True)
+    report(message, meaning, group, photos, spot, desk, dialogs, say, timers, effects, rules, session, now)
+    case = next((one for one in desk.recent_of(origin_of(message, group), timedelta(0)) if one.kind == "scam"), None)
+    if happening and case is not None:
+        _call(case, desk, say, session, now)
+        timers.after(rules.alarm_repeat, "scam.now", str(case.id), round="1")
+
+
+@router.timer("scam.now")
+def call_again(due: Due, desk: CaseDesk, say: Say, timers: Timers, rules: Rules, session: Session, now: datetime) -> None:
+    """Nobody has taken it yet."""
+    case, round_ = desk.get(int(due.key)), int(due.data["round"])
+    if case is None or case.state not in NOT_TAKEN or round_ >= MOST_CALLS:
+        return
+    _call(case, desk, say, session, now)
+    timers.after(rules.alarm_repeat, "scam.now", due.key, round=str(round_ + 1))
+
+
+def _call(case: Case, desk: CaseDesk, say: Say, session: Session, now: datetime) -> None:
+    desks: list[Officer] = handlers_of(session, case)
+    here = [one for one in on_duty_or_dispatchers(session, case.grid_id, now) if one not in desks]
+    supervisors = [] if desks or here else officers_with(session, ("supervisor",), "district", ())
+    say.to_officers([*desks, *here, *supervisors], "scams.card_now", case=case, lane=Lane.ALARM, **case_card(case, desk, session))
 
 
 @router.special("brought")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,15 +50,21 @@ from bot.understanding.understanding import Understanding
 from bot.unsaying import Unsaying
 from bot.whisper import Opening, hush
 from bot.worker import Worker
+from cases.activities import Activities
 from cases.alarms import Alarms, open_alarm
 from cases.clocks import Clocks
 from cases.desk import CaseDesk
 from cases.dispatch import dispatchers
 from cases.groups import forget_group
 from cases.identities import Identities
+from cases.lost import LostAndFound
+from cases.mediation import Mediations
 from cases.places import Atlas
+from cases.premises import Places
+from cases.proposals import Proposals
 from cases.roster import Roster
 from cases.tips import TipKeys, Tips
+from cases.wishes import Wishes
 from cases.workdays import WorkCalendar
 from content.calendar import Calendar
 from content.desk import DeskRules
@@ -65,6 +72,7 @@ from content.gazetteer import Gazetteer
 from content.phrases import PhraseBook
 from content.posts import PostLibrary
 from content.taxonomy import Taxonomy
+from content.things import Things
 from content.words import load_words
 from content.workdays import YearDays, load_years
 from handlers.origin import Spot
@@ -89,6 +97,8 @@ class Library:
     posts: PostLibrary
     calendar: Calendar
     vague_places: frozenset[str]
+    things: Things
+    scam_now: frozenset[str]
     doubts: Doubts
     desk: DeskRules
     workdays: Mapping[int, YearDays]
@@ -105,6 +115,8 @@ class Library:
             posts,
             Calendar.load(content / "calendar.toml", posts.posts),
             load_words(content / "lexicon" / "vague_places.txt") | load_words(content / "lexicon" / "regions.txt"),
+            Things.load(content / "lexicon" / "things.txt"),
+            load_words(content / "lexicon" / "scam_now.txt"),
             Doubts.load(content),
             DeskRules.load(content / "desk.toml"),
             load_years(content / "workdays"),
@@ -330,6 +342,7 @@ class App:
             auto_dispatch=settings.desk.auto_dispatch,
             review_share=settings.desk.review_share,
             talk_quiet=timedelta(minutes=settings.desk.talk_minutes),
+            scam_now=re.compile("|".join(sorted(self.library.scam_now)) or "(?!)"),
         )
         return House(
             self.router,
@@ -360,6 +373,14 @@ class App:
             Tips: lambda turn: Tips(turn.session, keys, turn.now, kept_for),
             Campaigns: lambda turn: self.campaigns(turn.session, turn.now),
             Spot: self._spot,
+            Wishes: lambda turn: Wishes(turn.session, turn.rights, turn.service(CaseDesk), turn.now),
+            LostAndFound: lambda turn: LostAndFound(
+                turn.session, turn.rights, turn.service(CaseDesk), self.library.things, turn.now
+            ),
+            Mediations: lambda turn: Mediations(turn.session, turn.rights, turn.service(CaseDesk), turn.now),
+            Activities: lambda turn: Activities(turn.session, turn.rights, turn.now),
+            Proposals: lambda turn: Proposals(turn.session, turn.rights, turn.now),
+            Places: lambda turn: Places(turn.session, turn.rights, turn.service(CaseDesk), turn.now),
         }
 
     def _spot(self, turn: Turn) -> Spot:

@@ -10,11 +10,17 @@ from bot.campaigns import Campaigns
 from bot.errors import ConfigError
 from bot.router import Router
 from bot.turn import Turn
+from cases.activities import Activities
 from cases.alarms import Alarms
 from cases.desk import CaseDesk
 from cases.identities import Identities
+from cases.lost import LostAndFound
+from cases.mediation import Mediations
+from cases.premises import Places
+from cases.proposals import Proposals
 from cases.roster import Roster
 from cases.tips import Tips
+from cases.wishes import Wishes
 from handlers import (
     additions,
     away,
@@ -23,30 +29,42 @@ from handlers import (
     clocks,
     closing,
     clues,
+    deeds,
     desk,
     dispatching,
+    disputes,
     emergencies,
     groups,
     hazards,
     identity,
+    lost,
     missing,
     officers,
     posts,
+    proposals,
     questions,
     scams,
     talk,
     tip_desk,
     tips,
+    visits,
+    volunteers,
+    wishes,
 )
 from handlers import help as help_
 from handlers.origin import Spot
 
+NEIGHBOURS = (wishes, lost, disputes, volunteers, proposals, deeds, visits)
 HANDLERS = (
     *(emergencies, scams, hazards, additions, questions, tips, tip_desk),
     *(desk, dispatching, casework, talk, callback, closing, clocks),
     *(officers, help_, posts, missing, clues, away, groups, identity),
+    *NEIGHBOURS,
 )
-SERVICES: tuple[type, ...] = (CaseDesk, Alarms, Roster, Identities, Tips, Campaigns, Spot)
+SERVICES: tuple[type, ...] = (
+    *(CaseDesk, Alarms, Roster, Identities, Tips, Campaigns, Spot),
+    *(Wishes, LostAndFound, Mediations, Activities, Proposals, Places),
+)
 
 
 def build_router(extra: Sequence[Path] = ()) -> Router:

@@ -11,6 +11,21 @@ from storage.tables.cases import Alarm, Attachment, Case, CaseAssist, CaseEntry,
 from storage.tables.columns import BigKey
 from storage.tables.desk import CaseClock, CaseReview, CaseWitness, Route
 from storage.tables.district import BindCode, Duty, Grid, Group, Officer, OfficerAccount, OfficerRole, Unit
+from storage.tables.neighbours import (
+    Activity,
+    ActivityEntry,
+    Deed,
+    Inspection,
+    LostItem,
+    Mediation,
+    Premises,
+    Proposal,
+    ProposalVoice,
+    Visit,
+    Volunteer,
+    WishCard,
+    WishClaim,
+)
 from storage.tables.people import CodeGuess, LinkCode, LinkedAccount
 from storage.tables.posts import Campaign, CampaignGroup, Missing, Occurrence
 from storage.tables.tips import OfficerKey, Tip, TipKey, TipMessage, TipRead, TipRequest
@@ -19,6 +34,8 @@ from storage.tables.trust import Audit, ShredKey
 from storage.tables.wechat import WechatAccount, WechatGap, WechatRoom
 
 __all__ = [
+    "Activity",
+    "ActivityEntry",
     "Alarm",
     "Attachment",
     "Audit",
@@ -34,14 +51,18 @@ __all__ = [
     "CaseWitness",
     "CodeGuess",
     "Counter",
+    "Deed",
     "Dialog",
     "Duty",
     "Grid",
     "Group",
     "InboxEvent",
+    "Inspection",
     "Lease",
     "LinkCode",
     "LinkedAccount",
+    "LostItem",
+    "Mediation",
     "Missing",
     "Notice",
     "Occurrence",
@@ -51,6 +72,9 @@ __all__ = [
     "OfficerRole",
     "Pace",
     "Pause",
+    "Premises",
+    "Proposal",
+    "ProposalVoice",
     "Route",
     "ShredKey",
     "Timer",
@@ -60,7 +84,11 @@ __all__ = [
     "TipRead",
     "TipRequest",
     "Unit",
+    "Visit",
+    "Volunteer",
     "WechatAccount",
     "WechatGap",
     "WechatRoom",
+    "WishCard",
+    "WishClaim",
 ]
