@@ -175,6 +175,10 @@ class CaseDesk(CaseBook):
         group = self._session.get(Group, case.group_id) if case.group_id is not None else None
         return group is None or unassigned(group)
 
+    def mediate(self, case: Case, mediator: Officer) -> None:
+        """An appointment is made: the mediator has the case, and the reporter has an answer."""
+        self._move(case, "mediate", "officer", officer=mediator)
+
     def helped(self, case: Case, result: str) -> None:
         """It was brought about without an officer's `/办结` (a neighbour, a mediation, an owner found); the reporter decides."""
         self._move(case, "helped", "bot", text=result)

@@ -275,6 +275,10 @@ TRANSITIONS: tuple[Transition, ...] = (
         (_E.SET_RESULT, _E.STOP_CLOCKS), "回复",
     ),
     Transition(
+        "mediate", "约调解", (*_WAITING, _S.SIGNED, _S.IN_PROGRESS, _S.NEEDS_INFO, _S.REFERRED), _S.IN_PROGRESS, _DESK, (),
+        (_E.SET_OFFICER, _E.STOP_TAKE, _E.REPLIED, _E.RESUME), "调解",
+    ),
+    Transition(
         "helped", "邻居帮好了、调解达成、失物归还", (*_WAITING, _S.SIGNED, _S.IN_PROGRESS, _S.NEEDS_INFO), _S.RESOLVED, (_W.BOT,),
         (_G.RESULT,), (_E.SET_RESULT, _E.STOP_CLOCKS),
     ),

@@ -37,6 +37,7 @@ class Mediations:
         held = self.arranged(case) or Mediation(case_id=case.id or 0, at=at, place=place, mediator_id=mediator.id or 0)
         held.at, held.place, held.parties, held.mediator_id = at, place, parties, mediator.id or 0
         self._session.add(held)
+        self._desk.mediate(case, mediator)
         self._session.flush()
         return held
 

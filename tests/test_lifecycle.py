@@ -46,6 +46,14 @@ reopened: merge>duplicate withdraw>withdrawn
 closed_confirmed: deny>reopened overturn>reopened
 closed_unreached: confirm>closed_confirmed deny>reopened
 duplicate: unmerge>signed
+submitted: mediate>in_progress helped>resolved
+accepted: mediate>in_progress helped>resolved
+dispatched: mediate>in_progress helped>resolved
+reopened: mediate>in_progress helped>resolved
+signed: mediate>in_progress helped>resolved
+in_progress: mediate>in_progress helped>resolved
+needs_info: mediate>in_progress helped>resolved
+referred: mediate>in_progress
 """
 ACTIONS = sorted({line.action for line in TRANSITIONS})
 
