@@ -239,6 +239,7 @@ class PostSettings(Section):
     gap_after_report_minutes: int = Field(
         default=10, ge=0, le=1440, description="a group that just reported something gets no post for so long"
     )
+    cards: bool = Field(default=True, description="send the picture of a post along, where the post has one")
     approve_over_groups: int = Field(
         default=50, ge=0, le=1_000_000, description="a post to more groups than this needs a second person, /批准"
     )

@@ -111,10 +111,11 @@ class Post:
 
     def render(self, audience: Audience) -> str:
         """The text for one group: opening line and body with the group's names filled in."""
-        template = "\n".join(part for part in (self.opening(audience.key), self.body) if part)
-        return _compile(template).render(
-            group=audience.group, grid=audience.grid, officer=audience.officer, station=audience.station
-        )
+        return _fill("\n".join(part for part in (self.opening(audience.key), self.body) if part), audience)
+
+    def render_body(self, audience: Audience) -> str:
+        """The body alone, with the names filled in."""
+        return _fill(self.body, audience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,10 @@ def category_of(name: str) -> str | None:
         return name
     found = [folder for folder, chinese in CATEGORIES.items() if len(name) >= 2 and name in chinese]
     return found[0] if len(found) == 1 else None
+
+
+def _fill(template: str, audience: Audience) -> str:
+    return _compile(template).render(group=audience.group, grid=audience.grid, officer=audience.officer, station=audience.station)
 
 
 @lru_cache(maxsize=1024)

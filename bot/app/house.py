@@ -20,6 +20,7 @@ from bot.album import Album
 from bot.app.nodes import Nodes
 from bot.app.routes import build_router
 from bot.campaigns import Campaigns, PostRules
+from bot.campaigns.cards import Carded, Cards
 from bot.campaigns.loop import CampaignLoop
 from bot.clock import Clock
 from bot.config import Settings
@@ -48,7 +49,7 @@ from bot.understanding.answers import Answers
 from bot.understanding.pictures import PictureReader
 from bot.understanding.understanding import Understanding
 from bot.unsaying import Unsaying
-from bot.whisper import Opening, hush
+from bot.whisper import hush
 from bot.worker import Worker
 from cases.activities import Activities
 from cases.alarms import Alarms, open_alarm
@@ -175,10 +176,12 @@ class App:
         self.pacing = pacing or Pacing(
             settings.pacing.rules, overall_per_second=settings.pacing.overall_per_second, booking=nodes is not None
         )
+        station = settings.bot.station or writer.read_now(_station)
+        cards = Cards(library.posts, self.phrases, station, data)
         self.outbox = Outbox(
             nodes.traffic if nodes else writer,
             {
-                key: Opening(adapter, self._sealers[1])
+                key: Carded(adapter, self._sealers[1], cards)
                 for key, adapter in self.adapters.items()
                 if nodes is None or nodes.sends(key)
             },

@@ -385,7 +385,7 @@ class Campaigns:
         self, campaign: Campaign, group: MeantGroup, post: Post | None, after: timedelta | None, *, held: bool
     ) -> NewNotice:
         text = self.text(post, group, campaign.late_for) if post is not None else campaign.text or ""
-        card = post.card_path if post is not None else None
+        card = post.card_path if post is not None and self.rules.cards else None
         return NewNotice(
             key=f"post:{campaign.id}:{group.id}",
             lane=Lane.CAMPAIGN,

@@ -77,6 +77,7 @@ class PostRules:
     gap_after_report: timedelta = timedelta(minutes=10)
     approve_over: int = 50
     trial_groups: int = 5
+    cards: bool = True
     rates: Mapping[str, float] = field(default_factory=dict)
 
     @staticmethod
@@ -93,6 +94,7 @@ class PostRules:
             timedelta(minutes=posts.gap_after_report_minutes),
             posts.approve_over_groups,
             posts.trial_groups,
+            posts.cards,
             {platform: rule.per_account_per_second for platform, rule in settings.pacing.rules.items()},
         )
 

@@ -228,6 +228,7 @@ def test_after_three_days_it_is_over_by_itself(chat: Scenario) -> None:
     chat.skip_officers()
     chat.wait(hours=12)
     assert files(chat) == []
+    chat.skip_officers()
 
 
 def test_a_resident_may_use_the_command_too(chat: Scenario) -> None:
