@@ -234,11 +234,14 @@ TRANSITIONS: tuple[Transition, ...] = (
         "contact", "联系反映人", _AT_WORK, _S.IN_PROGRESS, (_W.HANDLER,), (), (_E.STOP_TAKE, _E.REPLIED), "联系",
     ),
     Transition(
-        "request", "追问", (*_EARLY, _S.ACCEPTED, *_AT_WORK), _S.NEEDS_INFO, _DESK, (), (_E.REPLIED, _E.PAUSE), "追问",
+        "request", "追问", (*_EARLY, _S.ACCEPTED, _S.DISPATCHED, *_AT_WORK), _S.NEEDS_INFO, _DESK, (),
+        (_E.REPLIED, _E.PAUSE), "追问",
     ),
     Transition("inform", "反映人补充", (_S.NEEDS_INFO,), _S.IN_PROGRESS, (_W.REPORTER,), (_G.HAS_OFFICER,), (_E.RESUME,)),
+    Transition("inform", "反映人补充", (_S.NEEDS_INFO,), _S.DISPATCHED, (_W.REPORTER,), (_G.HAS_UNIT,), (_E.RESUME,)),
     Transition("inform", "反映人补充", (_S.NEEDS_INFO,), _S.SUBMITTED, (_W.REPORTER,), (), (_E.RESUME,)),
     Transition("go_on", "48小时没有补充", (_S.NEEDS_INFO,), _S.IN_PROGRESS, (_W.BOT,), (_G.HAS_OFFICER,), (_E.RESUME,)),
+    Transition("go_on", "48小时没有补充", (_S.NEEDS_INFO,), _S.DISPATCHED, (_W.BOT,), (_G.HAS_UNIT,), (_E.RESUME,)),
     Transition("go_on", "48小时没有补充", (_S.NEEDS_INFO,), _S.SUBMITTED, (_W.BOT,), (), (_E.RESUME,)),
     Transition(
         "ask_hold", "申请延期", (_S.SIGNED,), _S.SIGNED, (_W.HANDLER,), (_G.REASON, _G.HOLDS_LEFT, _G.BEFORE_DUE),

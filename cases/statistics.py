@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from cases.lifecycle import ABOUT, State
-from storage.tables import Case
+from content.desk import CLOCKS
+from storage.tables import Case, CaseClock, CaseReview
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,10 @@ class MonthCount:
     reopened: int
     rated: int
     stars: float | None
+    merged: int
+    missed: tuple[tuple[str, int], ...]  # clock and how many cases missed it at least once
+    reviewed: int  # second call-backs that were answered
+    overturned: int
     kinds: tuple[tuple[str, int], ...]
 
 
@@ -47,6 +52,9 @@ def count(session: Session, now: datetime, zone: ZoneInfo, mine: Callable[[Case]
     start = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     cases = [case for case in session.exec(select(Case).where(Case.created_at >= start)).all() if mine(case)]
     states = [State(case.state) for case in cases]
+    ids = {case.id for case in cases}
+    answered = session.exec(select(CaseReview).where(col(CaseReview.answered_at).is_not(None))).all()
+    reviews = [review for review in answered if review.case_id in ids]
     stars = [case.rating for case in cases if case.rating is not None]
     kinds: dict[str, int] = {}
     for case in cases:
@@ -61,5 +69,19 @@ def count(session: Session, now: datetime, zone: ZoneInfo, mine: Callable[[Case]
         reopened=sum(case.reopened for case in cases),
         rated=len(stars),
         stars=sum(stars) / len(stars) if stars else None,
+        merged=states.count(State.DUPLICATE),
+        missed=_missed(session, ids),
+        reviewed=len(reviews),
+        overturned=sum(review.agreed is False for review in reviews),
         kinds=tuple(sorted(kinds.items(), key=lambda item: -item[1])),
     )
+
+
+def _missed(session: Session, ids: set[int | None]) -> tuple[tuple[str, int], ...]:
+    """How many of these cases missed each clock; a case that missed one twice counts once."""
+    rows = session.exec(select(CaseClock.name, CaseClock.case_id).where(col(CaseClock.missed_at).is_not(None)).distinct()).all()
+    counts = dict.fromkeys(CLOCKS, 0)
+    for name, case_id in rows:
+        if case_id in ids:
+            counts[name] = counts.get(name, 0) + 1
+    return tuple((name, number) for name, number in counts.items() if number)

@@ -102,7 +102,8 @@ def stats(message: Inbound, rights: Rights, desk: CaseDesk, say: Say, session: S
     """This month in the officer's scope; what could not be confirmed is counted apart."""
     rights.audit("stats.view", target="", allowed=True)
     table = count(session, desk.now, desk.zone, lambda case: rights.covers("stats.view", case.grid_id, desk.units(case)))
-    out_of_the_group(message, say, "desk.stats", table=table)
+    missed = [(say.word(f"clocks.name.{name}"), number) for name, number in table.missed]
+    out_of_the_group(message, say, "desk.stats", table=table, missed=missed)
 
 
 def out_of_the_group(message: Inbound, say: Say, phrase: str, **values: Any) -> None:

@@ -12,28 +12,45 @@ from bot.say import Say
 from bot.turn import Menu, Rules
 from bot.understanding.meaning import Meaning
 from cases.dispatch import dispatchers
+from cases.lifecycle import ABOUT, TRANSITIONS
 from cases.roster import Roster
 from storage.tables import Group, Officer
 
 router = Router("help")
 
-
+LIFE = ("流程", "lifecycle")
 NEIGHBOURS = ("邻里", "更多", "more")
 
 
 @router.command("帮助", "help", usage="（心愿、活动、议事发：/帮助 邻里）", about="看能做什么")
 def show_help(message: Inbound, words: Words, menu: Menu, say: Say) -> None:
-    """Residents see a few lines; officers their commands; in a group the list goes to the private chat."""
+    """Residents see a few lines; officers their commands, or the life of a case; in a group it goes to the private chat."""
     aside = words.strip() in NEIGHBOURS
     shown = [command for command in menu.commands if command.aside == aside]
     own = [(command.name, command.usage, command.about) for command in shown if command.needs]
     everybody = [(command.name, command.usage, command.about) for command in shown if not command.needs]
     if own and not message.address.private:
         say.reply("help.sent_privately")
-    if own:
+    if own and words.strip() in LIFE:
+        say.privately("help.lifecycle", steps=life_of_a_case())
+    elif own:
         say.privately("help.officer", own=own, everybody=everybody)
     else:
         say.reply("help.neighbours" if aside else "help.resident", commands=everybody, quote=False)
+
+
+def life_of_a_case() -> list[tuple[str, str, str, str, str]]:
+    """The table of steps that a command takes: the command, from where to where, who, on what condition."""
+    steps: dict[tuple[str, str, str], list[str]] = {}
+    rest: dict[tuple[str, str, str], tuple[str, str]] = {}
+    for line in TRANSITIONS:
+        key = (line.command, line.name, ABOUT[line.target].name)
+        if line.command and line.sources:
+            steps.setdefault(key, []).extend(name for state in line.sources if (name := ABOUT[state].name) not in steps[key])
+            rest[key] = ("、".join(line.who), "、".join(line.guards))
+    return [
+        (command, "、".join(sources), target, *rest[command, name, target]) for (command, name, target), sources in steps.items()
+    ]
 
 
 @router.on(Kind.MET)

@@ -181,6 +181,40 @@ def test_who_is_on_duty(district: Shell, tmp_path: Path) -> None:
     assert "has left" in district("officer", "duty", "3201").err
 
 
+def test_a_shift_has_a_beginning_and_an_end(district: Shell, tmp_path: Path) -> None:
+    shift = ("officer", "duty", "3201", "--grid", "GX01", "--from", "2026-11-23 18:00", "--until", "2026-11-24 08:30")
+    assert district(*shift).out == "3201: on duty for 港新1号网格, 2026-11-23 18:00 to 2026-11-24 08:30\n"
+    with sqlite3.connect(tmp_path / "data/qianshao.sqlite3") as database:
+        begins, ends = database.execute("SELECT starts_at, ends_at FROM duty").fetchone()
+    database.close()
+    assert (begins[:16], ends[:16]) == ("2026-11-23 10:00", "2026-11-24 00:30")  # UTC
+    assert "ends before it begins" in district("officer", "duty", "3201", "--until", "2026-11-20 08:00").err
+    assert "is no time" in district("officer", "duty", "3201", "--from", "tonight").err
+    district("officer", "duty", "3201", "--end")
+    with sqlite3.connect(tmp_path / "data/qianshao.sqlite3") as database:
+        assert database.execute("SELECT count(*) FROM duty").fetchone() == (0,), "a shift to come goes, too"
+    database.close()
+
+
+def test_the_routing_table(district: Shell) -> None:
+    for code, name, kind in (("wy", "港新物业", "property"), ("xf", "港新消防站", "fire"), ("wy2", "火锅街物业", "property")):
+        district("unit", "add", code, name, "--kind", kind)
+    assert district("route", "test", "ebike.charging").out == "leads    港新物业 (0 at work)\n"  # by the taxonomy
+    assert district("route", "set", "ebike.*", "xf", "wy").out == "ebike.* everywhere: 港新消防站, with 港新物业\n"
+    assert district("route", "set", "ebike.charging", "wy2", "--grid", "GX0101").out == "ebike.charging in 火锅街: 火锅街物业\n"
+    assert district("route", "test", "ebike.charging", "--grid", "GX01").out.split() == [
+        "leads", "港新消防站", "(0", "at", "work)", "assists", "港新物业", "(0", "at", "work)"
+    ]  # fmt: skip
+    assert "火锅街物业" in district("route", "test", "ebike.charging", "--grid", "火锅街").out
+    assert [line.split()[0] for line in district("route", "list").out.splitlines()[1:]] == ["ebike.*", "ebike.charging"]
+    assert "there is no category 'ebkie'" in district("route", "set", "ebkie", "wy").err
+    assert "named twice" in district("route", "set", "noise", "wy", "港新物业").err
+    assert "there is no unit 'zz'" in district("route", "set", "noise", "zz").err
+    assert district("route", "remove", "ebike.*").out == "ebike.*: removed\n"
+    assert "there is no row for ebike.* everywhere" in district("route", "remove", "ebike.*").err
+    assert district("route", "test", "tree").out == "tree: nobody; a dispatcher is asked. qianshao route set tree UNIT\n"
+
+
 def test_groups(district: Shell) -> None:
     assert district("group", "label", "g1", "board:小区", "--posts", "off").out == "港新1号群: class:综合 board:小区; no posts\n"
     assert district("group", "label", "港新1号群", "board:", "--posts", "on", "--weekly", "2").out == "港新1号群: class:综合\n"
@@ -309,8 +343,8 @@ def test_check_tells_what_is_well(shell: Shell) -> None:
     done = shell("--config", str(ROOT / "config.toml"), "check")
     assert done.code == 0, done.out
     assert [line.split()[:2] for line in done.out.splitlines()] == [
-        ["ok", "settings:"], ["ok", "content:"], ["ok", "handlers:"], ["ok", "database:"], ["ok", "gazetteer:"],
-        ["ok", "pictures:"], ["ok", "web"],
+        ["ok", "settings:"], ["ok", "content:"], ["ok", "working"], ["ok", "handlers:"], ["ok", "database:"],
+        ["ok", "gazetteer:"], ["ok", "pictures:"], ["ok", "web"],
     ]  # fmt: skip
     assert not Path("data").exists(), "checking makes nothing"
 

@@ -32,7 +32,8 @@ needs_info: accept>accepted reject>rejected dispatch>dispatched request>needs_in
 needs_info: resolve>resolved answer>resolved merge>duplicate withdraw>withdrawn
 accepted: reject>rejected dispatch>dispatched take>signed request>needs_info refer>referred answer>resolved merge>duplicate
 accepted: withdraw>withdrawn
-dispatched: dispatch>dispatched return>accepted take>signed refer>referred answer>resolved merge>duplicate withdraw>withdrawn
+dispatched: request>needs_info dispatch>dispatched return>accepted take>signed refer>referred answer>resolved
+dispatched: merge>duplicate withdraw>withdrawn
 signed: return>accepted contact>in_progress request>needs_info ask_hold>signed hold>on_hold refuse_hold>signed refer>referred
 signed: resolve>resolved answer>resolved merge>duplicate withdraw>withdrawn take>signed
 in_progress: contact>in_progress request>needs_info ask_hold>in_progress hold>on_hold refuse_hold>in_progress refer>referred
@@ -92,6 +93,7 @@ def test_without_an_officer_an_answer_leads_back_to_the_beginning_and_a_taken_ba
         return Refusal("desk.nobody") if guard is Guard.HAS_OFFICER else None
 
     assert [CASE_CHAIN.choose(State.NEEDS_INFO, action, nobody).target for action in ("inform", "go_on")] == ["submitted"] * 2
+    assert [CASE_CHAIN.choose(State.NEEDS_INFO, action, a_unit).target for action in ("inform", "go_on")] == ["dispatched"] * 2
     assert CASE_CHAIN.choose(State.DUPLICATE, "unmerge", nobody).target == "submitted"
     assert CASE_CHAIN.choose(State.DUPLICATE, "unmerge", a_unit).target == "dispatched"
 

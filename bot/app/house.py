@@ -64,6 +64,7 @@ from cases.places import Atlas
 from cases.premises import Places
 from cases.proposals import Proposals
 from cases.roster import Roster
+from cases.shift import arm_cards
 from cases.tips import TipKeys, Tips
 from cases.wishes import Wishes
 from cases.workdays import WorkCalendar
@@ -245,6 +246,7 @@ class App:
             first: list[asyncio.Task[None]] = []
             if self.nodes is not None:
                 first = await self._start_as_node(house, self.nodes)
+            await self.writer.run(self._arm_cards)
             await self.inbox.resume()
             await self.unsaying.resume()
             inside = [house.create_task(work, name=name) for name, work in self._works()]
@@ -361,8 +363,7 @@ class App:
     def _makers(self) -> Mapping[type, Callable[[Turn], object]]:
         taxonomy, zone, keys = self.library.taxonomy, self.settings.bot.zone, self.tip_keys
         kept_for = timedelta(days=self.settings.tips.keep_days)
-        hours = self.settings.desk
-        rules, calendar = self.library.desk, WorkCalendar(zone, hours.work_from, hours.work_to, self.library.workdays)
+        rules, calendar = self.library.desk, self._calendar()
 
         def desk_of(turn: Turn) -> CaseDesk:
             clocks = Clocks(turn.session, rules, calendar, turn.now, turn.timers)
@@ -389,6 +390,20 @@ class App:
     def _spot(self, turn: Turn) -> Spot:
         given = {Pins: turn.find(Pins), Photos: turn.find(Photos), Group: turn.find(Group)}
         return Spot(self._atlas, turn.session, turn.house.rules, given[Pins], given[Photos], given[Group])  # type: ignore[arg-type]
+
+    def _arm_cards(self, session: Session) -> None:
+        """The officers' cards have their next times; whoever runs this is told when the known holidays end."""
+        calendar = self._calendar()
+        arm_cards(session, calendar, self.clock(), wanted=self.settings.desk.cards)
+        left = calendar.ends - self.clock().astimezone(calendar.zone).date()
+        if left < timedelta(days=60):
+            log.warning(
+                "holidays_known_until", day=calendar.ends.isoformat(), advice="after that only weekends are off; docs/desk.md"
+            )
+
+    def _calendar(self) -> WorkCalendar:
+        hours = self.settings.desk
+        return WorkCalendar(self.settings.bot.zone, hours.work_from, hours.work_to, self.library.workdays)
 
     def _group_gone(self, session: Session, address: Address, group_id: int | None, why: str) -> None:
         """A group has removed the bot: whoever dispatches there is told once."""

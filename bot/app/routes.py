@@ -44,6 +44,7 @@ from handlers import (
     proposals,
     questions,
     scams,
+    shift,
     talk,
     tip_desk,
     tips,
@@ -57,7 +58,7 @@ from handlers.origin import Spot
 NEIGHBOURS = (wishes, lost, disputes, volunteers, proposals, deeds, visits)
 HANDLERS = (
     *(emergencies, scams, hazards, additions, questions, tips, tip_desk),
-    *(desk, dispatching, casework, talk, callback, closing, clocks),
+    *(desk, dispatching, casework, talk, callback, closing, clocks, shift),
     *(officers, help_, posts, missing, clues, away, groups, identity),
     *NEIGHBOURS,
 )

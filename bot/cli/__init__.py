@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import typer
 
-from bot.cli import district, house, posts, reading, shell, tips
+from bot.cli import district, house, posts, reading, routing, shell, tips
 from bot.cli.shell import Stop
 from bot.errors import ConfigError
 from content.refusal import Refusal
@@ -37,6 +37,7 @@ app.add_typer(district.officers, name="officer")
 app.add_typer(district.groups, name="group")
 app.add_typer(district.grids, name="grid")
 app.add_typer(district.units, name="unit")
+app.add_typer(routing.routes, name="route")
 app.add_typer(tips.tips, name="tip")
 
 

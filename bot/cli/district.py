@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
 import shapely
 import typer
@@ -135,11 +137,15 @@ def change_roles(
 def put_on_duty(
     badge: Badge,
     grid: Annotated[str | None, typer.Option(help="Code or name of the grid; the whole district if left out.")] = None,
-    end: Annotated[bool, typer.Option("--end", help="Off duty from now on, everywhere.")] = False,
+    end: Annotated[bool, typer.Option("--end", help="Off duty from now on, everywhere; shifts to come go too.")] = False,
+    since: Annotated[
+        str | None, typer.Option("--from", help='Beginning of a shift, local time: "2026-11-27 18:00"; now if left out.')
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="End of the shift, local time; open if left out.")] = None,
 ) -> None:
-    """Who is called about emergencies, from now until --end. 值班、下班。"""
-    if end and grid:
-        raise Stop("--end takes an officer off duty everywhere; leave --grid out")
+    """Who is called about emergencies: from now until --end, or for a shift. 值班、下班、排班。"""
+    if end and (grid or since or until):
+        raise Stop("--end takes an officer off duty everywhere; leave the other options out")
 
     def work(session: Session) -> str:
         officer = shell.find_officer(session, badge)
@@ -148,6 +154,9 @@ def put_on_duty(
         duties = session.exec(running).all()
         if end:
             for duty in duties:
+                if duty.starts_at > now:
+                    session.delete(duty)
+                    continue
                 duty.ends_at = now
                 session.add(duty)
             return "off duty"
@@ -155,13 +164,30 @@ def put_on_duty(
             raise Stop(f"officer {badge} has left; qianshao officer role {badge} --return takes them back")
         wanted = shell.find_grid(session, grid) if grid else None
         grid_id = wanted.id if wanted else None
-        if all(duty.grid_id != grid_id for duty in duties):
+        where = wanted.name if wanted else "the whole district"
+        if since or until:
+            begins, ends = _local(since, zone) or now, _local(until, zone)
+            if ends is not None and ends <= max(begins, now):
+                raise Stop("the shift ends before it begins, or is over; write --from and --until in local time")
+            session.add(Duty(officer_id=officer.id or 0, grid_id=grid_id, starts_at=begins, ends_at=ends))
+            return f"on duty for {where}, {since or 'now'} to {until or 'further notice'}"
+        if all(duty.grid_id != grid_id or duty.ends_at is not None for duty in duties):
             session.add(Duty(officer_id=officer.id or 0, grid_id=grid_id, starts_at=now))
-        return f"on duty for {wanted.name if wanted else 'the whole district'}"
+        return f"on duty for {where}"
 
-    with shell.storage() as (_, writer):
+    with shell.storage() as (chosen, writer):
+        zone = chosen.bot.zone
         said = writer.run_now(work)
     typer.echo(f"{badge}: {said}")
+
+
+def _local(text: str | None, zone: ZoneInfo) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text.strip()).replace(tzinfo=zone).astimezone(UTC)
+    except ValueError:
+        raise Stop(f'{text!r} is no time; write "2026-11-27 18:00"') from None
 
 
 @units.command("list")

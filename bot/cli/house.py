@@ -75,6 +75,7 @@ def check() -> None:
     telegram: list[str] = []  # what it said of itself when it was asked for problems
     looks: tuple[tuple[str, Callable[[Settings], Iterator[str]], Callable[[Settings], str]], ...] = (
         ("content", lambda _: _content_problems(), lambda _: _content_counts()),
+        ("working days", lambda _: iter(()), _working_days),
         ("handlers", _handler_problems, lambda s: f"{len(s.bot.handlers)} of your own"),
         ("database", _database_problems, _database_name),
         ("gazetteer", _gazetteer_problems, _gazetteer_places),
@@ -129,9 +130,11 @@ def _sqlite_file(chosen: Settings) -> Path | None:
 def _content_problems() -> Iterator[str]:
     from bot.demo import load_district
     from bot.understanding.answers import Answers
+    from content.desk import DeskError, DeskRules
     from content.phrases import PhraseBook
     from content.posts import PostLibrary
     from content.taxonomy import Taxonomy, TaxonomyError
+    from content.workdays import WorkdaysError, load_years
 
     broken = (
         *PostLibrary.load(CONTENT / "posts").broken,
@@ -140,8 +143,12 @@ def _content_problems() -> Iterator[str]:
     )
     yield from (str(each) for each in broken)
     try:
-        Taxonomy.load(CONTENT / "taxonomy.toml")
-    except (TaxonomyError, OSError) as problem:
+        taxonomy = Taxonomy.load(CONTENT / "taxonomy.toml")
+        rules = DeskRules.load(CONTENT / "desk.toml")
+        load_years(CONTENT / "workdays")
+        for code in sorted(rules.callback.recurring - set(taxonomy.categories)):
+            yield f"{CONTENT / 'desk.toml'}: recurring names {code!r}, which is no category of taxonomy.toml"
+    except (TaxonomyError, DeskError, WorkdaysError, OSError) as problem:
         yield str(problem)
     try:
         load_district(CONTENT / "demo" / "district.toml")
@@ -160,6 +167,19 @@ def _content_counts() -> str:
     answers = len(Answers.load(CONTENT, today))
     return (
         f"{len(posts)} posts ({ready} to be sent), {answers} answers, {len(PhraseBook.load(CONTENT / 'phrases').keys())} phrases"
+    )
+
+
+def _working_days(chosen: Settings) -> str:
+    """Until when holidays are known. That they end is no problem yet, but has to be known: after that only weekends are off."""
+    from cases.workdays import WorkCalendar
+    from content.workdays import load_years
+
+    calendar = WorkCalendar(chosen.bot.zone, chosen.desk.work_from, chosen.desk.work_to, load_years(CONTENT / "workdays"))
+    year = calendar.ends.year + 1
+    return (
+        f"holidays known until {calendar.ends}; from {year} on only weekends are off until content/workdays/{year}.toml"
+        " is written (docs/desk.md) or a newer chinesecalendar is installed"
     )
 
 
