@@ -14,7 +14,9 @@ from sqlmodel import Session, col, select
 
 from bot.errors import NotAllowed
 from bot.messages import Inbound, Kind
-from storage.tables import Audit, Grid, Officer, OfficerAccount, OfficerRole
+from content.masking import mask
+from storage import audit
+from storage.tables import Grid, Officer, OfficerAccount, OfficerRole
 
 
 class Role(StrEnum):
@@ -199,17 +201,15 @@ class Rights:
 
     def audit(self, action: str, *, target: str, allowed: bool, reason: str = "") -> None:
         """Write the decision down."""
-        officer_id = self.officer.id if self.officer else None
-        self._session.add(
-            Audit(
-                at=self._now,
-                officer_id=officer_id,
-                platform=self._platform,
-                action=action,
-                target=target,
-                allowed=allowed,
-                reason=reason,
-            )
+        audit.append(
+            self._session,
+            at=self._now,
+            officer_id=self.officer.id if self.officer else None,
+            platform=self._platform,
+            action=action,
+            target=mask(target),
+            allowed=allowed,
+            reason=reason,
         )
 
     def _reaches(self, grant: Grant, place: Place | None) -> bool:

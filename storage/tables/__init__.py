@@ -30,7 +30,7 @@ from storage.tables.people import CodeGuess, LinkCode, LinkedAccount
 from storage.tables.posts import Campaign, CampaignGroup, Missing, Occurrence
 from storage.tables.tips import OfficerKey, Tip, TipKey, TipMessage, TipRead, TipRequest
 from storage.tables.traffic import Dialog, InboxEvent, Lease, Notice, Pace, Pause, Timer
-from storage.tables.trust import Audit, ShredKey
+from storage.tables.trust import Audit, AuditHead, ShredKey
 from storage.tables.wechat import WechatAccount, WechatGap, WechatRoom
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Alarm",
     "Attachment",
     "Audit",
+    "AuditHead",
     "BigKey",
     "BindCode",
     "Campaign",

@@ -11,9 +11,14 @@ from storage.tables.columns import BigKey, key_column, time_column
 
 
 class Audit(SQLModel, table=True):
-    """Every decision about a right, allowed or refused: who, what, on what, why. Never the content."""
+    """Every decision about a right, allowed or refused: who, what, on what, why. Never the content.
+
+    Written by `storage.audit.append` alone: `digest` is the hash of this line and of the digest before it.
+    """
 
     id: int | None = Field(default=None, sa_column=key_column())
+    line: int = Field(unique=True)
+    digest: str
     at: datetime = Field(sa_column=time_column(nullable=False))
     officer_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True, index=True))
     platform: str
@@ -21,6 +26,16 @@ class Audit(SQLModel, table=True):
     target: str = ""
     allowed: bool
     reason: str = ""
+
+
+class AuditHead(SQLModel, table=True):
+    """How far the audit has come; a single row, locked by whoever writes the next line."""
+
+    __tablename__ = "audit_head"
+
+    id: int = Field(sa_column=Column(BigKey, primary_key=True, autoincrement=False))
+    line: int
+    digest: str
 
 
 class ShredKey(SQLModel, table=True):
