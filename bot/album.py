@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from bot.photos import MOST_BYTES, Photo, PhotoWorker
 from bot.platforms.base import Adapter
 from bot.turn import StoredPhoto
 from storage.failpoints import failpoint
+from storage.media import store
 
 MOST_PHOTOS = 10  # as many as the largest album has (Telegram)
 MOST_TRIES = 3
@@ -61,29 +61,16 @@ class Album:
 
 
 def _store(media: Path, photo: Photo) -> StoredPhoto:
-    """Write the photo durably under its hash before any row knows of it; the same photo is one file."""
-    digest = hashlib.sha256(photo.jpeg).hexdigest()
-    folder = media / digest[:2]
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"{digest}.jpg"
-    if not path.exists():
-        part = path.with_suffix(".part")
-        with part.open("wb") as file:
-            file.write(photo.jpeg)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(path)
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    """Write the photo durably, sealed, before any row knows of it."""
+    stored = store(media, photo.jpeg)
     return StoredPhoto(
-        f"{media.name}/{digest[:2]}/{digest}.jpg",
-        digest,
+        stored.path,
+        hashlib.sha256(photo.jpeg).hexdigest(),
         photo.width,
         photo.height,
         len(photo.jpeg),
         photo.fingerprint,
         photo.point,
+        stored.seal,
+        stored.key,
     )

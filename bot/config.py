@@ -10,7 +10,7 @@ import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo
@@ -317,6 +317,35 @@ class DeskSettings(Section):
         return self
 
 
+class RetentionSettings(Section):
+    """How long what is kept; docs/privacy.md explains each. What is over ends within six hours."""
+
+    case_days: int = Field(default=730, ge=1, description="after a case has ended: then its words, photos and person go")
+    found_days: int = Field(default=365, ge=1, description="lost and found things")
+    missing_photo_hours: int = Field(default=24, ge=1, description="photos of a missing person, after the person was found")
+    rating_days: int = Field(default=365, ge=1, description="after that a rating no longer says whom it rates")
+    alarm_days: int = Field(default=180, ge=1, description="who reported an emergency")
+    notice_days: int = Field(default=90, ge=1, description="what the bot said, except what was sent to many groups")
+    event_days: int = Field(
+        default=30, ge=7, description="ids of events against a second delivery, and events nobody could handle"
+    )
+    loose_photo_hours: int = Field(default=24, ge=1, description="photos that belong to no case")
+
+    @property
+    def terms(self) -> dict[str, timedelta]:
+        """The same as spans, by the names of `cases.retention.Terms`."""
+        return {
+            "case": timedelta(days=self.case_days),
+            "found": timedelta(days=self.found_days),
+            "missing_photo": timedelta(hours=self.missing_photo_hours),
+            "rating": timedelta(days=self.rating_days),
+            "alarm": timedelta(days=self.alarm_days),
+            "notice": timedelta(days=self.notice_days),
+            "event": timedelta(days=self.event_days),
+            "loose_photo": timedelta(hours=self.loose_photo_hours),
+        }
+
+
 class PacingSettings(Section):
     """What one platform bears."""
 
@@ -412,6 +441,7 @@ class Settings(BaseSettings):
     alarms: AlarmSettings = AlarmSettings()
     tips: TipSettings = TipSettings()
     desk: DeskSettings = DeskSettings()
+    retention: RetentionSettings = RetentionSettings()
     pacing: PacingTable = PacingTable()
 
     @classmethod

@@ -37,6 +37,7 @@ from storage.writer import Writer
 log = structlog.get_logger(__name__)
 
 QUIET = Hint()
+_WHOM = "whom:"
 _BLANKS = " \u2005\u3000\n\t,，:："
 _CASE_NUMBER = re.compile(r"(?<!\d)\d{2}(?:0[1-9]|1[0-2])[-－]\d{4,6}(?!\d)")
 _EVENT = Decoder(Inbound)
@@ -423,10 +424,10 @@ def unsealed(sealer: Sealer, body: bytes) -> Inbound:
     return _EVENT.decode(sealer.unseal(body))
 
 
-def done(session: Session, event: Inbound, claim: EventClaim | None = None, *, unsay: bool = False) -> None:
+def done(session: Session, event: Inbound, claim: EventClaim | None = None, *, unsay: bool = False, whom: bool = False) -> None:
     """The event was handled in this transaction: its words go, its id stays against a second delivery.
 
-    With `unsay` the platform still has to be asked to forget it (`Worker`, and `Inbox.unsaid` after a start).
+    With `unsay` the platform still has to be asked to forget it (`bot.unsaying`), with `whom` everything of its sender.
     Raises ClaimLost when it was claimed and is another node's by now; the whole turn is then that node's.
     """
     ours = (col(InboxEvent.owner) == claim.owner, col(InboxEvent.attempt) == claim.attempt) if claim else ()
@@ -438,10 +439,22 @@ def done(session: Session, event: Inbound, claim: EventClaim | None = None, *, u
             col(InboxEvent.event_id) == event.event_id,
             *ours,
         )
-        .values(state="unsaying" if unsay else "done", body=None, due_at=None, lane="", owner="")
+        .values(
+            state="unsaying" if unsay else "done",
+            body=None,
+            due_at=None,
+            lane="",
+            owner="",
+            problem=f"{_WHOM}{event.sender.id}" if whom else InboxEvent.problem,
+        )
     )
     if claim is not None and ended.rowcount == 0:  # type: ignore[attr-defined]
         raise ClaimLost(str(claim.id))
+
+
+def whom(row: InboxEvent) -> str | None:
+    """The person whom a platform still has to forget, if it is not this event alone."""
+    return row.problem.removeprefix(_WHOM) if row.problem.startswith(_WHOM) else None
 
 
 def unsaid(session: Session) -> list[InboxEvent]:
@@ -454,7 +467,7 @@ def forgotten(session: Session, platform: str, account: str, event_id: str) -> N
     session.execute(
         update(InboxEvent)
         .where(col(InboxEvent.platform) == platform, col(InboxEvent.account) == account, col(InboxEvent.event_id) == event_id)
-        .values(state="done")
+        .values(state="done", problem="")
     )
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlmodel import Session, col, select
 
 from bot.messages import Address, Choice, Inbound
 from bot.notices import Lane, NewNotice, enqueue
+from content.masking import mask
 from content.phrases import PhraseBook
 from storage.tables import Alarm, Case, Group, Officer, OfficerAccount
+
+
+class Seal(Protocol):
+    """Seals words that must not lie open in the outbox; with `once` they are for the reader's eyes and for no record at all."""
+
+    def __call__(self, text: str, *, once: bool) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +28,7 @@ class Voice:
 
     phrases: PhraseBook
     accounts: Mapping[str, str]
-    seal: Callable[[str], str] | None = None
+    seal: Seal | None = None
 
 
 class Say:
@@ -81,7 +88,9 @@ class Say:
     def to_reporter(
         self, case: Case, phrase: str, *, choices: Iterable[Choice] = (), photo: str | None = None, **values: Any
     ) -> None:
-        """Say it where the case was brought, quoting the report."""
+        """Say it where the case was brought, quoting the report; to nobody when its reporter in private was forgotten."""
+        if case.private and case.reporter is None:
+            return
         quoted = case.message_id or None
         self.at(
             case_address(case), phrase, case=case, choices=choices, reply_to=quoted, photo=photo, mention=case.reporter, **values
@@ -151,11 +160,12 @@ class Say:
             group = self._session.exec(
                 select(Group.id).where(Group.platform == to.platform, Group.account == to.account, Group.chat == to.chat)
             ).first()
-        text: str = self._voice.phrases.say(phrase, **values)
-        if secret:
-            if self._voice.seal is None:
-                raise ValueError("a secret needs a seal")
-            text = self._voice.seal(text)
+        # numbers that name a person do not leave the case: in a group nobody needs them
+        text: str = self._voice.phrases.say(phrase, **(values if to.private else _masked_table(values)))
+        if secret and self._voice.seal is None:
+            raise ValueError("a secret needs a seal")
+        if self._voice.seal is not None and (secret or (to.private and mask(text) != text)):
+            text, secret = self._voice.seal(text, once=secret), True
         notice = NewNotice(
             key=key or f"{self._unique}:{self._count}",
             lane=self.lane if lane is None else lane,
@@ -170,6 +180,24 @@ class Say:
             secret=secret,
         )
         enqueue(self._session, notice, self._now)
+
+
+def _masked_table(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _masked(value) for name, value in values.items()}
+
+
+def _masked(value: Any) -> Any:
+    """Words with their numbers masked, whatever list or card they are in."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        return type(value)(_masked(item) for item in value)
+    if isinstance(value, dict):
+        return _masked_table(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        changed = {field.name: _masked(getattr(value, field.name)) for field in fields(value) if field.init}
+        return replace(value, **changed)
+    return value
 
 
 def case_address(case: Case) -> Address:

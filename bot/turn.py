@@ -29,6 +29,7 @@ from bot.understanding.answers import Hit
 from bot.understanding.meaning import Danger, Intent, Meaning, Scam
 from content.refusal import Refusal
 from storage.intake import park
+from storage.shredding import put_key
 from storage.tables import Attachment, Case, Group, Officer
 
 T = TypeVar("T")
@@ -72,6 +73,8 @@ class StoredPhoto:
     size: int
     fingerprint: str = ""  # as in bot.photos.Photo
     point: tuple[float, float] | None = None
+    seal: str = ""  # the name of its key, and the key, which becomes a row together with the photo's
+    key: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,7 @@ class Effects:
     timers: bool = False
     campaigns: bool = False  # campaigns were looked at, and may have changed
     kept_waiting: bool = False
+    forgotten: bool = False  # the sender is to be forgotten by the platform, too
     unsay: bool = False  # what was said must not stay in a record of ours either
 
     def apply(self, mind: Mind, key: LaneKey | None) -> None:
@@ -303,7 +307,13 @@ class Turn:
         self.effects.timers = self.timers.changed
         self.effects.campaigns = Campaigns in self._made
         if not self.effects.kept_waiting:
-            done(self.session, self.event, self.job.claim, unsay=self.effects.unsay)
+            done(
+                self.session,
+                self.event,
+                self.job.claim,
+                unsay=self.effects.unsay or self.effects.forgotten,
+                whom=self.effects.forgotten,
+            )
             for photo in (*self.job.parts, *(self.reading.waited if self.reading else ())):
                 done(self.session, photo)
         elif self.job.claim is not None:
@@ -483,7 +493,7 @@ class Turn:
                 created_at=self.now,
             )
             self.session.add(row)
-            self.session.flush()
+            put_key(self.session, photo.seal, photo.key)
             if row.id is not None:
                 ids.append(row.id)
         point = next((photo.point for photo in self.reading.photos if photo.point is not None), None)

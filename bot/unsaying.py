@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from bot.inbox import forgotten, unsaid
+from bot.inbox import forgotten, unsaid, whom
 from bot.platforms.base import Adapter
 from storage.writer import StorageUnavailable, Writer
 
@@ -29,14 +29,16 @@ class Unsaying:
         for row in await self._writer.read(unsaid):
             if (row.platform, row.account) not in self._adapters:
                 continue  # another node's: only it can make its platform forget
-            await self.unsay(row.platform, row.account, row.event_id)
+            await self.unsay(row.platform, row.account, row.event_id, whom(row))
 
-    async def unsay(self, platform: str, account: str, event_id: str) -> None:
-        """Let the platform forget the words of one event; what fails is tried again at the next start."""
-        forget = getattr(self._adapters.get((platform, account)), "unsay", None)
+    async def unsay(self, platform: str, account: str, event_id: str, person: str | None = None) -> None:
+        """Let the platform forget the words of one event, or everything of a person; what fails is tried again at the next
+        start."""
+        adapter = self._adapters.get((platform, account))
+        forget = getattr(adapter, "unsay" if person is None else "forget_person", None)
         try:
             if forget is not None:
-                await forget(event_id)
+                await forget(event_id if person is None else person)
             await self._writer.run(lambda session: forgotten(session, platform, account, event_id))
         except (StorageUnavailable, OSError) as problem:
             log.warning("not_unsaid_yet", platform=platform, problem=type(problem).__name__)

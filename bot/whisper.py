@@ -13,11 +13,12 @@ from bot.platforms.base import Adapter, Capabilities, Feed, Health
 from storage.sealing import Sealer
 
 _MARK = "\x01sealed:"
+_ONCE = "\x01once:"
 
 
-def hush(sealer: Sealer, text: str) -> str:
-    """The text as it lies in the outbox."""
-    return _MARK + b64encode(sealer.seal(text)).decode()
+def hush(sealer: Sealer, text: str, *, once: bool = True) -> str:
+    """The text as it lies in the outbox. With `once` no platform of ours keeps it either."""
+    return (_ONCE if once else _MARK) + b64encode(sealer.seal(text)).decode()
 
 
 class Opening:
@@ -43,9 +44,10 @@ class Opening:
         await self._adapter.listen(feed)
 
     async def send(self, to: Address, what: Outbound) -> Receipt:
-        before, mark, sealed = what.text.partition(_MARK)
-        if mark:
-            what = replace(what, text=before + self._sealer.unseal(b64decode(sealed)), secret=True)
+        for kind in (_ONCE, _MARK):
+            before, mark, sealed = what.text.partition(kind)
+            if mark:
+                what = replace(what, text=before + self._sealer.unseal(b64decode(sealed)), secret=kind == _ONCE)
         return await self._adapter.send(to, what)
 
     async def recall(self, to: Address, message_id: str) -> bool:

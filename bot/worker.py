@@ -127,8 +127,9 @@ class Worker:
         elif waited:
             self._memory.forget(key, waited)
         self._learn(effects, key)
-        if effects.unsay:
-            await self._unsaying.unsay(event.address.platform, event.address.account, event.event_id)
+        if effects.unsay or effects.forgotten:
+            person = event.sender.id if effects.forgotten else None
+            await self._unsaying.unsay(event.address.platform, event.address.account, event.event_id, person)
 
     def _learn(self, effects: Effects, key: LaneKey | None) -> None:
         if effects.reported is not None:

@@ -2,7 +2,11 @@
 
 A backup is a directory: `qianshao.db` (one consistent copy, checked), `media/…` and `backup.json`, which is written last: a
 directory without it is not a backup. Copying the open file with `cp` is not a backup either; its WAL holds what the copy lacks.
-PostgreSQL brings its own tools (`pg_dump`, `pg_restore`).
+PostgreSQL brings its own tools (`pg_dump --exclude-table-data=shred_key`, `pg_restore`).
+
+The keys of cases, photos and tips (`shred_key`) are not in it, else nothing could ever be erased from it. `back_up_keys` mirrors
+them and the key files into one folder, always the newest alone; a restore takes the keys that are newest: those of the database
+that it replaces, or that folder's. What was erased since the backup has no key any more and stays unreadable.
 
 The database is copied first and the media after it, so that every file that a row of the copy names is there.
 """
@@ -28,6 +32,7 @@ from storage.database import DatabaseProblem
 DATABASE = "qianshao.db"
 MEDIA = "media"
 MANIFEST = "backup.json"
+KEYS = "shred.keys"
 PAGES_AT_A_TIME = 1_000  # 4 MB, then the writer gets a turn
 
 
@@ -64,6 +69,7 @@ def back_up_now(url: str, media: Path, target: Path) -> Manifest:
     try:
         _copy_database(source, half / DATABASE)
         with closing(sqlite3.connect(half / DATABASE)) as copy:
+            _leave_keys_out(copy)
             _check(copy, half / DATABASE)
             revision, rows = _revision(copy), _count(copy)
         sizes = _copy_media(media, half / MEDIA)
@@ -78,6 +84,24 @@ def back_up_now(url: str, media: Path, target: Path) -> Manifest:
     finally:
         shutil.rmtree(half, ignore_errors=True)
     return manifest
+
+
+def back_up_keys(url: str, key_files: Path, folder: Path) -> int:
+    """Mirror the keys of cases, photos and tips and the files of `key_files` into `folder`; how many keys. What was there before
+    is replaced, so that no older copy keeps what was destroyed."""
+    source = _sqlite_path(url)
+    if not source.exists():
+        raise BackupProblem(f"{source}: there is no database to back up")
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        keys = _keys_in(source)
+        _replace(folder / KEYS, json.dumps({name: key.hex() for name, key in keys.items()}).encode())
+        for file in sorted(key_files.glob("*.key")):
+            _replace(folder / file.name, file.read_bytes())
+        _sync(folder)
+    except (OSError, sqlite3.Error) as problem:
+        raise BackupProblem(f"{folder}: the keys were not mirrored: {problem}") from problem
+    return len(keys)
 
 
 def check_backup(source: Path) -> Manifest:
@@ -101,10 +125,12 @@ def check_backup(source: Path) -> Manifest:
     return manifest
 
 
-def restore(source: Path, url: str, media: Path) -> Manifest:
+def restore(source: Path, url: str, media: Path, keys: Path | None = None) -> Manifest:
     """Put a backup in the place of the database and the media folder; the bot must not run.
 
-    What was there is kept beside it, with `.before-restore` and the time at the end of its name.
+    The keys come out of the database that is replaced, else out of the folder `keys` (`back_up_keys`); without either, the words
+    of cases and tips and their photos stay closed. What was there is kept beside it, with `.before-restore` and the time at the
+    end of its name.
     """
     manifest = check_backup(source)
     target = _sqlite_path(url)
@@ -121,6 +147,7 @@ def restore(source: Path, url: str, media: Path) -> Manifest:
         ready_media.mkdir(parents=True, exist_ok=True)
         if _hash(ready) != manifest.sha256:
             raise BackupProblem(f"{ready}: the copy differs from the backup; check the disk")
+        _put_keys(ready, _newest_keys(target, keys))
     except OSError as problem:
         ready.unlink(missing_ok=True)
         shutil.rmtree(ready_media, ignore_errors=True)
@@ -168,6 +195,45 @@ def _copy_database(source: Path, target: Path) -> None:
         copy.execute("PRAGMA journal_mode=DELETE")  # one file, complete in itself
     with target.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def _leave_keys_out(copy: sqlite3.Connection) -> None:
+    if not _has_keys(copy):
+        return
+    copy.execute("PRAGMA secure_delete=ON")
+    copy.execute("PRAGMA journal_mode=MEMORY")  # no file with the old pages beside the copy
+    copy.execute("DELETE FROM shred_key")
+    copy.commit()
+
+
+def _has_keys(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE type='table' AND name='shred_key'").fetchone() is not None
+
+
+def _keys_in(database: Path) -> dict[str, bytes]:
+    with closing(sqlite3.connect(database, timeout=20)) as connection:
+        return dict(connection.execute("SELECT name, key FROM shred_key").fetchall()) if _has_keys(connection) else {}
+
+
+def _newest_keys(replaced: Path, folder: Path | None) -> dict[str, bytes]:
+    if replaced.exists():
+        try:
+            return _keys_in(replaced)
+        except sqlite3.DatabaseError:
+            pass  # damaged: that is why a backup is restored
+    if folder is None:
+        return {}
+    try:
+        return {name: bytes.fromhex(key) for name, key in json.loads((folder / KEYS).read_text(encoding="utf-8")).items()}
+    except (OSError, ValueError) as problem:
+        raise BackupProblem(f"{folder / KEYS}: cannot be read ({problem}); nothing was changed") from problem
+
+
+def _put_keys(database: Path, keys: dict[str, bytes]) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        if _has_keys(connection):
+            connection.executemany("INSERT OR REPLACE INTO shred_key (name, key) VALUES (?, ?)", list(keys.items()))
+            connection.commit()
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
@@ -231,6 +297,16 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _replace(path: Path, data: bytes) -> None:
+    part = path.with_name(path.name + ".part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)
 
 
 def _sync(directory: Path) -> None:

@@ -11,6 +11,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
+from storage.keyring import attach
+
 # libpq's own way to notice that the other end is gone: without it a cut cable is waited for two hours
 PATIENCE = {
     "connect_timeout": 5,
@@ -26,7 +28,9 @@ def open_engine(url: str) -> Engine:
     """An engine for `sqlite:///…` or `postgresql://…` with every connection set up the way the writer needs it."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=dict(PATIENCE))
+        server = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=dict(PATIENCE))
+        attach(server)
+        return server
     memory = parsed.database in (None, "", ":memory:")
     engine = create_engine(
         parsed.set(drivername="sqlite+pysqlite"),
@@ -34,8 +38,11 @@ def open_engine(url: str) -> Engine:
         **({"poolclass": StaticPool} if memory else {}),
     )
 
+    keyring = attach(engine)
+
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: Any) -> None:
+        keyring.memory = connection if memory else None
         connection.isolation_level = None
         for pragma in (
             "journal_mode=WAL",

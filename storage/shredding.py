@@ -9,16 +9,22 @@ from __future__ import annotations
 from sqlalchemy import delete
 from sqlmodel import Session, col
 
+from storage.keyring import keyring_of
 from storage.sealing import Sealed, new_key
 from storage.tables import ShredKey
 
 
 def make_key(session: Session, name: str) -> bytes:
     """A new key by this name, inside the caller's transaction."""
-    row = ShredKey(name=name, key=new_key())
-    session.add(row)
+    key = new_key()
+    put_key(session, name, key)
+    return key
+
+
+def put_key(session: Session, name: str, key: bytes) -> None:
+    """Keep a key that exists already by this name, inside the caller's transaction."""
+    session.add(ShredKey(name=name, key=key))
     session.flush()
-    return row.key
 
 
 def get_key(session: Session, name: str) -> bytes:
@@ -31,4 +37,7 @@ def get_key(session: Session, name: str) -> bytes:
 
 def destroy_key(session: Session, name: str) -> bool:
     """Destroy a key for good; true when there was one. The caller empties the write-ahead log afterwards."""
+    keyring = keyring_of(session)
+    if keyring is not None:
+        keyring.forget(name)
     return bool(session.execute(delete(ShredKey).where(col(ShredKey.name) == name)).rowcount)  # type: ignore[attr-defined]

@@ -175,6 +175,17 @@ class Writer:
                 raise
             raise StorageUnavailable(f"{type(problem).__name__}: {str(problem.orig)[:200]}") from problem
 
+    def empty_log(self) -> None:
+        """Copy the write-ahead log into the database and empty it, so that what was erased is in no file any more. Blocks."""
+        if not self._sqlite or self._memory:
+            return
+        with self._turn:
+            try:
+                if self._connection is not None:
+                    self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            except sqlite3.Error:
+                self._give_up()
+
     def close(self) -> None:
         """Finish what was handed over, then stop the thread and the connections."""
         if not self._closed.is_set():

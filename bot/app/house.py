@@ -43,6 +43,7 @@ from bot.roles import Duties
 from bot.router import Call, Command
 from bot.say import Say, Voice
 from bot.schedule import ScheduleLoop
+from bot.tidy import Tidy
 from bot.timers import TimerLoop
 from bot.turn import Effects, House, Photos, Pins, Rules, Turn
 from bot.understanding.answers import Answers
@@ -62,7 +63,9 @@ from cases.lost import LostAndFound
 from cases.mediation import Mediations
 from cases.places import Atlas
 from cases.premises import Places
+from cases.privacy import Privacy
 from cases.proposals import Proposals
+from cases.retention import Retention, Terms
 from cases.roster import Roster
 from cases.shift import arm_cards
 from cases.tips import TipKeys, Tips
@@ -222,6 +225,7 @@ class App:
         self.campaign_loop = CampaignLoop(
             writer, clock, self.voice, self.campaigns, data, self.outbox.wake, self._listen_for_missing, self.duties.schedules
         )
+        self.tidy = Tidy(writer, clock, data, self._retention)
         self.supervisor = Supervisor(nodes.listeners(adapters) if nodes else adapters, self.inbox)
         self.intake: Intake | None = None
         if nodes is not None:
@@ -276,6 +280,7 @@ class App:
         if self.duties.schedules:
             yield "timers", self.timers.run()
             yield "schedules", self.schedules.run()
+            yield "tidy", self.tidy.run()
 
     def _join(self, nodes: Nodes, intake: Intake) -> None:
         """Be woken by what other nodes commit."""
@@ -324,6 +329,10 @@ class App:
     def _listen_for_missing(self, alerted: frozenset[tuple[str, str, str]], ended: frozenset[str]) -> None:
         """What the glance has to know about missing people."""
         self.mind.alerted, self.mind.ended = alerted, ended
+
+    def _retention(self, session: Session, now: datetime) -> Retention:
+        tips = Tips(session, self.tip_keys, now, timedelta(days=self.settings.tips.keep_days))
+        return Retention(session, now, Terms(**self.settings.retention.terms), tips)
 
     def health(self) -> dict[str, Health]:
         """Every enabled platform's health, by its name; of several accounts each, but the first, by "name:account" too."""
@@ -374,6 +383,7 @@ class App:
             Alarms: lambda turn: Alarms(turn.session, turn.now),
             Identities: lambda turn: Identities(turn.session, turn.now),
             Roster: lambda turn: Roster(turn.session, turn.now),
+            Privacy: lambda turn: Privacy(turn.session, turn.now),
             Tips: lambda turn: Tips(turn.session, keys, turn.now, kept_for),
             Campaigns: lambda turn: self.campaigns(turn.session, turn.now),
             Spot: self._spot,

@@ -17,6 +17,7 @@ from cases.identities import Identities
 from cases.lost import LostAndFound
 from cases.mediation import Mediations
 from cases.premises import Places
+from cases.privacy import Privacy
 from cases.proposals import Proposals
 from cases.roster import Roster
 from cases.tips import Tips
@@ -41,6 +42,7 @@ from handlers import (
     missing,
     officers,
     posts,
+    privacy,
     proposals,
     questions,
     scams,
@@ -59,11 +61,11 @@ NEIGHBOURS = (wishes, lost, disputes, volunteers, proposals, deeds, visits)
 HANDLERS = (
     *(emergencies, scams, hazards, additions, questions, tips, tip_desk),
     *(desk, dispatching, casework, talk, callback, closing, clocks, shift),
-    *(officers, help_, posts, missing, clues, away, groups, identity),
+    *(officers, help_, privacy, posts, missing, clues, away, groups, identity),
     *NEIGHBOURS,
 )
 SERVICES: tuple[type, ...] = (
-    *(CaseDesk, Alarms, Roster, Identities, Tips, Campaigns, Spot),
+    *(CaseDesk, Alarms, Roster, Identities, Tips, Privacy, Campaigns, Spot),
     *(Wishes, LostAndFound, Mediations, Activities, Proposals, Places),
 )
 

@@ -18,6 +18,8 @@ from bot.campaigns.correction import follow
 from bot.campaigns.rules import Kind
 from bot.say import Say
 from content.refusal import Refusal
+from storage.media import seal_name
+from storage.shredding import destroy_key
 from storage.tables import Attachment, Campaign, Case, CaseEntry, Missing, Notice, Officer
 
 ACTIVE_FOR = timedelta(days=3)
@@ -164,6 +166,7 @@ def purged(session: Session, missing_id: int, now: datetime) -> bool:
         session.exec(
             update(Notice).where(col(Notice.case_id) == missing.case_id, col(Notice.photo) == photo.path).values(photo=None)
         )
+        destroy_key(session, seal_name(photo.path))  # the photo in older backups ends with it
         session.delete(photo)
     session.exec(update(Campaign).where(col(Campaign.case_id) == missing.case_id).values(photo=None))
     missing.photo, missing.purge_at = None, None

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import typer
 
-from bot.cli import district, house, posts, reading, routing, shell, tips
+from bot.cli import district, house, posts, reading, routing, shell, tips, trust
 from bot.cli.shell import Stop
 from bot.errors import ConfigError
 from content.refusal import Refusal
@@ -31,6 +31,7 @@ app = typer.Typer(
 app.callback()(shell.options)
 house.register(app)
 reading.register(app)
+trust.register(app)
 app.add_typer(posts.posts, name="post")
 app.add_typer(posts.schedules, name="schedule")
 app.add_typer(district.officers, name="officer")

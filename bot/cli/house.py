@@ -100,25 +100,34 @@ def check() -> None:
 
 def backup(
     folder: Annotated[Path, typer.Argument(help="Folder for backups; each gets a folder of its own in it, named by time.")],
+    keys: Annotated[
+        Path | None, typer.Option(help="Folder, on another disk, into which all keys are mirrored; only the newest copy is kept.")
+    ] = None,
 ) -> None:
     """Copy database and photos while the bot runs. Keys and the web rooms' messages stay out. 备份。"""
-    from storage.backup import back_up_now
+    from storage.backup import back_up_keys, back_up_now
 
     chosen = settings()
     target = folder / f"{clock():%Y%m%dT%H%M%SZ}"
     made = back_up_now(chosen.database_url, chosen.bot.data_dir / "media", target)
     typer.echo(f"{target}: {sum(made.rows.values())} rows, {len(made.media)} photos")
-    typer.echo("Keep a copy of the folder keys of the data folder somewhere else: without it sealed texts cannot be read.")
+    if keys is not None:
+        typer.echo(f"{keys}: {back_up_keys(chosen.database_url, chosen.bot.data_dir / 'keys', keys)} keys, and the key files")
+    else:
+        typer.echo("Without the keys nobody reads what is in it: mirror them elsewhere with --keys, at every backup.")
 
 
 def restore(
     source: Annotated[Path, typer.Argument(help="A backup, as `qianshao backup` named it.")],
+    keys: Annotated[
+        Path | None, typer.Option(help="The folder of mirrored keys, when the database that is replaced is lost.")
+    ] = None,
 ) -> None:
     """Put a backup in the place of the database and the photos; the bot must not run. 恢复备份。"""
     from storage.backup import restore as put_back
 
     chosen = settings()
-    found = put_back(source, chosen.database_url, chosen.bot.data_dir / "media")
+    found = put_back(source, chosen.database_url, chosen.bot.data_dir / "media", keys)
     typer.echo(f"restored the backup of {found.made_at}: {sum(found.rows.values())} rows, {len(found.media)} photos")
 
 

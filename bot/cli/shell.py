@@ -19,7 +19,8 @@ from content.calendar import Calendar
 from content.phrases import PhraseBook
 from content.posts import PostLibrary
 from content.refusal import Refusal
-from storage.tables import Audit, Grid, Group, Officer, Unit
+from storage import audit as chain
+from storage.tables import Grid, Group, Officer, Unit
 from storage.writer import Writer
 
 CONTENT = Path(__file__).resolve().parents[2] / "content"
@@ -77,7 +78,7 @@ def campaigns(session: Session, chosen: Settings) -> Campaigns:
 
 def audit(session: Session, action: str, target: str) -> None:
     """Write down what an operator did; there is no officer behind a shell."""
-    session.add(Audit(at=clock(), officer_id=None, platform="shell", action=action, target=target, allowed=True))
+    chain.append(session, at=clock(), officer_id=None, platform="shell", action=action, target=target)
 
 
 def refusal_text(refusal: Refusal) -> str:

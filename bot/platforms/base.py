@@ -89,3 +89,7 @@ class Forgetful(Protocol):
     async def unsay(self, event_id: str) -> None:
         """Remove the words of this event for good; fine when they are gone already."""
         ...
+
+    async def forget_person(self, person: str) -> None:
+        """Remove everything that this person has said, here and in private."""
+        ...

@@ -9,6 +9,7 @@ from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
 from storage import tables  # noqa: F401 (fills the metadata)
+from storage.tables.columns import SealedText
 from storage.types import UtcDateTime
 
 
@@ -16,6 +17,8 @@ def render_item(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
     """Our column types as SQLAlchemy's own, so that an old revision never depends on today's code."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, SealedText):
+        return "sa.Text()"
     if kind == "type" and isinstance(item, AutoString):
         return f"sa.String(length={item.length})" if item.length else "sa.String()"
     return False

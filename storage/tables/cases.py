@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 
 from sqlalchemy import Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from storage.tables.columns import BigKey, key_column, text_column, time_column, to_column
+from storage.tables.columns import BigKey, key_column, sealed_text_column, time_column, to_column
+
+
+def new_seal() -> str:
+    """A name for the key of a new case; random, so that a number given twice after a restore is never opened by the wrong key."""
+    return f"case:{secrets.token_hex(8)}"
 
 
 class Case(SQLModel, table=True):
@@ -17,12 +23,13 @@ class Case(SQLModel, table=True):
 
     id: int | None = Field(default=None, sa_column=key_column())
     number: str = Field(unique=True)
+    seal: str = Field(default_factory=new_seal)  # the name of the key under which its words lie; "" once they are gone
     kind: str
     category: str
     tier: str
     state: str = Field(index=True)
-    text: str = Field(sa_column=text_column())
-    place: str = ""
+    text: str = Field(sa_column=sealed_text_column())
+    place: str = Field(default="", sa_column=sealed_text_column())
     latitude: float | None = None  # degrees WGS 84, of a pin or of a photo sent as a file; only ever used for the case
     longitude: float | None = None
     located_by: str | None = None  # what the grid was told by: pin, photo, gazetteer, group
@@ -38,9 +45,9 @@ class Case(SQLModel, table=True):
     private: bool
     thread: str | None = None
     reporter: str | None = Field(default=None, index=True)
-    reporter_name: str = ""
+    reporter_name: str = Field(default="", sa_column=sealed_text_column())
     message_id: str = ""  # the first message of the report, to be quoted in answers
-    result: str = Field(default="", sa_column=text_column())
+    result: str = Field(default="", sa_column=sealed_text_column())
     resolved_by: int | None = Field(default=None, sa_column=to_column("officer"))
     rating: int | None = None
     reopened: int = 0
@@ -68,7 +75,7 @@ class CaseEntry(SQLModel, table=True):
     kind: str  # report, addition, transition, note, answer, result, photo, rating, recall, edit, message, miss, review, merged
     author: str
     officer_id: int | None = Field(default=None, sa_column=to_column("officer"))
-    text: str = Field(default="", sa_column=text_column())
+    text: str = Field(default="", sa_column=sealed_text_column())
     state: str = ""  # the state after a transition
     message_id: str = Field(default="", index=True)
     attachment_id: int | None = Field(default=None, sa_column=to_column("attachment"))
@@ -86,7 +93,8 @@ class CaseAssist(SQLModel, table=True):
 
 
 class Attachment(SQLModel, table=True):
-    """A photo kept for a case: a file below the data directory, named by its SHA-256, re-encoded without metadata."""
+    """A photo kept for a case: a file below the data directory, drawn anew without metadata and sealed under a key of its own,
+    whose name is the file's (`storage.media`). `sha256` is of the picture."""
 
     id: int | None = Field(default=None, sa_column=key_column())
     case_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True, index=True))

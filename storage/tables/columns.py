@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, Text
+from sqlalchemy import BigInteger, Column, Dialect, ForeignKey, Integer, Text
+from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
+from storage.sealing import Sealed, open_with, seal_with
 from storage.types import UtcDateTime
 
 # every constraint has a name, so that a later revision can change it on SQLite too
@@ -20,6 +24,48 @@ SQLModel.metadata.naming_convention = {
 BigKey = BigInteger().with_variant(Integer(), "sqlite")
 
 
+_MARK = "\x01key:"  # what is sealed reads MARK, the key's name, a blank, and the sealed bytes in base64
+
+
+class Keyed(str):
+    """Words with the key under which they are to be stored."""
+
+    __slots__ = ("key", "seal")
+    key: bytes
+    seal: str
+
+    @classmethod
+    def of(cls, words: str, seal: str, key: bytes) -> Keyed:
+        made = cls(words)
+        made.seal, made.key = seal, key
+        return made
+
+
+class SealedText(TypeDecorator[str]):
+    """Words that lie sealed under the key of their case (`storage.keyring`); empty ones when that key was destroyed."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        if not isinstance(value, Keyed):
+            return value
+        return f"{_MARK}{value.seal} {b64encode(seal_with(value.key, value.encode())).decode()}"
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        if not isinstance(value, str) or not value.startswith(_MARK):
+            return value  # type: ignore[no-any-return]
+        seal, _, sealed = value.removeprefix(_MARK).partition(" ")
+        keyring = getattr(dialect, "keyring", None)
+        key = keyring.key(seal) if keyring is not None else None
+        if key is None:
+            return ""
+        try:
+            return open_with(key, b64decode(sealed)).decode()
+        except (Sealed, ValueError):
+            return ""
+
+
 def key_column() -> Column[int]:
     """The running number of a row."""
     return Column(BigKey, primary_key=True, autoincrement=True)
@@ -28,6 +74,11 @@ def key_column() -> Column[int]:
 def text_column(nullable: bool = False) -> Column[str]:
     """Words of any length."""
     return Column(Text(), nullable=nullable)
+
+
+def sealed_text_column(nullable: bool = False) -> Column[str]:
+    """Words of any length that lie sealed under the key of their case. Nothing can be searched in them by SQL."""
+    return Column(SealedText(), nullable=nullable)
 
 
 def time_column(nullable: bool = True, index: bool = False) -> Column[datetime]:

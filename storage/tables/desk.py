@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from storage.tables.columns import BigKey, key_column, text_column, time_column, to_column
+from storage.tables.columns import BigKey, key_column, sealed_text_column, time_column, to_column
 
 
 class CaseClock(SQLModel, table=True):
@@ -67,7 +67,7 @@ class CaseReview(SQLModel, table=True):
     asked_at: datetime = Field(sa_column=time_column(nullable=False))
     answered_at: datetime | None = Field(default=None, sa_column=time_column())
     agreed: bool | None = None
-    note: str = Field(default="", sa_column=text_column())
+    note: str = Field(default="", sa_column=sealed_text_column())
 
 
 class Route(SQLModel, table=True):

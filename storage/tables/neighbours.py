@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from storage.tables.columns import key_column, text_column, time_column, to_column
+from storage.tables.columns import key_column, sealed_text_column, text_column, time_column, to_column
 
 
 class WishCard(SQLModel, table=True):
@@ -23,7 +23,7 @@ class WishCard(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=key_column())
     case_id: int = Field(sa_column=to_column("cases", nullable=False))
     wish_class: str  # government, market, charity
-    text: str = Field(sa_column=text_column())
+    text: str = Field(sa_column=sealed_text_column())
     group_id: int | None = Field(default=None, sa_column=to_column("chat_group"))
     published_at: datetime = Field(sa_column=time_column(nullable=False))
 
@@ -54,7 +54,7 @@ class LostItem(SQLModel, table=True):
     case_id: int = Field(sa_column=to_column("cases", nullable=False))
     side: str  # lost, found
     things: str  # kinds of thing, separated by spaces
-    detail: str = Field(default="", sa_column=text_column())
+    detail: str = Field(default="", sa_column=sealed_text_column())
     matched_case_id: int | None = Field(default=None, sa_column=to_column("cases"))
 
 
@@ -68,7 +68,7 @@ class Mediation(SQLModel, table=True):
     parties: str = ""
     mediator_id: int = Field(sa_column=to_column("officer", nullable=False))
     state: str = "arranged"
-    record: str = Field(default="", sa_column=text_column())
+    record: str = Field(default="", sa_column=sealed_text_column())
 
 
 class Activity(SQLModel, table=True):

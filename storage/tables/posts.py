@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Column, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from storage.tables.columns import BigKey, key_column, text_column, time_column, to_column
+from storage.tables.columns import BigKey, key_column, sealed_text_column, text_column, time_column, to_column
 
 
 class Occurrence(SQLModel, table=True):
@@ -79,7 +79,7 @@ class Missing(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=key_column())
     case_id: int = Field(sa_column=to_column("cases", nullable=False, unique=True))
     state: str = "pending_verification"
-    text: str = Field(sa_column=text_column())  # who it is and where last seen, as the groups read it
+    text: str = Field(sa_column=sealed_text_column())  # who it is and where last seen, as the groups read it
     labels: str = ""
     photo: str | None = None
     officer_id: int = Field(sa_column=to_column("officer", nullable=False))  # who wrote it down and gets the clues

@@ -20,11 +20,12 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import re
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import text as sql
 from sqlmodel import Session, col, select
@@ -47,6 +48,8 @@ from tests.kit.photos import NearPhotos
 
 MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # ten o'clock in Shanghai, a Monday
 PRIVATE = "私聊"
+
+T = TypeVar("T")
 
 _libraries: dict[Path, Library] = {}
 _laid: dict[str, bytes] = {}  # by platform: a migrated database file with the sample district in it
@@ -243,6 +246,10 @@ class Scenario:
         """A look into a table, oldest row first: `chat.rows(Case.number, Case.state)`."""
         wanted = select(*columns).order_by(getattr(columns[0], "class_", columns[0]).id)
         return self._app.writer.read_now(lambda session: list(session.exec(wanted).all()))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a piece of the bot in its own event loop."""
+        return self._runner.run(work)
 
     def user_id(self, who: str) -> str:
         """The platform's id of a person, as it stands in the tables."""

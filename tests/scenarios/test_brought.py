@@ -29,7 +29,7 @@ def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
 def nothing_is_kept(chat: Scenario) -> None:
     assert chat.rows(Case.id) == []
     assert chat.rows(Attachment.id) == []
-    assert not list(chat.folder.rglob("*.jpg"))
+    assert not list(chat.folder.rglob("*.photo"))
 
 
 # --- words ---

@@ -194,7 +194,7 @@ def test_nobody_waits_while_a_photo_is_fetched(chat: Scenario) -> None:
     chat.say("张阿姨", GROUP, CALL, photos=1)
     chat.expect(GROUP, "马上打119*")
     chat.skip("王建国")
-    assert not list(chat.folder.rglob("*.jpg"))
+    assert not list(chat.folder.rglob("*.photo"))
 
 
 def test_in_a_group_without_a_grid_the_district_is_called(chat: Scenario) -> None:

@@ -119,7 +119,7 @@ def test_a_photo_alone_in_a_group_stays_unanswered_and_is_forgotten(chat: Scenar
     chat.wait(minutes=3)
     chat.silence()
     assert photos_of(chat) == []
-    assert not list(chat.folder.rglob("*.jpg"))
+    assert not list(chat.folder.rglob("*.photo"))
 
 
 def test_a_photo_after_two_minutes_does_not_belong(chat: Scenario) -> None:

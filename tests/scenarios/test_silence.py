@@ -49,7 +49,7 @@ def test_ordinary_talk_is_neither_answered_nor_kept(chat: Scenario) -> None:
     assert len(chat.rows(InboxEvent.id)) == 1  # the photo, for two minutes, and only as a reference
     chat.wait(minutes=3)
     assert chat.rows(InboxEvent.body) == [None]
-    assert not list(chat.folder.rglob("*.jpg"))
+    assert not list(chat.folder.rglob("*.photo"))
     assert chat.traces(*(line[:12] for line in TALK if len(line) > 4)) == []
 
 

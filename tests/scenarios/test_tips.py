@@ -35,7 +35,7 @@ def test_in_a_group_one_sentence_and_nothing_of_the_words_in_any_file(chat: Scen
         chat.expect(GROUP, IN_GROUP)
     chat.silence()
     assert chat.traces("赌局", "3号楼", "散场", "林小雨") == []
-    assert not list(chat.folder.rglob("*.jpg"))
+    assert not list(chat.folder.rglob("*.photo"))
     assert chat.rows(Tip.id) == []
     assert chat.rows(Case.id) == []
 
@@ -113,7 +113,7 @@ def test_step_by_step_and_stopping(chat: Scenario) -> None:
     chat.say("林小雨", PRIVATE, "算了")
     chat.expect("林小雨", "好的。")
     assert len(chat.rows(Tip.id)) == 1
-    assert not list(chat.folder.rglob("*.jpg"))
+    assert not list(chat.folder.rglob("*.photo"))
 
 
 def test_only_the_custodian_sees_tips_and_only_in_private(chat: Scenario) -> None:

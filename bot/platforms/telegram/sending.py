@@ -17,6 +17,7 @@ from bot.platforms.telegram.parse import Moved
 from bot.platforms.telegram.request import AiohttpRequest
 from bot.platforms.telegram.text import MOST_CAPTION, MOST_TEXT, buttons, calling, split, units
 from bot.platforms.telegram.verdict import Verdicts
+from storage.media import opened
 
 log = structlog.get_logger(__name__)
 
@@ -164,7 +165,7 @@ class Sending:
             if not path.is_relative_to(base):
                 raise NeverDelivered("the photo does not lie in the data directory")
             with path.open("rb") as file:
-                return file.read(MOST_PHOTO_BYTES + 1)
+                return opened(file.read(MOST_PHOTO_BYTES + 1))
 
         try:
             data = await asyncio.to_thread(read)

@@ -32,6 +32,7 @@ from bot.platforms.web.texts import Texts, load_texts
 from bot.platforms.web.tipform import TipDoor, TipForm
 from bot.platforms.web.uploads import Album, Uploads
 from bot.platforms.web.wire import Painter
+from storage.media import opened
 from storage.writer import StorageUnavailable, Writer
 
 log = structlog.get_logger(__name__)
@@ -189,6 +190,10 @@ class WebPlatform:
     async def unsay(self, event_id: str) -> None:
         """Remove what was said in this event from the rooms' file (`bot.platforms.base.Forgetful`)."""
         await (await self._open()).book.unsay(event_id)
+
+    async def forget_person(self, person: str) -> None:
+        """Remove what a person said in the rooms and everything in their private chat, in answer to "forget me"."""
+        await (await self._open()).book.forget_person(person, private_room(person))
 
     async def fetch(self, attachment: Attachment, limit: int) -> bytes:
         """The JPEG of a photo that somebody sent. Raises RefusedInput `photo.too_large` or `photo.gone`."""
@@ -352,7 +357,7 @@ class WebPlatform:
             path = await asyncio.to_thread((base / what.photo).resolve)
             if not path.is_relative_to(base):
                 raise NeverDelivered("the photo does not lie in the data directory")
-            photo = await self._photos.normalise(await asyncio.to_thread(path.read_bytes))
+            photo = await self._photos.normalise(await asyncio.to_thread(lambda: opened(path.read_bytes())))
         except (OSError, ValueError) as problem:
             raise NeverDelivered("the photo cannot be read") from problem
         except RefusedInput as refusal:

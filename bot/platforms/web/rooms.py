@@ -92,6 +92,20 @@ class Book:
 
         await self._writer.run(work)
 
+    async def forget_person(self, person: str, private: str) -> None:
+        """Remove the words and photos of everything that a person said, and of their private chat."""
+
+        def work(session: Session) -> None:
+            change(
+                session,
+                "UPDATE message SET text = sealed(''), mentions = '[]', choices = '[]' WHERE person = ? OR room = ?",
+                *(person, private),
+            )
+            change(session, "DELETE FROM shown WHERE message IN (SELECT id FROM message WHERE person = ?)", person)
+            change(session, "DELETE FROM photo WHERE person = ? AND id NOT IN (SELECT photo FROM shown)", person)
+
+        await self._writer.run(work)
+
     async def recall(self, room: str, message: str, who: str, at: datetime, not_before: datetime | None) -> Said | None:
         """Take a message of `who` back; None when it was taken back before. Raises NotTheirs, and TooLate for one said before
         `not_before`."""

@@ -26,6 +26,7 @@ from bot.platforms.wechat.names import Names
 from bot.platforms.wechat.settings import WechatSettings
 from bot.platforms.wechat.text import calling, card_of, split
 from bot.platforms.wechat.wire import MessageSort
+from storage.media import SUFFIX, opened
 
 log = structlog.get_logger(__name__)
 
@@ -218,10 +219,10 @@ class Sending:
             if not path.is_relative_to(base):
                 raise NeverDelivered("the file does not lie in the data directory")
             with path.open("rb") as file:
-                data = file.read(MOST_FILE + 1)
+                data = opened(file.read(MOST_FILE + 1))
             if len(data) > MOST_FILE:
                 raise NeverDelivered("the file is too large for WeChat")
-            if path.suffix.lower() not in _PICTURES:
+            if path.suffix.lower() not in (*_PICTURES, SUFFIX):
                 return _Picture(path.name, data)
             return _Picture(f"{path.stem[:16]}.jpg", smaller(data))
 

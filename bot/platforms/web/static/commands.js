@@ -8,6 +8,8 @@ export const COMMANDS = [
   { name: "/补充", hint: "给一件事补充情况", officer: false },
   { name: "/撤回", hint: "撤回自己反映的事", officer: false },
   { name: "/核验", hint: "核对一位工作人员的身份", officer: false },
+  { name: "/我的数据", hint: "看存了我的哪些信息，只在私聊里用", officer: false },
+  { name: "/忘记我", hint: "从记录里删掉我，只在私聊里用", officer: false },
   { name: "/举报", hint: "保密举报，只在私聊里用", officer: false },
   { name: "/绑定", hint: "用一次性绑定码认领工作身份", officer: true },
   { name: "/待办", hint: "列出等我处理的事", officer: true },

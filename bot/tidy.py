@@ -1,0 +1,76 @@
+"""The daily round that ends what is over: rows in one transaction, then the write-ahead log, then files that no row names."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+from sqlmodel import Session
+
+from bot.clock import Clock
+from storage import media
+from storage.writer import StorageUnavailable, Writer
+
+log = structlog.get_logger(__name__)
+
+ROUND = timedelta(hours=6)
+LOOSE_FILES = timedelta(hours=24)  # a file is written before its row; what is older and has none belongs to no one
+
+
+class Outcome(Protocol):
+    """What a round ended: how many of what, and the photo files to remove."""
+
+    @property
+    def files(self) -> list[str]: ...
+
+
+class Keeper(Protocol):
+    """The clocks of one transaction; see `cases.retention`."""
+
+    def run(self) -> Outcome: ...
+
+    def known_files(self) -> set[str]: ...
+
+
+class Tidy:
+    """Runs the retention clocks at the start and every six hours."""
+
+    def __init__(self, writer: Writer, clock: Clock, data_dir: Path, keeper: Callable[[Session, datetime], Keeper]) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._data_dir = data_dir
+        self._keeper = keeper
+
+    async def run(self) -> None:
+        """Round after round until cancelled."""
+        while True:
+            try:
+                await self.round()
+            except StorageUnavailable as problem:
+                log.warning("not_tidied", problem=type(problem).__name__)
+            await self._clock.wait(self._clock() + ROUND, asyncio.Event())
+
+    async def round(self) -> Outcome:
+        """One round; what it ended."""
+        now = self._clock()
+
+        def work(session: Session) -> tuple[Outcome, set[str]]:
+            keeper = self._keeper(session, now)
+            return keeper.run(), keeper.known_files()
+
+        outcome, known = await self._writer.run(work)
+        await asyncio.to_thread(self._sweep, outcome.files, known, now)
+        return outcome
+
+    def _sweep(self, files: list[str], known: set[str], now: datetime) -> None:
+        self._writer.empty_log()
+        for path in files:
+            media.drop(self._data_dir, path)
+        before = (now - LOOSE_FILES).timestamp()
+        for path in media.files_before(self._data_dir / "media", before):
+            if path not in known:
+                media.drop(self._data_dir, path)

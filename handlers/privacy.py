@@ -1,0 +1,59 @@
+"""What a person may do about what is kept: look at it, and be forgotten. Only in the private chat."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from bot.dialogs import Dialogs
+from bot.messages import Inbound
+from bot.router import Router
+from bot.say import Say
+from bot.turn import Effects, NotMine
+from cases.privacy import Privacy
+
+router = Router("privacy")
+
+SURE_WAIT = timedelta(minutes=10)
+SURE = frozenset({"忘记", "忘记我", "确认", "确定", "是", "是的"})
+NOT_SURE = frozenset({"算了", "不", "不用", "取消", "不要"})
+MOST_SHOWN = 20
+
+
+@router.command("我的数据", "mydata", about="看我们存了您的哪些信息（只在私聊里）", private=True)
+def my_data(message: Inbound, privacy: Privacy, say: Say, zone: ZoneInfo) -> None:
+    """Everything that is kept about the person, and for how long."""
+    kept = privacy.kept(message.address.platform, message.sender.id)
+    shown = [(one, one.created_at.astimezone(zone).strftime("%Y年%m月%d日")) for one in kept.cases[-MOST_SHOWN:]]
+    say.reply(
+        "privacy.kept",
+        cases=shown,
+        more=max(0, len(kept.cases) - MOST_SHOWN),
+        alarms=kept.alarms,
+        quote=False,
+    )
+
+
+@router.command("忘记我", "forget", about="从我们的记录里删掉您（只在私聊里）", private=True)
+def forget_me(message: Inbound, privacy: Privacy, dialogs: Dialogs, say: Say) -> None:
+    """Says what will go and what cannot be taken back, and asks once."""
+    kept = privacy.kept(message.address.platform, message.sender.id)
+    dialogs.ask("privacy.forget", wait=SURE_WAIT)
+    say.reply("privacy.sure", cases=len(kept.cases), platform=message.address.platform, quote=False)
+
+
+@router.dialog("privacy.forget")
+def sure(message: Inbound, privacy: Privacy, dialogs: Dialogs, say: Say, effects: Effects) -> None:
+    """Only a clear yes."""
+    text = message.text.strip().rstrip("。.!！")
+    if text in NOT_SURE:
+        dialogs.end()
+        say.reply("privacy.stays", quote=False)
+        return
+    if text not in SURE:
+        raise NotMine
+    dialogs.end()
+    note = say.word("privacy.note")
+    cases = privacy.forget(message.address.platform, message.sender.id, note)
+    effects.forgotten = True
+    say.reply("privacy.forgotten", cases=cases, quote=False)

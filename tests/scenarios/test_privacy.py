@@ -1,0 +1,149 @@
+"""The rights of people over what is kept: looking, being forgotten, and what ends by itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlmodel import select
+
+from bot.app.house import App
+from bot.messages import Kind
+from cases.retention import Ended
+from storage.media import opened
+from storage.tables import Alarm, Attachment, Case, CaseEntry, Dialog, Notice, ShredKey
+from tests.kit.scenario import PRIVATE, Scenario, jpeg
+
+GROUP = "港新1号网格"
+DAY = timedelta(days=1)
+REPORT = "3号楼2单元楼道有人给电动车充电，我电话13812345678"
+
+
+def report(chat: Scenario, text: str = REPORT) -> str:
+    chat.say("张阿姨", GROUP, text, photo=jpeg())
+    chat.skip(GROUP)
+    chat.skip_officers()
+    return str(chat.rows(Case.number)[-1])
+
+
+def finish(chat: Scenario, number: str) -> None:
+    chat.say("王建国", PRIVATE, f"/接单 {number}")
+    chat.say("王建国", PRIVATE, f"/办结 {number} 已经劝离并清走电线")
+    chat.say("张阿姨", GROUP, "解决了", mention=True)
+    chat.skip(GROUP, "张阿姨")
+    chat.skip_officers()
+    assert chat.rows(Case.state)[-1] == "closed_confirmed"
+
+
+def keys(chat: Scenario) -> list[str]:
+    return chat.app.writer.read_now(lambda session: list(session.exec(select(ShredKey.name)).all()))
+
+
+async def tidy(app: App) -> dict[str, int]:
+    outcome = await app.tidy.round()
+    return {one.name: one.count for one in outcome.ended if one.count}  # type: ignore[attr-defined]
+
+
+def test_first_words_say_what_is_kept_and_how_to_look_and_leave(chat: Scenario) -> None:
+    chat.happens(Kind.MET, "新邻居", PRIVATE)
+    chat.expect("新邻居", "您好，我是前哨*办结两年后删掉*/我的数据*/忘记我*")
+    chat._groups["新群"] = "新群"
+    chat.happens(Kind.JOINED, "群主", "新群", group_name="新群")
+    chat.expect("新群", "大家好*/我的数据 或 /忘记我*")
+    chat.skip_officers()
+
+
+def test_looking_at_what_is_kept(chat: Scenario) -> None:
+    number = report(chat)
+    chat.say("张阿姨", GROUP, "/我的数据")
+    chat.expect(GROUP, "为了安全，“/我的数据”请在和我的私聊里发。")
+    chat.say("张阿姨", PRIVATE, "/我的数据")
+    said = chat.expect("张阿姨", f"您反映过的事：\n{number}（隐患，*照片1张。\n*办结两年后*/忘记我")
+    assert "138****5678" in said.what.text
+    chat.say("刘洋", PRIVATE, "/我的数据")
+    chat.expect("刘洋", "没有存您反映过的事。\n*")
+
+
+def test_forgetting_takes_the_person_and_leaves_the_case(chat: Scenario) -> None:
+    number = report(chat)
+    chat.say("张阿姨", PRIVATE, "/忘记我")
+    chat.expect("张阿姨", "删掉以后：\n*1件事会留下来接着办*收不回来的：*")
+    chat.say("张阿姨", PRIVATE, "算了")
+    chat.expect("张阿姨", "好的，什么都没删。")
+    assert chat.rows(Case.reporter) == ["zhang"]
+    chat.say("张阿姨", PRIVATE, "/忘记我")
+    chat.skip("张阿姨")
+    chat.say("张阿姨", PRIVATE, "忘记")
+    chat.expect("张阿姨", "已经删掉了。您反映的1件事还会接着办。*")
+    ((reporter, name, message, text),) = chat.rows(Case.reporter, Case.reporter_name, Case.message_id, Case.text)
+    assert (reporter, name, message) == (None, "", "")
+    assert "138****5678" in text
+    assert not any(row for row in chat.rows(CaseEntry.message_id))
+    assert chat.rows(Dialog.id) == []
+    left = chat.app.writer.read_now(lambda s: s.exec(select(Notice).where(Notice.private, Notice.chat == "zhang")).all())
+    assert [row.text[:5] for row in left] == ["已经删掉了"]
+    # the case goes on: an officer can end it, and nobody is called by name
+    chat.say("王建国", PRIVATE, f"/接单 {number}")
+    chat.say("王建国", PRIVATE, f"/办结 {number} 已经劝离并清走电线")
+    chat.skip_officers()
+    chat.skip(GROUP)
+    assert chat.rows(Case.state) == ["verifying"]
+    chat.say("张阿姨", PRIVATE, "/我的数据")
+    chat.expect("张阿姨", "没有存您反映过的事。\n*")
+
+
+def test_an_emergency_that_somebody_reported_is_theirs_too(chat: Scenario) -> None:
+    chat.say("张阿姨", GROUP, "3号楼着火了")
+    chat.skip(GROUP)
+    chat.skip_officers()
+    chat.say("张阿姨", PRIVATE, "/我的数据")
+    chat.expect("张阿姨", "没有存您反映过的事。\n您报过的急事：1次*")
+    chat.say("张阿姨", PRIVATE, "/忘记我")
+    chat.say("张阿姨", PRIVATE, "是的")
+    chat.skip("张阿姨")
+    assert chat.rows(Alarm.sender) == [""]
+
+
+def test_what_is_reported_lies_sealed_and_ends_with_its_key(chat: Scenario) -> None:
+    report(chat)
+    assert chat.rows(Case.text) == [REPORT]  # whoever may read it reads it
+    assert chat.traces("13812345678", "楼道有人", "张阿姨给") == []
+    (photo,) = chat.rows(Attachment.path)
+    raw = (chat.folder / photo).read_bytes()
+    assert b"JFIF" not in raw
+    assert opened(raw)[6:10] == b"JFIF"
+    assert len(keys(chat)) == 2
+
+
+def test_after_two_years_the_words_the_photo_and_the_person_go_and_the_numbers_stay(chat: Scenario) -> None:
+    finish(chat, report(chat))
+    (photo,) = chat.rows(Attachment.path)
+    chat.clock.advance(729 * DAY)
+    assert "cases" not in chat.run(tidy(chat.app))
+    chat.clock.advance(2 * DAY)
+    assert chat.run(tidy(chat.app))["cases"] == 1
+    ((text, place, reporter, state, kind),) = chat.rows(Case.text, Case.place, Case.reporter, Case.state, Case.kind)
+    assert (text, place, reporter, state, kind) == ("", "", None, "closed_confirmed", "hazard")
+    assert not any(chat.rows(CaseEntry.text))
+    assert keys(chat) == []
+    assert not (chat.folder / photo).exists()
+    assert chat.run(tidy(chat.app)) == {}
+
+
+def test_a_dry_look_says_what_a_run_does(chat: Scenario) -> None:
+    finish(chat, report(chat))
+    chat.clock.advance(731 * DAY)
+
+    def look(session: object) -> tuple[Ended, ...]:
+        return chat.app._retention(session, chat.clock()).look()  # type: ignore[arg-type]
+
+    before = {one.name: one.count for one in chat.app.writer.read_now(look) if one.count}
+    assert before == chat.app.writer.read_now(lambda s: {one.name: one.count for one in look(s) if one.count})
+    assert chat.run(tidy(chat.app)) == before
+
+
+def test_a_tip_ends_after_ninety_days_down_to_its_key(chat: Scenario) -> None:
+    chat.say("林小雨", PRIVATE, "有人在3号楼租房开赌局，天天半夜散场")
+    chat.skip("林小雨", "李敏")
+    chat.clock.advance(92 * DAY)
+    assert chat.run(tidy(chat.app))["tips"] == 1
+    assert keys(chat) == []
