@@ -1,6 +1,6 @@
 """Speed, memory and hits of the search, as a table.
 
-    python benchmarks/retrieval.py [--documents 200000] [--articles ARTICLES.jsonl --questions QUESTIONS.jsonl]
+    python -m benchmarks.retrieval [--documents 200000] [--articles ARTICLES.jsonl --questions QUESTIONS.jsonl]
 
 Documents of the speed part are made of words drawn from jieba's dictionary (22 characters in the mean); a
 question is a piece of one of them with everyday words behind it. With articles and questions (see
@@ -26,6 +26,10 @@ from bot.understanding import segment
 from bot.understanding.ask import Pool
 from bot.understanding.legal import Lexicon
 from bot.understanding.retrieval import Index
+from content.answers import AnswerLibrary
+from content.posts import PostLibrary
+
+CONTENT = Path(__file__).parents[1] / "content"
 
 
 def resident() -> float:
@@ -78,13 +82,51 @@ def statutes(articles: Path, questions: Path) -> None:
         print(f"| articles of law: {name} | hit@1 {one:.3f} | hit@5 {five:.3f} |")
 
 
+def replies(questions: Path | None) -> None:
+    """Titles and questions to the texts that answer them: our answers and posts, and lawyers' answers where they are given.
+
+    A stand-in for citizens' topics and official replies, of which there are none here. The documents carry no title. Our own ways of
+    asking were written together with the everyday lexicon: for a new pool posts and lawyers say more.
+    """
+    texts: list[str] = []
+    asked: list[tuple[str, str, int]] = []
+    for answer in AnswerLibrary.load(CONTENT / "answers").answers.values():
+        asked += [("answers by title", answer.title, len(texts))]
+        asked += [("answers by a known question", question, len(texts)) for question in answer.questions[:6]]
+        texts.append(answer.body)
+    for post in PostLibrary.load(CONTENT / "posts").posts.values():
+        asked.append(("posts by title", post.title, len(texts)))
+        texts.append(post.body)
+    for row in map(json.loads, questions.open(encoding="utf-8") if questions else ()):
+        asked.append(("lawyers' answers", row["question"], len(texts)))
+        texts.append(row["answer"])
+    plain = Index(("words",))
+    plain.fill([[t for t in segment.terms(text) if t[0] != "_"]] for text in texts)
+    pool = Pool([(str(n), text) for n, text in enumerate(texts)])
+
+    def words(question: str) -> list[int]:
+        said = {("words", t): 1.0 for t in segment.terms(question) if t[0] != "_"}
+        return [match.number for match in plain.search(said, 5)]
+
+    for name, search in (("BM25 on words", words), ("as searched", lambda q: [int(hit.id) for hit in pool.search(q, 5)])):
+        found: dict[str, list[tuple[bool, bool]]] = {}
+        for kind, question, right in asked:
+            hits = search(question)
+            found.setdefault(kind, []).append((hits[:1] == [right], right in hits))
+        for kind, rows in found.items():
+            one, five = np.mean(rows, axis=0)
+            print(f"| {kind} ({len(rows)} of {len(texts)}): {name} | hit@1 {one:.3f} | hit@5 {five:.3f} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--documents", type=int, default=200_000)
     parser.add_argument("--articles", type=Path)
     parser.add_argument("--questions", type=Path)
     arguments = parser.parse_args()
-    speed(arguments.documents)
+    if arguments.documents:
+        speed(arguments.documents)
+    replies(arguments.questions)
     if arguments.articles and arguments.questions:
         statutes(arguments.articles, arguments.questions)
 

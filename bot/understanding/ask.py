@@ -2,21 +2,23 @@
 
 A pool that consists of articles of law is searched by what the question means (`statutes`); any other by its
 words, character pairs and, where documents are long, once more by their beginning, where replies and notices
-say what they are about.
+say what they are about. Up to `SMALL` documents also by single characters, which find 拆迁 for 拆除, and by what
+our two lexicons say that everyday words mean.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import TextIO
 
 from bot.understanding.legal import Lexicon, Lore
 from bot.understanding.retrieval import Index
-from bot.understanding.segment import terms
+from bot.understanding.segment import LEXICON, terms
 from bot.understanding.statutes import Statutes
 
 LEGAL_MOST = 60_000  # articles; beyond that the exact sums of `statutes` cost more than they gain
@@ -25,6 +27,13 @@ SAMPLE = 200
 LEAD = 80  # characters
 LONGEST_QUESTION = 400  # characters that are read
 WEIGHTS = (("words", 1.0, 0.0), ("pairs", 0.0, 0.75), ("lead", 0.3, 0.2))  # field, for a word, for a pair
+SMALL = 50_000  # documents; in a larger pool the long lists of single characters would cost more time and memory than allowed
+CHARACTER = 0.6  # weight of a character that stands in less than COMMON of all documents
+COMMON = 0.3
+MEANT = 0.2  # weight of a word that a lexicon puts beside what was said
+
+
+_HAN = re.compile("[\u3400-\u9fff]")
 
 
 class AskError(ValueError):
@@ -53,7 +62,10 @@ class Pool:
         if self._statutes is None:
             total = sum(len(text) for _, text in rows)
             self._long = bool(rows) and total / len(rows) > LEAD
-            self._index = Index([name for name, *_ in WEIGHTS if name != "lead" or self._long])
+            self._small = len(rows) <= SMALL
+            self._lexicons = _lexicons() if self._small else ()
+            names = [name for name, *_ in WEIGHTS if name != "lead" or self._long]
+            self._index = Index([*names, *(("chars",) if self._small else ())])
             self._index.fill(self._row(text) for _, text in rows)
 
     @property
@@ -78,7 +90,8 @@ class Pool:
 
     def _row(self, text: str) -> list[list[str]]:
         words, pairs = _parted(text)
-        return [words, pairs, terms(text[:LEAD])] if self._long else [words, pairs]
+        row = [words, pairs, terms(text[:LEAD])] if self._long else [words, pairs]
+        return [*row, _HAN.findall(text)] if self._small else row
 
     def _weights(self, question: str) -> dict[tuple[str, str], float]:
         counted = Counter(terms(question))
@@ -90,11 +103,28 @@ class Pool:
                 weight = for_pair if term[0] == "_" else for_word
                 if weight:
                     weights[name, term] = weight
+        return weights | self._beyond(question, counted.keys()) if self._small else weights
+
+    def _beyond(self, question: str, said: Set[str]) -> dict[tuple[str, str], float]:
+        """Characters of the question, and words that it means without saying them."""
+        assert self._index is not None  # noqa: S101  asked only where there is one
+        weights: dict[tuple[str, str], float] = {}
+        for lexicon in self._lexicons:
+            for term in lexicon.expand(question.lower()) - said:
+                weights["pairs" if term[0] == "_" else "words", term] = MEANT * (WEIGHTS[1][2] if term[0] == "_" else 1.0)
+        for char in set(_HAN.findall(question)):
+            if self._index.frequency("chars", char) <= COMMON * len(self):
+                weights["chars", char] = CHARACTER
         return weights
 
     def _name(self, number: int) -> str:
         start = self._ends[number - 1] if number else 0
         return self._names[start : self._ends[number]].decode()
+
+
+def _lexicons() -> tuple[Lexicon, ...]:
+    everyday = LEXICON / "everyday.toml"
+    return (Lexicon.load(), *((Lexicon.load(everyday),) if everyday.exists() else ()))
 
 
 def ask(pool: TextIO, questions: TextIO, answers: TextIO, top: int = 5) -> int:
