@@ -85,8 +85,8 @@ def statutes(articles: Path, questions: Path) -> None:
 def replies(questions: Path | None) -> None:
     """Titles and questions to the texts that answer them: our answers and posts, and lawyers' answers where they are given.
 
-    A stand-in for citizens' topics and official replies, of which there are none here. The documents carry no title. Our own ways of
-    asking were written together with the everyday lexicon: for a new pool posts and lawyers say more.
+    A stand-in for citizens' topics and official replies, of which there are none here. The documents carry no title. Our own
+    ways of asking were written together with the everyday lexicon: for a new pool posts and lawyers say more.
     """
     texts: list[str] = []
     asked: list[tuple[str, str, int]] = []

@@ -27,6 +27,7 @@ from bot.say import Say, Voice
 from bot.timers import Due, Timers
 from bot.understanding.answers import Hit
 from bot.understanding.meaning import Danger, Intent, Meaning, Scam
+from bot.understanding.laws import LawHit
 from content.refusal import Refusal
 from storage.intake import park
 from storage.shredding import put_key
@@ -79,9 +80,13 @@ class StoredPhoto:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What the library knows about the message's question, best first; empty when nothing was asked of it."""
+    """What the library knows about the message's question, best first; empty when nothing was asked of it.
+
+    `laws` are articles of the imported laws; only one that the question names is an answer, the others are hints for an officer.
+    """
 
     hits: tuple[Hit, ...] = ()
+    laws: tuple[LawHit, ...] = ()
 
 
 class Verdict(StrEnum):

@@ -14,6 +14,7 @@ from bot.album import Album
 from bot.clock import Clock
 from bot.inbox import Job, Mind, failed
 from bot.judge import Judge
+from bot.knowledge import Knowledge
 from bot.lanes import LaneKey
 from bot.memory import Memory
 from bot.messages import Attachment, Inbound, Kind
@@ -21,7 +22,6 @@ from bot.permissions import acting_officer
 from bot.router import Call, Handler, named_number, wants_of
 from bot.timers import Due
 from bot.turn import Answered, Brought, Effects, House, Photos, Reading, Turn
-from bot.understanding.answers import Answers
 from bot.understanding.meaning import Intent, Meaning
 from bot.understanding.understanding import Understanding
 from bot.unsaying import Unsaying
@@ -44,7 +44,7 @@ class Worker:
         house: House,
         memory: Memory,
         understanding: Understanding,
-        answers: Answers,
+        knowledge: Knowledge,
         album: Album,
         judge: Judge,
         unsaying: Unsaying,
@@ -55,7 +55,7 @@ class Worker:
         self._house = house
         self._memory = memory
         self._understanding = understanding
-        self._answers = answers
+        self._knowledge = knowledge
         self._album = album
         self._judge = judge
         self._unsaying = unsaying
@@ -177,7 +177,7 @@ class Worker:
         self, job: Job, meaning: Meaning, waited: tuple[Inbound, ...], own: tuple[Attachment, ...], brought: Brought
     ) -> Reading:
         question = self._question(job, meaning)
-        answered = Answered(tuple(self._answers.search(question)) if question else ())
+        answered = await self._knowledge.search(question) if question else Answered()
         if brought.verdict is not None and not own:
             return Reading(meaning, answered, waited=waited, brought=brought)
         wanted = [attachment for photo in waited for attachment in photo.attachments] + list(own)

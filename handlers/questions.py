@@ -22,6 +22,9 @@ from storage.tables import Group
 
 router = Router("questions")
 
+HINTS = 2
+LONGEST_ARTICLE = 400  # characters of an article that are said in a chat
+
 # whoever asks us something we cannot place still wants an answer; greetings such as "在吗" do not
 _ASKS = re.compile(
     r"[?？]\s*$|什么|怎么|怎样|几点|几号|多少|多久|哪[里儿个天家]|谁|能不能|可不可以|可以.*吗|要不要|有没有|是不是"
@@ -62,6 +65,8 @@ def ask(
 
 def answer(message: Inbound, answered: Answered, say: Say, *, asked: bool = False) -> bool:
     """Say the best answer if the library is sure enough for whoever was asked; true when something was said."""
+    if (message.addressed or asked) and _say_law(answered, say):
+        return True
     if not answered.hits:
         return False
     best = answered.hits[0]
@@ -71,6 +76,22 @@ def answer(message: Inbound, answered: Answered, say: Say, *, asked: bool = Fals
         "question.answer", text=best.answer.body, source=best.answer.source, checked=best.answer.checked_on.strftime("%Y年%m月")
     )
     return True
+
+
+def _say_law(answered: Answered, say: Say) -> bool:
+    """The article that the question names, word for word."""
+    named = next((hit.article for hit in answered.laws if hit.named), None)
+    if named is None:
+        return False
+    text = named.text[:LONGEST_ARTICLE] + ("……" if len(named.text) > LONGEST_ARTICLE else "")
+    say.reply("question.article", name=named.name, text=text, since=named.valid_from.strftime("%Y年%m月%d日"), source=named.source)
+    return True
+
+
+def hints(answered: Answered) -> str:
+    """What an officer may find useful beside a question: the next best answers and articles, by name."""
+    names = [hit.answer.title for hit in answered.hits[:HINTS]] + [hit.article.name for hit in answered.laws[:HINTS]]
+    return "、".join(names)
 
 
 def ask_a_person(

@@ -28,6 +28,7 @@ from bot.dialogs import Dialogs
 from bot.inbox import Inbox, Job, Mind, Senses
 from bot.intake import Intake
 from bot.judge import Doubts, Judge
+from bot.knowledge import Knowledge
 from bot.lanes import Lanes
 from bot.leases import LeaseRule
 from bot.memory import Memory
@@ -207,7 +208,7 @@ class App:
             self._house(),
             nodes.memory if nodes else Memory(self.mind),
             library.understanding,
-            library.answers,
+            Knowledge(library.answers, data, lambda: clock().date()),
             album,
             Judge(library.understanding, library.doubts, album, reader),
             self.unsaying,

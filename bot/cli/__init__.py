@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import typer
 
-from bot.cli import district, house, posts, reading, routing, shell, tips, trust
+from bot.cli import district, house, knowledge, posts, reading, routing, shell, tips, trust
 from bot.cli.shell import Stop
 from bot.errors import ConfigError
 from content.refusal import Refusal
@@ -40,6 +40,7 @@ app.add_typer(district.grids, name="grid")
 app.add_typer(district.units, name="unit")
 app.add_typer(routing.routes, name="route")
 app.add_typer(tips.tips, name="tip")
+app.add_typer(knowledge.content, name="content")
 
 
 def main() -> None:
