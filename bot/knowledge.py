@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
+from bot.messages import Address
 from bot.turn import Answered
 from bot.understanding.answers import Answers
 from bot.understanding.laws import Laws
+from content.answers import Answer
 from content.laws import FILE, load_laws
 
 log = structlog.get_logger(__name__)
@@ -19,25 +22,46 @@ log = structlog.get_logger(__name__)
 HINTS = 2  # the next best answers, and articles of law, that an officer is shown beside a question
 
 
-class Knowledge:
-    """Searches what there is; reads the imported laws anew when their file has changed."""
+class Kept(Protocol):
+    """The answers that officers have let us keep, in storage."""
 
-    def __init__(self, answers: Answers, data: Path, today: Callable[[], date]) -> None:
-        self.answers = answers
+    async def version(self, address: Address) -> tuple[int, int | None]:
+        """A number that changes with the answers, and the grid of the group at this address."""
+
+    async def answers(self) -> tuple[Answer, ...]:
+        """All that may be given now."""
+
+
+class Knowledge:
+    """Searches what there is; takes in what officers have let us keep, and imported laws, as soon as they change."""
+
+    def __init__(self, answers: Answers, kept: Kept, data: Path, today: Callable[[], date]) -> None:
+        self._own = answers
+        self._kept = kept
+        self._answers = answers
+        self._version = 0
         self._data = data
         self._today = today
         self._laws: Laws | None = None
         self._seen: tuple[int, date] | None = None
         self._turn = asyncio.Lock()
 
-    async def search(self, question: str) -> Answered:
-        """The best answers to a question, best first, and articles of law that may belong to it."""
-        hits = tuple(self.answers.search(question))
+    async def search(self, question: str, address: Address) -> Answered:
+        """The best answers to a question that was asked there, best first, and articles of law that may belong to it."""
+        version, grid = await self._kept.version(address)
+        if version != self._version:
+            async with self._turn:
+                if version != self._version:
+                    more = await self._kept.answers()
+                    self._answers = await asyncio.to_thread(self._own.joined, more) if more else self._own
+                    self._version = version
+        today = self._today()
+        hits = [hit for hit in self._answers.search(question, grid=grid) if hit.answer.why_not(today) is None]
         laws = await self._read_laws()
-        return Answered(hits, tuple(laws.search(question, HINTS)) if laws is not None else ())
+        return Answered(tuple(hits), tuple(laws.search(question, HINTS)) if laws is not None else ())
 
     async def _read_laws(self) -> Laws | None:
-        """The laws in force today. A large collection takes seconds to read: that happens in a thread, once, and nobody waits twice."""
+        """The laws in force today. A large collection takes seconds to read: in a thread, and once."""
         path, today = self._data / FILE, self._today()
         try:
             seen = (path.stat().st_mtime_ns, today)

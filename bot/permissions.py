@@ -67,6 +67,7 @@ ACTIONS: dict[str, tuple[Role, ...]] = {
     "case.request": _DESK,
     "case.resolve": _HANDLERS,
     "case.answer": _DESK,
+    "answer.keep": (*_DESK, Role.EDITOR),
     "case.return": _HANDLERS,
     "case.extend": _HANDLERS,
     "case.hold": (Role.SUPERVISOR,),

@@ -26,8 +26,8 @@ from bot.router import Call, CaseNumber, Command, Handler, Router, Wants, Words,
 from bot.say import Say, Voice
 from bot.timers import Due, Timers
 from bot.understanding.answers import Hit
-from bot.understanding.meaning import Danger, Intent, Meaning, Scam
 from bot.understanding.laws import LawHit
+from bot.understanding.meaning import Danger, Intent, Meaning, Scam
 from content.refusal import Refusal
 from storage.intake import park
 from storage.shredding import put_key

@@ -177,7 +177,7 @@ class Worker:
         self, job: Job, meaning: Meaning, waited: tuple[Inbound, ...], own: tuple[Attachment, ...], brought: Brought
     ) -> Reading:
         question = self._question(job, meaning)
-        answered = await self._knowledge.search(question) if question else Answered()
+        answered = await self._knowledge.search(question, job.event.address) if question else Answered()
         if brought.verdict is not None and not own:
             return Reading(meaning, answered, waited=waited, brought=brought)
         wanted = [attachment for photo in waited for attachment in photo.attachments] + list(own)

@@ -67,6 +67,7 @@ class Answer:
     status: str
     body: str
     path: Path
+    grid: int | None = None  # an officer's answer is given in this grid only; None: everywhere
 
     def why_not(self, today: date) -> str | None:
         """Why it is not given on this day ("draft", "expired", "not checked yet"), or None when it may be."""

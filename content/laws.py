@@ -5,8 +5,9 @@
     ## 第一章 总则
     第一条　为了预防、遏制和惩治电信网络诈骗活动……
 
-A head in TOML between two lines `+++` may say it better: `law`, `valid_from`, `valid_to` (from that day on it no longer holds), `source`.
-Without one the name is the first heading, and the law holds from the day before "起施行", else from the last date before the first article.
+A head in TOML between two lines `+++` may say it better: `law`, `valid_from`, `valid_to` (from that day on it no longer holds)
+and `source`. Without one the name is the first heading, and the law holds from the day before "起施行", else from the last date
+before the first article.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from content.toml import TomlMistakes, read_toml
 FILE = "laws.jsonl"
 LONG_NAME = "中华人民共和国"
 _NUMBER = "[零〇一二三四五六七八九十百千两\\d]+"
-_ARTICLE = re.compile(rf"^\s*(?:#+\s*|[-*]\s+)?(?:\*\*)?(第{_NUMBER}条(?:之[一二三四五六七八九十]+)?)(?=[\s\u3000：:*]|$)(?:\*\*)?[\s\u3000：:]*(.*)$")
+_ARTICLE = re.compile(
+    rf"^\s*(?:#+\s*|[-*]\s+)?(?:\*\*)?(第{_NUMBER}条(?:之[一二三四五六七八九十]+)?)(?=[\s\u3000：:*]|$)(?:\*\*)?[\s\u3000：:]*(.*)$"
+)
 _HEADING = re.compile(r"^\s*#{1,6}\s+(.*?)\s*#*$")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _DAY = re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日")
@@ -96,7 +99,9 @@ def read_law(path: Path) -> tuple[Article, ...] | BrokenFile:
         return BrokenFile(path, start + 1, "no name of the law: write it as the first heading (# …) or as law in the head")
     since = head.valid_from or _in_force(before)
     if since is None:
-        return BrokenFile(path, start + 1, "no day from which the law holds: write “自2021年1月1日起施行”, or valid_from in the head")
+        return BrokenFile(
+            path, start + 1, "no day from which the law holds: write “自2021年1月1日起施行”, or valid_from in the head"
+        )
     if head.valid_to is not None and head.valid_to <= since:
         return BrokenFile(path, 1, "valid_to must be later than valid_from")
     return tuple(Article(law, number, words, since, head.valid_to, head.source) for number, words in _articles(body[first:]))

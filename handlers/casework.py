@@ -21,6 +21,7 @@ from cases.lifecycle import State
 from content.refusal import Refusal
 from handlers.callback import ask_reporter
 from handlers.cards import case_card, moment, signing_unit, tell_holder, trouble_with
+from handlers.keeping import offer_to_keep
 from handlers.talk import end_talk
 from storage.tables import Case
 
@@ -156,7 +157,16 @@ def resolve(
 
 
 @router.command("回复", "reply", usage="号 答复", about="答复居民的咨询", needs=DESK)
-def reply(number: CaseNumber, words: Words, desk: CaseDesk, dialogs: Dialogs, timers: Timers, say: Say, session: Session) -> None:
+def reply(
+    message: Inbound,
+    number: CaseNumber,
+    words: Words,
+    desk: CaseDesk,
+    dialogs: Dialogs,
+    timers: Timers,
+    say: Say,
+    session: Session,
+) -> None:
     """A question is answered and asked back about; in any other case the words go to the reporter."""
     if not words:
         raise Refusal("refusal.usage", command="回复", usage="号 答复")
@@ -171,6 +181,7 @@ def reply(number: CaseNumber, words: Words, desk: CaseDesk, dialogs: Dialogs, ti
     desk.resolve(case, words, action="answer")
     say.reply("desk.answered", case=case, number=case.number)
     ask_reporter(case, desk, dialogs, timers, say, session)
+    offer_to_keep(message, case, dialogs, say)
 
 
 @router.command("未联系", "unreached", usage="号", about="三次都没联系上反映人，按未联系上办结", needs=(Role.SUPERVISOR,))

@@ -39,7 +39,7 @@ def question(
     if answer(message, answered, say):
         return
     if message.addressed:
-        ask_a_person(message, message.text, photos, group, desk, say, session)
+        ask_a_person(message, message.text, photos, group, answered, desk, say, session)
 
 
 @router.command("问", "ask", usage="您的问题", about="问办事、法律、反诈的问题")
@@ -60,7 +60,7 @@ def ask(
     if not words:
         raise Refusal("refusal.usage", command="问", usage="您的问题")
     if not answer(message, answered, say, asked=True):
-        ask_a_person(message, words, photos, group, desk, say, session)
+        ask_a_person(message, words, photos, group, answered, desk, say, session)
 
 
 def answer(message: Inbound, answered: Answered, say: Say, *, asked: bool = False) -> bool:
@@ -84,7 +84,9 @@ def _say_law(answered: Answered, say: Say) -> bool:
     if named is None:
         return False
     text = named.text[:LONGEST_ARTICLE] + ("……" if len(named.text) > LONGEST_ARTICLE else "")
-    say.reply("question.article", name=named.name, text=text, since=named.valid_from.strftime("%Y年%m月%d日"), source=named.source)
+    say.reply(
+        "question.article", name=named.name, text=text, since=named.valid_from.strftime("%Y年%m月%d日"), source=named.source
+    )
     return True
 
 
@@ -95,15 +97,24 @@ def hints(answered: Answered) -> str:
 
 
 def ask_a_person(
-    message: Inbound, text: str, photos: Photos, group: Group | None, desk: CaseDesk, say: Say, session: Session
+    message: Inbound,
+    text: str,
+    photos: Photos,
+    group: Group | None,
+    answered: Answered,
+    desk: CaseDesk,
+    say: Say,
+    session: Session,
 ) -> None:
-    """A question case for whoever answers in this grid."""
+    """A question case for whoever answers in this grid, with what may help there."""
     if (same := said_already(message, text, desk, say)) is not None:
         desk.add(same, text, photos.ids, "reporter", message.message_id)
         return
     new = NewCase("question", "question", "TQ", text, "", origin_of(message, group), needs_place=False)
     case = desk.open(new, photos.ids)
-    say.to_officers(handlers_of(session, case), "desk.question", case=case, **case_card(case, desk, session))
+    say.to_officers(
+        handlers_of(session, case), "desk.question", case=case, hints=hints(answered), **case_card(case, desk, session)
+    )
     say.reply("question.passed_on", case=case, number=case.number)
 
 
@@ -126,7 +137,7 @@ def small_talk(
     elif answer(message, answered, say):
         pass
     elif _ASKS.search(message.text) or photos.ids:
-        ask_a_person(message, message.text, photos, group, desk, say, session)
+        ask_a_person(message, message.text, photos, group, answered, desk, say, session)
     else:
         say.reply("help.what_i_do")
 

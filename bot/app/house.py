@@ -17,6 +17,7 @@ import structlog
 from sqlmodel import Session, col, select
 
 from bot.album import Album
+from bot.app.knowledge import StoredAnswers
 from bot.app.nodes import Nodes
 from bot.app.routes import build_router
 from bot.campaigns import Campaigns, PostRules
@@ -60,6 +61,7 @@ from cases.desk import CaseDesk
 from cases.dispatch import dispatchers
 from cases.groups import forget_group
 from cases.identities import Identities
+from cases.kept import KeptAnswers
 from cases.lost import LostAndFound
 from cases.mediation import Mediations
 from cases.places import Atlas
@@ -208,7 +210,12 @@ class App:
             self._house(),
             nodes.memory if nodes else Memory(self.mind),
             library.understanding,
-            Knowledge(library.answers, data, lambda: clock().date()),
+            Knowledge(
+                library.answers,
+                StoredAnswers(writer, clock, settings.bot.zone),
+                data,
+                lambda: clock().astimezone(settings.bot.zone).date(),
+            ),
             album,
             Judge(library.understanding, library.doubts, album, reader),
             self.unsaying,
@@ -396,6 +403,7 @@ class App:
             Activities: lambda turn: Activities(turn.session, turn.rights, turn.now),
             Proposals: lambda turn: Proposals(turn.session, turn.rights, turn.now),
             Places: lambda turn: Places(turn.session, turn.rights, turn.service(CaseDesk), turn.now),
+            KeptAnswers: lambda turn: KeptAnswers(turn.session, turn.now),
         }
 
     def _spot(self, turn: Turn) -> Spot:

@@ -14,6 +14,7 @@ from cases.activities import Activities
 from cases.alarms import Alarms
 from cases.desk import CaseDesk
 from cases.identities import Identities
+from cases.kept import KeptAnswers
 from cases.lost import LostAndFound
 from cases.mediation import Mediations
 from cases.premises import Places
@@ -38,6 +39,7 @@ from handlers import (
     groups,
     hazards,
     identity,
+    keeping,
     lost,
     missing,
     officers,
@@ -62,10 +64,12 @@ HANDLERS = (
     *(emergencies, scams, hazards, additions, questions, tips, tip_desk),
     *(desk, dispatching, casework, talk, callback, closing, clocks, shift),
     *(officers, help_, privacy, posts, missing, clues, away, groups, identity),
+    keeping,
     *NEIGHBOURS,
 )
 SERVICES: tuple[type, ...] = (
     *(CaseDesk, Alarms, Roster, Identities, Tips, Privacy, Campaigns, Spot),
+    KeptAnswers,
     *(Wishes, LostAndFound, Mediations, Activities, Proposals, Places),
 )
 

@@ -1,4 +1,4 @@
-"""What the bot knows beside its own content: imported laws."""
+"""What the bot knows beside its own content: imported laws, and answers that officers let it keep."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlmodel import Session, select
 
 from bot.cli import shell
 from bot.cli.shell import Stop
+from cases.kept import KeptAnswers
 from content.laws import FILE, read_laws, save_laws
+from storage.tables import Grid
 
-content = typer.Typer(help="What the bot knows beside its own content: laws. 知识库。", no_args_is_help=True)
+content = typer.Typer(help="What the bot knows beside its own content: laws, kept answers. 知识库。", no_args_is_help=True)
 
 
 @content.command("import-laws")
@@ -25,7 +28,7 @@ def import_laws(
     for file in broken:
         typer.echo(f"problem  {file}")
     if not articles:
-        raise Stop(f"{folder}: no article was found; an article begins with “第一条” at the beginning of a line, see docs/content.md")
+        raise Stop(f"{folder}: no article was found; an article is a line that begins with “第一条”, see docs/content.md")
     if broken:
         raise Stop(f"nothing was imported: mend the {len(broken)} files above, or take them out of {folder}")
     data = shell.settings().bot.data_dir
@@ -36,3 +39,32 @@ def import_laws(
     over = len(articles) - len(in_force)
     typer.echo(f"{data / FILE}: {len(in_force)} articles of {len(laws)} laws in force, {over} not in force today")
     typer.echo("A running bot reads them with the next question.")
+
+
+@content.command("kept")
+def list_kept() -> None:
+    """Answers of officers that the bot gives again. 列出留下的答复。"""
+
+    def work(session: Session) -> list[tuple[object, ...]]:
+        grids = {grid.id: grid.code for grid in session.exec(select(Grid)).all()}
+        rows = KeptAnswers(session, shell.clock()).served()
+        return [
+            (row.id, grids.get(row.grid_id, "everywhere"), f"{row.expires_at:%Y-%m-%d}", row.question, row.body) for row in rows
+        ]
+
+    with shell.storage() as (_, writer):
+        rows = writer.read_now(work)
+    shell.table(rows, ("number", "grid", "until", "question", "answer"))
+
+
+@content.command("drop")
+def drop(number: Annotated[int, typer.Argument(help="Its number, as `qianshao content kept` shows it.")]) -> None:
+    """Stop giving a kept answer. 停用一条留下的答复。"""
+
+    def work(session: Session) -> None:
+        if KeptAnswers(session, shell.clock()).drop(number) is None:
+            raise Stop(f"there is no kept answer {number}; qianshao content kept lists them")
+
+    with shell.storage() as (_, writer):
+        writer.run_now(work)
+    typer.echo(f"answer {number} is not given any more")

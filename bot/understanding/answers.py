@@ -35,6 +35,7 @@ CERTAIN = 0.93
 CERTAIN_LIKENESS = 0.5
 HAZARDS = "emergency"  # a class that is never answered unasked: the fixed texts for emergencies speak first
 CANDIDATES = 12
+KEPT = "kept/"  # how the slugs of officers' own answers begin
 SHORTEST = 3  # Chinese characters of a question that can be answered surely
 LONGEST = 300  # characters of a question that are read; what people ask stands at its beginning or its end
 
@@ -109,14 +110,24 @@ class Answers:
     def __len__(self) -> int:
         return len(self._answers)
 
-    def search(self, question: str, top: int = 3) -> list[Hit]:
-        """The best answers, best first; empty when nothing of the question is known to any answer."""
-        ranked = self._ranked(question[:LONGEST])
-        local = _LOCAL.search(question) is not None or len(_HAN.findall(question)) < SHORTEST
+    def joined(self, more: Iterable[Answer]) -> Answers:
+        """This library with more answers in it."""
+        return Answers((*self._answers, *more), self.broken, self._lexicon)
+
+    def search(self, question: str, top: int = 3, grid: int | None = None) -> list[Hit]:
+        """The best answers, best first; empty when nothing of the question is known to any answer.
+
+        Answers that are given in one grid only are looked at when the question comes from that grid.
+        """
+        ranked = [row for row in self._ranked(question[:LONGEST]) if row[1].grid in (None, grid)]
+        short = len(_HAN.findall(question)) < SHORTEST
+        of_a_place = _LOCAL.search(question) is not None
         hits = []
         for place, (score, answer, evidence) in enumerate(ranked[:top]):
             confidence = confidence_of(evidence)
             first = place == 0
+            # only an officer's own answer can know what is asked about one place or today
+            local = short or (of_a_place and not answer.slug.startswith(KEPT))
             sure = first and confidence >= SURE and not local
             certain = (
                 sure

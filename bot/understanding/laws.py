@@ -1,7 +1,7 @@
 """Imported laws, searched: the article that is named, and articles that a question may be about.
 
-Only a named article ("民法典第1254条") is an answer to a resident. What the search finds is a hint for the officer who answers: of
-lay questions it has the right article first in about half the cases, which is not enough to speak.
+Only a named article ("民法典第1254条") is an answer to a resident. What the search finds is a hint for the officer who answers:
+of lay questions it has the right article first in about half the cases, which is not enough to speak.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from bot.understanding.ask import Pool
 from content.laws import Article, article_number
 
-_NAMED = re.compile(r"《?([\u4e00-\u9fff]{2,30}?)》?(?:的)?第?([零〇一二三四五六七八九十百千两\d]{1,9})条(?:之([一二三四五六七八九十]+))?")
+_NAMED = re.compile(
+    r"《?([\u4e00-\u9fff]{2,30}?)》?(?:的)?第?([零〇一二三四五六七八九十百千两\d]{1,9})条(?:之([一二三四五六七八九十]+))?"
+)
 _FEWEST = 3  # characters by which a law may be called, as in 反诈法
 
 

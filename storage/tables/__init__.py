@@ -11,6 +11,7 @@ from storage.tables.cases import Alarm, Attachment, Case, CaseAssist, CaseEntry,
 from storage.tables.columns import BigKey
 from storage.tables.desk import CaseClock, CaseReview, CaseWitness, Route
 from storage.tables.district import BindCode, Duty, Grid, Group, Officer, OfficerAccount, OfficerRole, Unit
+from storage.tables.knowledge import KeptAnswer
 from storage.tables.neighbours import (
     Activity,
     ActivityEntry,
@@ -59,6 +60,7 @@ __all__ = [
     "Group",
     "InboxEvent",
     "Inspection",
+    "KeptAnswer",
     "Lease",
     "LinkCode",
     "LinkedAccount",

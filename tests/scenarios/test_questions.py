@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from storage.tables import Case
+from datetime import date
+
+import pytest
+
+from cases.kept import KeptAnswers
+from content.laws import Article, save_laws
+from storage.tables import Case, KeptAnswer
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
 GROUP = "港新1号网格"
@@ -42,6 +48,7 @@ def test_what_we_are_not_sure_of_goes_to_a_person_whose_answer_quotes_the_questi
     chat.silence()
     chat.say("王建国", PRIVATE, "/回复 周二周四晚七点，欢迎来唱", quoting=card)  # the quoted card says which
     chat.expect("王建国", "2611-0001已回复*")
+    chat.expect("王建国", "以后有人问“*要我直接这样答吗？*")
     answer = chat.expect(GROUP, f"关于您问的：{UNKNOWN}\n*答复：周二周四晚七点，欢迎来唱\n*")
     assert answer.what.reply_to == said.event.message_id
     chat.silence()
@@ -51,6 +58,7 @@ def test_what_we_are_not_sure_of_goes_to_a_person_whose_answer_quotes_the_questi
     chat.skip("周小琴")
     chat.say("周小琴", PRIVATE, "/reply 2611-0001 社区二楼活动室")
     chat.expect("周小琴", "2611-0001已回复*")
+    chat.expect("周小琴", "以后有人问“*要我直接这样答吗？*")
     chat.expect(GROUP, "关于您问的：*答复：社区二楼活动室*")
     chat.say("徐妈妈", GROUP, "清楚了，解决了")
     chat.expect(GROUP, "2611-0001（*咨询*）已解决*")
@@ -83,3 +91,86 @@ def test_greetings_and_thanks_said_to_us(chat: Scenario) -> None:
     chat.expect(GROUP, "不客气。")
     chat.say("徐妈妈", PRIVATE, "")
     chat.silence()
+
+
+def kept(chat: Scenario, words: str = "留下", where: str = GROUP) -> None:
+    """The officer's answer to a question that nobody foresaw, kept."""
+    chat.say("徐妈妈", where, f"@前哨 {UNKNOWN}")
+    chat.skip(where, "周小琴", "王建国")
+    chat.say("王建国", PRIVATE, f"/回复 {chat_number(chat)} 周二周四晚七点，欢迎来唱")
+    chat.expect("王建国", "*已回复*")
+    chat.expect("王建国", f"以后有人问“{UNKNOWN}”，要我直接这样答吗？*")
+    chat.skip(where)
+    chat.say("王建国", PRIVATE, words)
+
+
+def chat_number(chat: Scenario) -> str:
+    return str(chat.rows(Case.number)[-1])
+
+
+def test_an_officers_answer_is_kept_and_given_in_its_grid_until_it_expires(chat: Scenario) -> None:
+    kept(chat, "留下90天")
+    chat.expect("王建国", "留下了，到2027年02月21日为止。*第1条。")
+    chat.silence()
+    chat.say("丁丁", GROUP, "@前哨 社区合唱团几点排练")
+    chat.expect(GROUP, "周二周四晚七点，欢迎来唱\n（依据：*答复，2026年11月核对）")
+    chat.silence()
+    chat.say("丁丁", GROUP, "社区合唱团几点排练")  # not put to us
+    chat.silence()
+    chat.say("罗嫂", "港新2号网格", "@前哨 社区合唱团几点排练，还收人吗")  # another community's choir
+    chat.expect("港新2号网格", "这个问题我没有十足把握*")
+    chat.skip_officers()
+    chat.wait(days=91)
+    chat.skip("港新2号网格", GROUP, "徐妈妈", "罗嫂")
+    chat.skip_officers()
+    chat.say("丁丁", GROUP, "@前哨 社区合唱团几点排练，还收人吗")
+    chat.expect(GROUP, "这个问题我没有十足把握*")
+    chat.skip_officers()
+
+
+def test_the_whole_district_a_restart_and_the_end_of_a_kept_answer(chat: Scenario) -> None:
+    kept(chat, "留下 全区")
+    chat.expect("王建国", "留下了，到2027年11月23日为止，全区都能用。*")
+    chat.restart()
+    chat.say("罗嫂", "港新2号网格", "@前哨 社区合唱团几点排练，还收人吗")
+    chat.expect("港新2号网格", "周二周四晚七点，欢迎来唱*")
+    chat.app.writer.run_now(lambda session: KeptAnswers(session, chat.clock()).drop(1))
+    chat.say("罗嫂", "港新2号网格", "@前哨 社区合唱团几点排练，还收人吗")
+    chat.expect("港新2号网格", "这个问题我没有十足把握*")
+    chat.skip_officers()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("不用", "好的，不留。"), ("留下到2月31日", "没看懂留到哪天。*"), ("留下50年", "没看懂留到哪天。*"), ("/待办", "*")],
+)
+def test_what_is_not_kept(chat: Scenario, words: str, said: str) -> None:
+    kept(chat, words)
+    chat.expect("王建国", said)
+    assert chat.rows(KeptAnswer.id) == []
+
+
+def test_a_long_number_is_not_kept_with_the_question(chat: Scenario) -> None:
+    chat.say("徐妈妈", GROUP, f"@前哨 {UNKNOWN}，我电话13800001111")
+    chat.skip(GROUP, "周小琴", "王建国")
+    chat.say("王建国", PRIVATE, f"/回复 {chat_number(chat)} 周二周四晚七点")
+    chat.say("王建国", PRIVATE, "留下")
+    chat.skip(GROUP, "王建国")
+    assert "138" not in chat.rows(KeptAnswer.question)[0]
+
+
+def test_a_named_article_is_said_word_for_word_and_others_are_hints_for_the_officer(chat: Scenario) -> None:
+    save_laws(
+        chat.folder,
+        [
+            Article("合唱团条例", "第一条", "合唱团每周排练两次，社区居民都可以报名参加。", date(2021, 1, 1), None, "本区公报"),
+            Article("合唱团条例", "第二条", "从前的规定。", date(2019, 1, 1), date(2021, 1, 1)),
+        ],
+    )
+    chat.say("徐妈妈", GROUP, "@前哨 合唱团条例第1条怎么说")
+    chat.expect(GROUP, "《合唱团条例》第一条：合唱团每周排练两次，*\n（2021年01月01日起施行，本区公报）")
+    chat.silence()
+    chat.say("徐妈妈", GROUP, f"@前哨 {UNKNOWN}")
+    chat.expect(GROUP, "这个问题我没有十足把握*")
+    chat.expect("王建国", "【咨询】*\n可能有关：*《合唱团条例》第一条*\n回答：/回复 *")
+    chat.skip("周小琴")
