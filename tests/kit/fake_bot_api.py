@@ -503,6 +503,11 @@ class FakeBotApi:
             more = "can_promote_members can_change_info can_invite_users can_post_stories can_edit_stories"
             newest = "can_delete_stories can_send_welcome_messages can_manage_direct_messages can_manage_tags"
             extra = dict.fromkeys(f"{names} {more} {newest}".split(), False)
+        if status == "restricted":
+            names = "can_send_messages can_send_audios can_send_documents can_send_photos can_send_videos can_send_video_notes"
+            more = "can_send_voice_notes can_send_polls can_send_other_messages can_add_web_page_previews can_change_info"
+            newest = "can_invite_users can_pin_messages can_manage_topics can_react_to_messages can_edit_tag"
+            extra = {**dict.fromkeys(f"{names} {more} {newest}".split(), False), "is_member": True, "until_date": 0}
         return {"status": status, "user": user, **extra}
 
     # --- inside -------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,17 +18,18 @@ from telegram import Bot
 from telegram.error import InvalidToken, TelegramError
 
 from bot.errors import ConfigError
-from bot.messages import Address, Attachment, Outbound, Receipt
+from bot.messages import Address, Attachment, Inbound, Kind, Outbound, Receipt, Sender
 from bot.platforms.base import Capabilities, Feed, Health
 from bot.platforms.telegram.files import Files
 from bot.platforms.telegram.intake import Intake
-from bot.platforms.telegram.parse import Heard, Me, Moved
+from bot.platforms.telegram.parse import Heard, Me, Moved, standing_of
 from bot.platforms.telegram.polling import NO_SUCH_BOT, Polling, Stalled
 from bot.platforms.telegram.request import AiohttpRequest, NoAnswer
 from bot.platforms.telegram.sending import Sending
 from bot.platforms.telegram.settings import TelegramSettings
 from bot.platforms.telegram.text import MOST_TEXT
 from bot.platforms.telegram.webhook import Webhook
+from storage.writer import StorageUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +88,9 @@ class TelegramPlatform:
         self._sending = Sending(self._bot, self._saying, data_dir, self._names, self._moved, monotonic)
         self._files = Files(self._bot, self._saying)
         self._side: set[asyncio.Task[None]] = set()
+        self._looked_at: set[str] = set()  # groups whose standing is known since the start
+        self._feed: Feed | None = None
+        self._started = clock()
         self._listening = False
         self._last_inbound: datetime | None = None
         self._trouble = ""
@@ -113,6 +118,7 @@ class TelegramPlatform:
         """Hear updates until cancelled. Raises Stalled when nothing has come for too long, ConfigError for a wrong token."""
         try:
             await self._open()
+            self._feed = feed
             self.me = me = await self._who_am_i()
             intake = Intake(feed, me, self._clock, self._on_heard, self._moved)
             if self._settings.webhook_url:
@@ -246,8 +252,32 @@ class TelegramPlatform:
                 self._names.popitem(last=False)
         if heard.callback:
             self._aside(self._answer(heard.callback))
-        if heard.rank and self.me is not None and not self.me.sees_all and heard.rank == "administrator":
-            log.info("telegram.sees_group", advice="the bot is an administrator of this group now and hears everything in it")
+        event = heard.event
+        if self.me is None or self.me.sees_all or event.address.private or event.address.chat in self._looked_at:
+            return
+        if len(self._looked_at) >= MOST_NAMES:
+            self._looked_at.clear()
+        self._looked_at.add(event.address.chat)
+        if event.standing is None and event.kind is Kind.MESSAGE:
+            self._aside(self._find_standing(event, self.me))
+
+    async def _find_standing(self, event: Inbound, me: Me) -> None:
+        """Tell the bot what it can hear in a group that it has been in since before it last started."""
+        if self._feed is None:
+            return
+        with contextlib.suppress(TelegramError, StorageUnavailable, ValueError):
+            member = await self._bot.get_chat_member(int(event.address.chat), me.id)
+            standing = standing_of(member.status, bool(getattr(member, "can_send_messages", False)), me)
+            found = Inbound(
+                event_id=f"standing:{event.address.chat}:{int(self._started.timestamp())}",
+                address=replace(event.address, thread=None),
+                sender=Sender(str(me.id), me.username, personal=False),
+                at=self._clock(),
+                kind=Kind.JOINED,
+                group_name=event.group_name,
+                standing=standing,
+            )
+            await self._feed.take(found)
 
     async def _answer(self, callback: str) -> None:
         """Let the button stop turning."""

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.messages import Address, Attachment, Inbound, Kind, Location, Quote, Sender
+from bot.messages import Address, Attachment, Inbound, Kind, Location, Quote, Sender, Standing
 from bot.platforms.telegram.fields import Fields, Malformed
 
 PLATFORM = "telegram"
@@ -183,8 +183,14 @@ def _membership(number: int, change: Fields, me: Me) -> Heard | None:
         at=_time(change.whole("date")),
         kind=kind,
         group_name=chat.text("title"),
+        standing=standing_of(after.text("status"), after.flag("can_send_messages"), me) if stays else None,
     )
     return Heard(event, rank=after.text("status"))
+
+
+def standing_of(status: str, can_send: bool, me: Me) -> Standing:
+    """What a membership of this status lets us do. `can_send` counts only where members are restricted."""
+    return Standing(hears_all=me.sees_all or status in ("creator", "administrator"), may_write=status != "restricted" or can_send)
 
 
 def _is_in(member: Fields) -> bool:
