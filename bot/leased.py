@@ -65,6 +65,9 @@ class Listener:
     async def send(self, to: Address, what: Outbound) -> Receipt:
         return await self._adapter.send(to, what)
 
+    async def edit(self, to: Address, message_id: str, what: Outbound) -> bool:
+        return await self._adapter.edit(to, message_id, what)
+
     async def recall(self, to: Address, message_id: str) -> bool:
         return await self._adapter.recall(to, message_id)
 

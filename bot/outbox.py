@@ -16,6 +16,7 @@ import random
 import secrets
 from bisect import insort
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -488,13 +489,27 @@ class Outbox:
         self._finish(account, claim, result)
 
     async def _deliver(self, adapter: Adapter, address: Address, claim: Claim) -> Result:
-        """Say it, or take back what was said."""
+        """Say it, change what was said, or take it back."""
+        if claim.changes is not None and (result := await self._change(adapter, address, claim)) is not None:
+            return result
         if claim.recalls is None:
             receipt = await adapter.send(address, self._verdicts.outbound(adapter, claim))
             return Sent(claim, receipt.message_id, self._clock())
         if await adapter.recall(address, claim.recalls):
             return Sent(claim, "", self._clock())
         return Ended(claim, "dead", "the platform does not take it back")
+
+    async def _change(self, adapter: Adapter, address: Address, claim: Claim) -> Result | None:
+        """Put other words into a notice that is there; None when it is to be said anew instead."""
+        target = claim.changed
+        if target is not None and target.state in ("pending", "sending"):
+            return Waiting(claim, self._clock() + timedelta(seconds=1), "what it changes is not there yet", used=False)
+        if target is not None and target.message_id and adapter.can.edit:
+            # the same words twice are the same message, so a lost answer needs no mark
+            what = replace(self._verdicts.outbound(adapter, claim), text=claim.text)
+            if await adapter.edit(address, target.message_id, what):
+                return Sent(claim, target.message_id, self._clock())
+        return None if claim.or_say else Ended(claim, "cancelled", "there is nothing to change")
 
     def _finish(self, account: _Account, claim: Claim, result: Result) -> None:
         account.sending.pop(claim.id, None)

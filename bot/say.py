@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from sqlmodel import Session, col, select
 
 from bot.messages import Address, Choice, Inbound
-from bot.notices import Lane, NewNotice, enqueue
+from bot.notices import Lane, NewNotice, enqueue, read_choices
 from content.masking import mask
 from content.phrases import PhraseBook
-from storage.tables import Alarm, Case, Group, Officer, OfficerAccount
+from storage.tables import Alarm, Case, Group, Notice, Officer, OfficerAccount
 
 
 class Seal(Protocol):
@@ -29,6 +29,7 @@ class Voice:
     phrases: PhraseBook
     accounts: Mapping[str, str]
     seal: Seal | None = None
+    changes: frozenset[str] = frozenset()  # the platforms that let us change what we have said
 
 
 class Say:
@@ -41,6 +42,7 @@ class Say:
         self._unique = unique
         self._origin = origin
         self._count = 0
+        self._keys: set[str] = set()  # what was said under a key of its own in this turn
         self.lane = Lane.REPLY
 
     def word(self, phrase: str, **values: Any) -> str:
@@ -103,6 +105,38 @@ class Say:
                 Address(case.platform, case.account, case.reporter, private=True), phrase, case=case, choices=choices, **values
             )
 
+    def keep_line(self, case: Case, phrase: str, **values: Any) -> None:
+        """Below our answer to the report stands how far it is: put the phrase there in place of what stood there before.
+
+        Only where the platform can change a message; nobody is told anything by it, whoever has to know is told otherwise.
+        """
+        if case.platform not in self._voice.changes or case.private or answer_key(case) in self._keys:
+            return  # what is said in this turn says itself how far it is
+        answer = self._session.exec(select(Notice).where(Notice.key == answer_key(case))).first()
+        if answer is None or answer.secret or answer.state not in ("pending", "sending", "sent"):
+            return
+        text = f"{answer.text}\n{self._voice.phrases.say(phrase, **values)}"
+        last = self._session.exec(select(Notice).where(Notice.changes == answer.id).order_by(col(Notice.id).desc())).first()
+        if last is not None and last.text == text:
+            return
+        if last is not None and last.state == "pending" and last.attempt == 0:
+            last.text = text  # it has not gone yet: one change is enough
+            self._session.add(last)
+            return
+        self._count += 1
+        notice = NewNotice(
+            key=f"{self._unique}:{self._count}",
+            lane=Lane.OFFICER,
+            to=case_address(case),
+            text=text,
+            group_id=answer.group_id,
+            case_id=case.id,
+            mention=answer.mention,
+            choices=read_choices(answer.choices),
+            changes=answer.id,
+        )
+        enqueue(self._session, notice, self._now)
+
     def to_officers(
         self,
         officers: Sequence[Officer],
@@ -155,6 +189,8 @@ class Say:
     ) -> None:
         """Say a phrase at an address. `key` makes the notice unique beyond this turn."""
         self._count += 1
+        if key is not None:
+            self._keys.add(key)
         group = None
         if not to.private:
             group = self._session.exec(
@@ -198,6 +234,11 @@ def _masked(value: Any) -> Any:
         changed = {field.name: _masked(getattr(value, field.name)) for field in fields(value) if field.init}
         return replace(value, **changed)
     return value
+
+
+def answer_key(case: Case) -> str:
+    """The key of the answer to a report: below it stands how far the case is."""
+    return f"answer:{case.number}"
 
 
 def case_address(case: Case) -> Address:

@@ -159,6 +159,7 @@ class House:
     alarm_open: Callable[[Session, Address], bool]
     number_of: Callable[[Session, Address, str], str | None]  # the case number that a message of ours is about
     makers: Mapping[type, Callable[[Turn], object]] = field(default_factory=dict)
+    after: Callable[[Turn], None] | None = None  # called at the end of every turn, in its transaction
 
 
 @dataclass(slots=True)
@@ -283,6 +284,10 @@ class Turn:
                 self._made[kind] = self.house.makers[kind](self)
         return self._made[kind]
 
+    def made(self, kind: type) -> object | None:
+        """A service that a handler of this turn was given, if one was."""
+        return self._made.get(kind)
+
     def find(self, kind: type) -> object:
         """A service by its type, as a handler would get it."""
         return self._give(kind)
@@ -308,6 +313,8 @@ class Turn:
         if self.event.kind is Kind.MESSAGE and self.event.quote is not None and self.event.quote.mine:
             question = self.reading is not None and self.reading.meaning.intent is Intent.QUESTION
             count_answer(self.session, self.event.address, self.event.quote.message_id, question=question)
+        if self.house.after is not None:
+            self.house.after(self)
         self.effects.dialogs = self.dialogs.changed
         self.effects.timers = self.timers.changed
         self.effects.campaigns = Campaigns in self._made
@@ -336,6 +343,8 @@ class Turn:
         if self.due is None:
             raise ValueError("no timer to run")
         call(self.house.router.timers[self.due.kind], self)
+        if self.house.after is not None:
+            self.house.after(self)
         self.effects.dialogs = self.dialogs.changed
         self.effects.timers = self.timers.changed
         self.effects.campaigns = Campaigns in self._made

@@ -50,6 +50,9 @@ class Opening:
                 what = replace(what, text=before + self._sealer.unseal(b64decode(sealed)), secret=kind == _ONCE)
         return await self._adapter.send(to, what)
 
+    async def edit(self, to: Address, message_id: str, what: Outbound) -> bool:
+        return await self._adapter.edit(to, message_id, what)
+
     async def recall(self, to: Address, message_id: str) -> bool:
         return await self._adapter.recall(to, message_id)
 

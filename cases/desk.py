@@ -50,6 +50,7 @@ class CaseDesk(CaseBook):
         self.witnesses = Witnesses(session, now)
         self._gate = gate
         self._mover = Mover(session, clocks, now)
+        self.moved: list[Case] = []  # what took a step through this desk
 
     def open(self, new: NewCase, photos: Sequence[int] = ()) -> Case:
         """A new case with its number and its first line of history."""
@@ -353,6 +354,7 @@ class CaseDesk(CaseBook):
             raise Refusal("desk.take_first", state=self.state_name(case), number=case.number)
         self._mover.move(Attempt(case, action, text, officer, units, days, master))
         self._note(case, "transition", author, text=text, state=case.state)
+        self.moved.append(case)
         self._session.flush()
 
     def _note(

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from bot.dialogs import Dialogs, Pending
 from bot.messages import Inbound
 from bot.router import Router
-from bot.say import Say
+from bot.say import Say, answer_key
 from bot.timers import Due, Timers
 from bot.turn import Effects, NotMine, Photos, Rules
 from bot.understanding.meaning import Intent, Meaning
@@ -96,6 +96,7 @@ def report(
     say.reply(
         "report.received",
         case=case,
+        key=answer_key(case),
         number=case.number,
         category=category.name,
         unit=unit,
@@ -146,7 +147,7 @@ def place_told(
     if join_same(case, desk, say, session):
         return
     unit = pass_on(case, desk, say, rules, session)
-    say.reply("report.placed", case=case, number=case.number, place=case.place, unit=unit, tier=case.tier)
+    say.reply("report.placed", case=case, key=answer_key(case), number=case.number, place=case.place, unit=unit, tier=case.tier)
 
 
 @router.timer("place.missing")

@@ -6,7 +6,7 @@ A claim is (owner, attempt): whoever writes a result names both, and the row tak
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, bindparam, case, delete, exists, func, or_, select, tuple_, update
@@ -22,6 +22,14 @@ GROUP = _TABLES["chat_group"]
 CAMPAIGN = _TABLES["campaign"]
 
 PAGE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The notice whose words are to change: where it stands, and its id on the platform if it is there."""
+
+    state: str
+    message_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +52,12 @@ class Claim:
     choices: str
     mention: str | None
     recalls: str | None
+    changes: int | None
+    or_say: bool
     attempt: int
     lost: int
     lease_until: datetime
+    changed: Changed | None = None
 
     @property
     def order(self) -> tuple[int, int]:
@@ -94,7 +105,7 @@ class Abandoned:
     owner: str
 
 
-_CLAIM_COLUMNS = [OUTBOX.c[name] for name in Claim.__dataclass_fields__ if name not in ("attempt", "lease_until")]
+_CLAIM_COLUMNS = [OUTBOX.c[name] for name in Claim.__dataclass_fields__ if name not in ("attempt", "lease_until", "changed")]
 
 _older = OUTBOX.alias("older")
 _now = bindparam("now", type_=OUTBOX.c.due_at.type)
@@ -223,7 +234,20 @@ def claim(
     if picked:
         ids = [claim.id for claim in picked]
         connection.execute(_CLAIM, {"ids": ids, "b_owner": owner, "b_lease": now + lease})
-    return picked, not full
+    return _with_changed(connection, picked), not full
+
+
+def _with_changed(connection: Connection, claims: list[Claim]) -> list[Claim]:
+    """The same claims; those that change a notice know where it stands."""
+    wanted = [claim.changes for claim in claims if claim.changes is not None]
+    if not wanted:
+        return claims
+    rows = connection.execute(select(OUTBOX.c.id, OUTBOX.c.state, OUTBOX.c.message_id).where(OUTBOX.c.id.in_(wanted))).all()
+    found = {row[0]: Changed(row[1], row[2]) for row in rows}
+    return [
+        claim if claim.changes is None else replace(claim, changed=found.get(claim.changes, Changed("gone", None)))
+        for claim in claims
+    ]
 
 
 def write_back(connection: Connection, owner: str, results: Sequence[Result]) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from sqlmodel import Session, col, select
@@ -83,6 +84,7 @@ from content.taxonomy import Taxonomy
 from content.things import Things
 from content.words import load_words
 from content.workdays import YearDays, load_years
+from handlers.live import keep_lines
 from handlers.origin import Spot
 from storage.sealing import Sealer
 from storage.tables import Case, CaseEntry, Group, Notice, Unit
@@ -169,7 +171,8 @@ class App:
         for folder in sorted({path.parent / "phrases" for path in settings.bot.handlers}):
             self.phrases = self.phrases.joined(PhraseBook.load(folder))
         # of several accounts on one platform the first one talks to people privately
-        self.voice = Voice(self.phrases, dict(reversed(self.adapters.keys())), partial(hush, self._sealers[1]))
+        changing = frozenset(name for (name, _), adapter in self.adapters.items() if adapter.can.edit)
+        self.voice = Voice(self.phrases, dict(reversed(self.adapters.keys())), partial(hush, self._sealers[1]), changing)
         self.post_rules = PostRules.of(settings)
         self.duties = duties or Duties()
         node = node or socket.gethostname()
@@ -375,6 +378,7 @@ class App:
             lambda session, address: open_alarm(session, address.platform, address.chat, self.clock()) is not None,
             _number_of,
             self._makers(),
+            partial(_keep_lines, zone=settings.bot.zone),
         )
 
     def _makers(self) -> Mapping[type, Callable[[Turn], object]]:
@@ -462,6 +466,13 @@ class App:
 def _station(session: Session) -> str:
     unit = session.exec(select(Unit).where(Unit.kind == "police").order_by(col(Unit.id))).first()
     return unit.name if unit else "社区"
+
+
+def _keep_lines(turn: Turn, zone: ZoneInfo) -> None:
+    """Below the answer to a report stands how far it is, whoever moved it."""
+    desk = turn.made(CaseDesk)
+    if isinstance(desk, CaseDesk) and desk.moved:
+        keep_lines(desk, turn.say, zone, turn.now)
 
 
 def _number_of(session: Session, address: Address, message_id: str) -> str | None:

@@ -72,6 +72,13 @@ class Adapter(Protocol):
         """Say it. Raises RetryLater, NeverDelivered or AnswerLost (bot.errors) and nothing else on purpose."""
         ...
 
+    async def edit(self, to: Address, message_id: str, what: Outbound) -> bool:
+        """Let one of our own messages say `what.text` with `what.choices` from now on; safe to repeat.
+
+        False when the platform cannot, or not any more (too old, deleted). Raises like `send`. Asked only where `can.edit`.
+        """
+        ...
+
     async def recall(self, to: Address, message_id: str) -> bool:
         """Take one of our own messages back; false when the platform cannot or will not."""
         ...

@@ -63,7 +63,7 @@ class FakePlatform(Peer):
         refuse_over: int | None = None,
     ) -> None:
         super().__init__(name, account, clock)
-        self.can = can or Capabilities(recall=True, choices=True, mention=True)
+        self.can = can or Capabilities(recall=True, edit=True, choices=True, mention=True)
         self.path = path
         self.latency = latency  # seconds of real time per send
         self.refuse_over = refuse_over
@@ -193,6 +193,17 @@ class FakePlatform(Peer):
         if isinstance(fault, Hang):
             await asyncio.Event().wait()
         raise AnswerLost("scripted")
+
+    async def edit(self, to: Address, message_id: str, what: Outbound) -> bool:
+        if all(arrival.message_id != message_id for arrival in self.arrived) or (to, message_id) in self.recalled:
+            return False
+        faults = [step for step in self.script if step.chat == f"edit:{to.chat}"]  # a test scripts edits by this name
+        if faults:
+            self.script.remove(faults[0])
+            if isinstance(faults[0].fault, Exception):
+                raise faults[0].fault
+        self.edited.append(Arrival(to, what, message_id, self.clock()))
+        return True
 
     async def recall(self, to: Address, message_id: str) -> bool:
         if not self.can.recall or all(arrival.message_id != message_id for arrival in self.arrived):

@@ -142,6 +142,11 @@ class TelegramPlatform:
         await self._saying.initialize()
         return Receipt(await self._sending.send(to, what), self._clock())
 
+    async def edit(self, to: Address, message_id: str, what: Outbound) -> bool:
+        """Change one of our own messages, whenever it was said. Raises like `send`."""
+        await self._saying.initialize()
+        return await self._sending.edit(to, message_id, what)
+
     async def recall(self, to: Address, message_id: str) -> bool:
         """Delete one of our own messages; Telegram allows it for 48 hours, to administrators always."""
         await self._saying.initialize()

@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import structlog
 from telegram import Bot, InputFile, Message, ReplyParameters
@@ -71,6 +72,35 @@ class Sending:
             # its beginning stands in the chat: saying it all again is for the lane to decide
             raise AnswerLost("only the beginning was sent") from None
         raise verdict from None
+
+    async def edit(self, to: Address, message_id: str, what: Outbound) -> bool:
+        """Let a message say something else; false when it is gone, too long or in several parts."""
+        chat = self.moved.get(to.chat, to.chat)
+        if chat != to.chat or not message_id.isdigit() or units(what.text) > MOST_TEXT - NAME_UNITS:
+            return False  # in a group that moved the numbers of messages began anew
+        name = await self._name(chat, what.mention) if what.mention else ""
+        words = calling(what.text, what.mention, name) if name and what.mention else what.text
+        which: dict[str, Any] = {
+            "chat_id": _chat(chat),
+            "message_id": int(message_id),
+            "parse_mode": "HTML" if name else None,
+            "reply_markup": buttons(what.choices),
+        }
+        try:
+            try:
+                await self._bot.edit_message_text(words, **which)
+            except BadRequest as problem:
+                if "no text in the message" not in problem.message.lower() or units(words) > MOST_CAPTION:
+                    raise
+                await self._bot.edit_message_caption(caption=words, **which)
+        except ChatMigrated as moved:
+            await self._on_move(Moved(chat, str(moved.new_chat_id)))
+            return False
+        except BadRequest as problem:
+            return "not modified" in problem.message.lower()
+        except TelegramError as problem:
+            raise self._verdicts.of(problem, chat) from None
+        return True
 
     async def recall(self, to: Address, message_id: str) -> bool:
         """Delete it, all its parts; false when Telegram would not."""

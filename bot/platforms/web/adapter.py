@@ -118,6 +118,7 @@ class WebPlatform:
         """What this platform can do."""
         return Capabilities(
             recall=True,
+            edit=True,
             choices=True,
             mention=True,
             exactly_once=True,
@@ -178,6 +179,17 @@ class WebPlatform:
         except StorageUnavailable as problem:
             raise RetryLater(5, "account", "the rooms' file cannot be written") from problem
         return Receipt(said.id, said.at)
+
+    async def edit(self, to: Address, message_id: str, what: Outbound) -> bool:
+        """Let a message of the bot say something else; everybody in the room sees it at once. Raises RetryLater."""
+        if len(what.text) > self._settings.max_text:
+            return False
+        try:
+            house = await self._open()
+            room = self._room(house, to)
+            return await house.talk.change_as_bot(room.id, message_id, self._called(house, what), what.choices)
+        except StorageUnavailable as problem:
+            raise RetryLater(5, "account", "the rooms' file cannot be written") from problem
 
     async def recall(self, to: Address, message_id: str) -> bool:
         """Take a message of the bot back, whenever it was said."""

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from bot.messages import Kind
+from bot.messages import Choice, Kind
 from bot.platforms.web.said import Event, Kept, NewMessage, Said, find_known, load, load_event, owe, without_tapped
 from bot.platforms.web.settings import BOT_ID
 from bot.platforms.web.store import change, forget, millis, next_seq, row, rows
@@ -134,6 +134,25 @@ class Book:
 
         return await self._writer.run(work)
 
+    async def change(self, room: str, message: str, who: str, text: str, choices: tuple[Choice, ...]) -> Said | None:
+        """Put other words into a message of `who`; None when it is not there, not theirs or taken back."""
+        buttons = json.dumps([[choice.label, choice.value] for choice in choices], ensure_ascii=False)
+
+        def work(session: Session) -> Said | None:
+            mine = "id = ? AND room = ? AND person = ? AND recalled IS NULL"
+            found = load(session, mine, message, room, who)
+            if not found:
+                return None
+            if (found[0].text, found[0].choices) != (text, choices):
+                change(
+                    session,
+                    "UPDATE message SET text = sealed(?), choices = ?, changed = ? WHERE id = ?",
+                    *(text, buttons, next_seq(session, room), message),
+                )
+            return load(session, "id = ?", message)[0]
+
+        return await self._writer.run(work)
+
     async def tap(self, room: str, message: str, who: str, value: str, cid: str, at: datetime) -> tuple[str, int, str, bool]:
         """Press a button, once per person and message: (event id, seq of the message, the value that counts, still owed).
         Raises NotTheirs when the message has no such button."""
@@ -192,15 +211,21 @@ class Book:
         return int(found[0]) if found else 0
 
     async def missed(self, room: str, who: str, after: int) -> tuple[list[tuple[int, Said]], int | None]:
-        """Messages and recalls numbered above `after`, in order, one page of them, and where the next page starts (None: no
-        more). A pair whose number is not the message's own `seq` is a recall."""
+        """Messages, recalls and changes numbered above `after`, in order, one page of them, and where the next page starts (None:
+        no more). A pair whose number is not the message's own `seq` is a recall or a change."""
 
         def work(session: Session) -> tuple[list[tuple[int, Said]], int | None]:
             said = load(session, "room = ? AND seq > ? ORDER BY seq LIMIT ?", room, after, PAGE + 1)
             taken = load(
                 session, "room = ? AND recalled > ? AND seq <= ? ORDER BY recalled LIMIT ?", room, after, after, PAGE + 1
             )
+            other = load(
+                session,
+                "room = ? AND changed > ? AND seq <= ? AND recalled IS NULL ORDER BY changed LIMIT ?",
+                *(room, after, after, PAGE + 1),
+            )
             found = [(one.seq, one) for one in said] + [(one.recalled or 0, one) for one in taken]
+            found += [(one.changed or 0, one) for one in other]
             found.sort(key=lambda pair: pair[0])
             page = found[:PAGE]
             fresh = iter(without_tapped(session, [one for _, one in page], who))

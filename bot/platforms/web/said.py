@@ -39,7 +39,8 @@ class Quoted:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A message as stored. `recalled` is the number of its recall in the room, None while it stands."""
+    """A message as stored. `recalled` is the number of its recall in the room, None while it stands; `changed` that of the
+    last time that the bot put other words into it."""
 
     id: str
     room: str
@@ -54,6 +55,7 @@ class Said:
     cid: str | None = None
     recalled: int | None = None
     recalled_by: str | None = None
+    changed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Event(Struct, frozen=True):
 
 # --- inside a unit of work --------------------------------------------------------------------------------------------
 
-_COLUMNS = "id, room, seq, person, at, opened(text), reply_to, mentions, choices, cid, recalled, recalled_by"
+_COLUMNS = "id, room, seq, person, at, opened(text), reply_to, mentions, choices, cid, recalled, recalled_by, changed"
 
 
 def owe(
@@ -147,6 +149,7 @@ def _said(one: Row, photos: tuple[Picture, ...], reply: Quoted | None) -> Said:
         cid=one[9],
         recalled=one[10],
         recalled_by=one[11],
+        changed=one[12],
     )
 
 

@@ -75,6 +75,11 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "UPDATE event SET text = sealed(text)",
         "UPDATE photo SET full = sealed(full), thumb = sealed(thumb)",
     ),
+    (
+        # the bot may put other words into what it said
+        "ALTER TABLE message ADD COLUMN changed INTEGER",
+        "CREATE INDEX message_changed ON message (room, changed) WHERE changed IS NOT NULL",
+    ),
 )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from bot.errors import RefusedInput
+from bot.messages import Choice
 from bot.platforms.web.handover import REST_SECONDS, Handover
 from bot.platforms.web.hub import Hub, Line
 from bot.platforms.web.people import Membership, People, Person, Room, private_room
@@ -144,6 +145,17 @@ class Talk:
         """What the bot says; the same key in the same room says it once."""
         return (await self._steady(self._say(new, tell_bot=False))).said
 
+    async def change_as_bot(self, room: str, message: str, text: str, choices: tuple[Choice, ...]) -> bool:
+        """Let a message of the bot say something else; false when it is not there (any more) or not the bot's."""
+
+        async def change() -> bool:
+            done = await self._book.change(room, message, BOT_ID, text, choices)
+            if done is not None:
+                self._tell(done.changed or done.seq, done)
+            return done is not None
+
+        return await self._steady(change())
+
     async def recall_as_bot(self, room: str, message: str) -> bool:
         """Take a message of the bot back; false when it is not there or not the bot's."""
         try:
@@ -235,8 +247,10 @@ class Talk:
         return True
 
     def _paint(self, seq: int, said: Said, viewer: str) -> str:
-        if seq != said.seq:
+        if seq == said.recalled:
             return dump(self._painter.recalled(said))
+        if seq != said.seq:
+            return dump(self._painter.changed(said, viewer))
         return dump({"t": "message", "room": said.room, "message": self._painter.message(said, viewer)})
 
     async def _say(self, new: NewMessage, *, tell_bot: bool) -> Kept:

@@ -239,6 +239,12 @@ class Painter:
         by = user(self.who(said.recalled_by or said.person))
         return {"t": "recalled", "room": said.room, "message": said.id, "by": by, "seq": said.recalled or 0}
 
+    def changed(self, said: Said, viewer: str) -> dict[str, Json]:
+        """The frame `changed`."""
+        message = self.message(said, viewer)
+        about: dict[str, Json] = {"t": "changed", "room": said.room, "message": said.id, "seq": said.changed or 0}
+        return {**about, "text": message["text"], "choices": message["choices"]}
+
     def messages(self, room: str, said: Sequence[Said], viewer: str, more: bool) -> dict[str, Json]:
         """The frame `messages`."""
         return {"t": "messages", "room": room, "messages": [self.message(one, viewer) for one in said], "more": more}

@@ -176,6 +176,10 @@ class WechatPlatform:
         self.duplicates.spoke(to)
         return Receipt(message_id, self._clock())
 
+    async def edit(self, to: Address, message_id: str, what: Outbound) -> bool:  # noqa: ARG002
+        """WeChat lets nobody change what is said."""
+        return False
+
     async def recall(self, to: Address, message_id: str) -> bool:  # noqa: ARG002
         """Take one of our own messages back; WeChat allows it for two minutes."""
         return await self._sending.recall(message_id)

@@ -293,3 +293,45 @@ async def test_many_at_once(line: Line) -> None:
     await asyncio.gather(*(line.platform.send(to(group), note(group.title)) for group in groups))
     assert sorted(line.api.texts()) == sorted(group.title for group in groups)
     json.dumps(line.api.sent)
+
+
+async def test_a_message_is_changed_in_place(line: Line) -> None:
+    group = line.api.group("群")
+    receipt = await line.platform.send(to(group), note("收到", choices=(Choice("好", "好"),)))
+    assert await line.platform.edit(to(group), receipt.message_id, note("收到\n进展：<已接单>"))
+    assert line.api.texts() == ["收到\n进展：<已接单>"]
+    assert "reply_markup" not in line.api.sent[0]
+    assert line.api.sent[0]["parse_mode"] is None
+    # the answer was lost and it is asked again: it says so already
+    assert await line.platform.edit(to(group), receipt.message_id, note("收到\n进展：<已接单>"))
+    assert len(line.api.edited) == 1
+
+
+async def test_the_words_below_a_photo_are_changed_too(line: Line) -> None:
+    group = line.api.group("群")
+    (line.folder / "a.jpg").write_bytes(b"jpeg")
+    receipt = await line.platform.send(to(group), note("旧", photo="a.jpg"))
+    assert await line.platform.edit(to(group), receipt.message_id, note("新"))
+    assert line.api.texts() == ["新"]
+
+
+async def test_what_cannot_be_changed_is_said_so_by_cause(line: Line) -> None:
+    group = line.api.group("群")
+    receipt = await line.platform.send(to(group), note("收到"))
+    for message_id in ("99999", "1+2", "moved:7", ""):
+        assert not await line.platform.edit(to(group), message_id, note("新"))
+    assert not await line.platform.edit(to(group), receipt.message_id, note("长" * 4097))
+    line.api.fail("editMessageText", TooFast(7))
+    with pytest.raises(RetryLater) as later:
+        await line.platform.edit(to(group), receipt.message_id, note("新"))
+    assert (later.value.seconds, later.value.scope) == (7, "chat")
+    line.api.fail("editMessageText", Dropped(delivered=True))
+    with pytest.raises(AnswerLost):
+        await line.platform.edit(to(group), receipt.message_id, note("新"))
+    assert await line.platform.edit(to(group), receipt.message_id, note("新"))
+    assert await line.platform.recall(to(group), receipt.message_id)
+    assert not await line.platform.edit(to(group), receipt.message_id, note("又"))
+    line.api.fail("editMessageText", KICKED)
+    with pytest.raises(NeverDelivered) as never:
+        await line.platform.edit(to(group), receipt.message_id, note("新"))
+    assert never.value.gone

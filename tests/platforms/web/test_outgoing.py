@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bot.errors import NeverDelivered
-from bot.messages import Address, Outbound
+from bot.messages import Address, Choice, Outbound
 from tests.platforms.web.conftest import GROUP, OTHER_ROOM, Chat, picture
 
 OTHER = Address("web", "web", OTHER_ROOM)
@@ -109,3 +109,32 @@ async def test_before_anybody_listens_the_bot_may_speak(chat: Chat) -> None:
     assert chat.platform.health().listening
     tab = await (await chat.persona("zhang")).tab()
     assert [message["text"] for message in await tab.page()] == ["早上好"]
+
+
+async def test_what_the_bot_said_can_say_something_else(chat: Chat) -> None:
+    zhang = await (await chat.persona("zhang")).tab()
+    receipt = await chat.platform.send(GROUP, Outbound("k", "收到", choices=(Choice("好", "好"),)))
+    said = await zhang.get("message")
+    away = await (await chat.persona("wang")).tab()
+    seen = said["message"]["seq"]
+    await away.close()
+    assert await chat.platform.edit(GROUP, receipt.message_id, Outbound("k2", "收到\n进展：已接单"))
+    changed = await zhang.get("changed")
+    assert (changed["message"], changed["text"], changed["choices"]) == (receipt.message_id, "收到\n进展：已接单", [])
+    assert changed["seq"] > seen
+    # the same words again are no news, and who was away gets them when coming back
+    assert await chat.platform.edit(GROUP, receipt.message_id, Outbound("k2", "收到\n进展：已接单"))
+    back = await (await chat.persona("wang")).tab(since={GROUP.chat: seen})
+    assert (await back.get("changed"))["text"] == "收到\n进展：已接单"
+    assert [message["text"] for message in await back.page()] == ["收到\n进展：已接单"]
+
+
+async def test_only_words_of_the_bot_that_stand_can_be_changed(chat: Chat) -> None:
+    zhang = await (await chat.persona("zhang")).tab()
+    said = await zhang.say("我的话")
+    receipt = await chat.platform.send(GROUP, Outbound("k", "收到"))
+    for where, which in ((GROUP, said["id"]), (OTHER, receipt.message_id), (GROUP, "nothing")):
+        assert not await chat.platform.edit(where, which, Outbound("k2", "别的话"))
+    assert not await chat.platform.edit(GROUP, receipt.message_id, Outbound("k2", "长" * 5001))
+    assert await chat.platform.recall(GROUP, receipt.message_id)
+    assert not await chat.platform.edit(GROUP, receipt.message_id, Outbound("k2", "别的话"))

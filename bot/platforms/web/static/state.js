@@ -167,6 +167,16 @@ const frames = {
     emit("rooms");
   },
 
+  changed(frame) {
+    const room = state.rooms.get(frame.room);
+    if (!room) return;
+    room.seq = Math.max(room.seq, frame.seq);
+    if (room.loaded || room.loading) room.heard = Math.max(room.heard, frame.seq);
+    change(room, frame.message, { text: frame.text, choices: frame.choices });
+    touched(room);
+    emit("rooms");
+  },
+
   read(frame) {
     const room = state.rooms.get(frame.room);
     if (!room) return;
