@@ -117,7 +117,7 @@ async def test_what_the_bot_said_can_say_something_else(chat: Chat) -> None:
     said = await zhang.get("message")
     away = await (await chat.persona("wang")).tab()
     seen = said["message"]["seq"]
-    await away.close()
+    await away.socket.close()
     assert await chat.platform.edit(GROUP, receipt.message_id, Outbound("k2", "收到\n进展：已接单"))
     changed = await zhang.get("changed")
     assert (changed["message"], changed["text"], changed["choices"]) == (receipt.message_id, "收到\n进展：已接单", [])
