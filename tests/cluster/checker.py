@@ -108,7 +108,8 @@ def _judge_sends(world: World, notices: dict[str, Notice], ambiguous: Counter[st
     verdict.repeated = copies.total() - len(copies)
     for key, notice in notices.items():
         doubtful = notice.state == "unknown" and notice.lost > 0
-        if notice.state != "sent" and not doubtful:
+        capped = notice.state == "cancelled" and notice.problem.endswith(" cap")  # ended by the group's own rule, and said so
+        if notice.state != "sent" and not doubtful and not capped:
             verdict.lost.append(f"notice {key} ended as {notice.state} ({notice.problem})")
         elif notice.state == "sent" and not copies[key]:
             verdict.lost.append(f"notice {key} is called sent and never arrived")

@@ -88,7 +88,12 @@ class Cluster:
         self.plant = ""
         self.per_second = 0.0
         self.overall = 0.0
-        self.environ: dict[str, str] = {"QIANSHAO_POSTS__QUIET_FROM": "00:00", "QIANSHAO_POSTS__QUIET_TO": "00:00"}
+        self.environ: dict[str, str] = {
+            "QIANSHAO_POSTS__QUIET_FROM": "00:00",
+            "QIANSHAO_POSTS__QUIET_TO": "00:00",
+            "QIANSHAO_POSTS__DAILY_CAP": "20",
+            "QIANSHAO_POSTS__WEEKLY_CAP": "50",
+        }
         self._nursery = nursery
         self._server = server
         self._folder = folder
