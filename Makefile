@@ -3,6 +3,7 @@
 #   make test   set up with the tools for tests, then run every test (ARGS="-k phrase" runs some)
 #   make peers  set up .venv-bench with the foreign clients that tests and benchmarks compare with, and (needs Node.js and npm)
 #               the puppet service that the tests of WeChat talk to
+#   make cluster  PostgreSQL and four nodes on this machine send to 6,017 simulated groups (ARGS="--groups 600 --kill")
 #   make bench  measure against them and print the table
 #   make lint   style and types (make format mends most of the style)
 #   make lock   bring requirements*.lock up to pyproject.toml (ARGS=--upgrade: newest releases)
@@ -21,7 +22,7 @@ PYTHON ?=
 ARGS ?=
 export PYTHON
 
-.PHONY: run test bench peers lint format lock clean setup setup-dev
+.PHONY: run test cluster bench peers lint format lock clean setup setup-dev
 
 run: $(VENV)/.ready
 	@exec $(VENV)/bin/qianshao run $(ARGS)
@@ -31,6 +32,9 @@ test: $(VENV)/.ready-dev $(if $(shell command -v npm),$(WECHAT_PEER))
 	@exec $(PY) -m pytest $(ARGS)
 
 peers: $(PEERS)/.ready $(WECHAT_PEER)
+
+cluster: $(VENV)/.ready-dev
+	@exec $(PY) -m tests.cluster $(ARGS)
 
 bench: $(PEERS)/.ready
 	@exec $(PEERS)/bin/python -m benchmarks $(ARGS)

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import random
 import secrets
+import threading
 from bisect import insort
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -113,6 +114,7 @@ class Outbox:
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._turn = asyncio.Lock()
+        self._picture = threading.Lock()  # queues and pacing: the writer's thread looks at them while sends are started
         self._started = False
         self._stopping = False
         self._leases_checked_until: datetime | None = None
@@ -195,13 +197,27 @@ class Outbox:
             if self._stopping:
                 return None
             try:
-                await self._exchange(claiming=True)
+                await (self._exchange(claiming=True) if self._hold is None else self._exchange_and_launch())
             except Exception as problem:
                 self._troubles += 1
                 log.error("outbox.storage", problem=type(problem).__name__, troubles=self._troubles)
                 return self._clock() + timedelta(seconds=self._verdicts.jittered(min(5.0, 0.1 * 2 ** min(self._troubles, 8))))
             self._troubles = 0
             return self._launch()
+
+    async def _exchange_and_launch(self) -> None:
+        """An exchange with a server may take longer than a slot; what is claimed already is started in the meantime."""
+        exchange = asyncio.create_task(self._exchange(claiming=True), name="outbox exchange")
+        try:
+            while not exchange.done():
+                come_back = self._launch() if self._started else None
+                wait = 0.05 if come_back is None else (come_back - self._clock()).total_seconds()
+                await asyncio.wait([exchange], timeout=min(0.05, max(0.002, wait)))
+            exchange.result()
+        finally:
+            if not exchange.done():
+                exchange.cancel()
+                await asyncio.wait([exchange])
 
     async def _exchange(self, *, claiming: bool) -> None:
         """One transaction: results in, claims out."""
@@ -246,7 +262,8 @@ class Outbox:
                 if answer.pauses.get(account_scope(key), now) <= now and self._stands(session, key):
                     self._claim(session, key, now, answer)
             if asking and self._hold is not None:
-                answer.bookings = self._pacing.wanted(self._waiting(answer), now)
+                with self._picture:
+                    answer.bookings = self._pacing.wanted(self._waiting(answer), now)
                 answer.booked = book(connection, answer.bookings, now)
             if claiming:
                 answer.next_due = rows.next_due(connection, now)
@@ -339,23 +356,16 @@ class Outbox:
         return known
 
     def _claim(self, session: Session, key: AccountKey, now: datetime, answer: _Answer) -> None:
+        with self._picture:
+            rooms = self._rooms(key, now, answer)
         soon = now + timedelta(seconds=self.rule.horizon)
-        queued = [claim.lane for claim in self._accounts[key].queue]
-        rooms = [self._most_in_queue(key) - sum(other <= lane for other in queued) for lane in Lane]
-        for lane in Lane:
-            at = self._pacing.lane_ready_at(key, lane, now)
-            if at > soon:
-                rooms[lane] = 0
-                answer.ready_at = _earliest(answer.ready_at, at)
-        # a campaign that is stopped must not have claims that wait for the slots of a slow account
-        within_a_second = max(1, int(min(self._pacing.slots_within(key, 1.0), 1e6)))
-        rooms[Lane.CAMPAIGN] = min(rooms[Lane.CAMPAIGN], within_a_second - len(queued))
 
         def room(lane: int) -> int:
             return rooms[lane]
 
         def ready(chat: str, lane: int) -> bool:
-            at = self._chat_ready_at(key, chat, Lane(lane), now, answer.pauses)
+            with self._picture:
+                at = self._chat_ready_at(key, chat, Lane(lane), now, answer.pauses)
             if at > soon:
                 answer.ready_at = _earliest(answer.ready_at, at)
             return at <= soon
@@ -375,8 +385,27 @@ class Outbox:
         if not exhausted:
             answer.more.add(key)
 
+    def _rooms(self, key: AccountKey, now: datetime, answer: _Answer) -> list[int]:
+        """How many claims of each lane or better there is room for."""
+        soon = now + timedelta(seconds=self.rule.horizon)
+        queued = [claim.lane for claim in self._accounts[key].queue]
+        rooms = [self._most_in_queue(key) - sum(other <= lane for other in queued) for lane in Lane]
+        for lane in Lane:
+            at = self._pacing.lane_ready_at(key, lane, now)
+            if at > soon:
+                rooms[lane] = 0
+                answer.ready_at = _earliest(answer.ready_at, at)
+        # a campaign that is stopped must not have claims that wait for the slots of a slow account
+        within_a_second = max(1, int(min(self._pacing.slots_within(key, 1.0), 1e6)))
+        rooms[Lane.CAMPAIGN] = min(rooms[Lane.CAMPAIGN], within_a_second - len(queued))
+        return rooms
+
     def _launch(self) -> datetime | None:
         """Start what has its slot now; returns when the next slot, due time, pause or lease ends."""
+        with self._picture:
+            return self._launch_all()
+
+    def _launch_all(self) -> datetime | None:
         now = self._clock()
         come_back = _earliest(self._next_due, self._leases_checked_until, self._patrol_at)
         for key, account in self._accounts.items():

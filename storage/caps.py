@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, true, update
 
 from storage import tables
 
@@ -88,6 +88,7 @@ def hold_back(
     weekly = _own_caps(connection, account, {row.chat for row in bound})
     peace = _peace(connection, bound, kinds, caps, now)
     away: set[int] = set()
+    quiet: set[str] = set()  # kinds that were put off in all chats
     for row in bound:
         kind = kinds.get(row.campaign_id, "post")
         so_far = had.get(row.chat, _Had())
@@ -97,7 +98,12 @@ def hold_back(
             continue
         until = _later(kind, row, peace, caps)
         if until is not None and until > now:
-            _change(connection, account, row.chat, kind, now, due_at=until)
+            # quiet hours are everybody's: chat by chat a campaign of thousands would keep the outbox busy for seconds
+            where = None if until == caps.quiet_until else row.chat
+            if where is not None or kind not in quiet:
+                _change(connection, account, where, kind, now, due_at=until)
+            if where is None:
+                quiet.add(kind)
             away.add(row.id)
     return [row for row in rows if row.id not in away]
 
@@ -192,8 +198,10 @@ def _peace(
     return found
 
 
-def _change(connection: Connection, account: tuple[str, str], chat: str, kind: str, now: datetime, **values: object) -> None:
-    """Everything of that kind that waits for this chat now is in the same case."""
+def _change(
+    connection: Connection, account: tuple[str, str], chat: str | None, kind: str, now: datetime, **values: object
+) -> None:
+    """Everything of that kind that waits for this chat (None: for any chat of the account) now is in the same case."""
     if kind == "post":
         ours = CAMPAIGN.c.kind == "post"
     elif kind == "correction":
@@ -206,7 +214,7 @@ def _change(connection: Connection, account: tuple[str, str], chat: str, kind: s
         .where(
             OUTBOX.c.platform == account[0],
             OUTBOX.c.account == account[1],
-            OUTBOX.c.chat == chat,
+            true() if chat is None else OUTBOX.c.chat == chat,
             OUTBOX.c.state == "pending",
             OUTBOX.c.lost == 0,
             or_(OUTBOX.c.lane == CAMPAIGN_LANE, OUTBOX.c.campaign_id.is_not(None)),

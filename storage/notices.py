@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, bindparam, case, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import tables
@@ -110,8 +110,10 @@ _CLAIM_COLUMNS = [OUTBOX.c[name] for name in Claim.__dataclass_fields__ if name 
 _older = OUTBOX.alias("older")
 _now = bindparam("now", type_=OUTBOX.c.due_at.type)
 # a retry keeps its place in the chat while it waits; a notice for tomorrow holds nobody up
-_IS_HEAD = ~exists(
-    select(_older.c.id).where(
+# a scalar and not EXISTS: a planner that knows nothing of a table that was just filled would join all of it for one row
+_IS_HEAD = (
+    select(_older.c.id)
+    .where(
         _older.c.platform == OUTBOX.c.platform,
         _older.c.account == OUTBOX.c.account,
         _older.c.chat == OUTBOX.c.chat,
@@ -120,6 +122,9 @@ _IS_HEAD = ~exists(
         _older.c.id < OUTBOX.c.id,
         or_(_older.c.state == "sending", _older.c.attempt > 0, _older.c.due_at.is_(None), _older.c.due_at <= _now),
     )
+    .limit(1)
+    .scalar_subquery()
+    .is_(None)
 )
 _HEADS = (
     select(*_CLAIM_COLUMNS, OUTBOX.c.attempt)
@@ -132,7 +137,7 @@ _HEADS = (
         _IS_HEAD,
     )
     .order_by(OUTBOX.c.lane, OUTBOX.c.id)
-    .limit(PAGE)
+    .limit(bindparam("most"))
     .with_for_update(of=OUTBOX, skip_locked=True)
 )
 _NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(OUTBOX.c.state == "pending", OUTBOX.c.due_at > _now)
@@ -207,12 +212,10 @@ def claim(
     known: set[int] = set()
     lane, row_id = -1, 0
     exhausted = full = False
+    most = min(PAGE, max(room(0), 0) + 1)  # each row that is looked at is locked, which PostgreSQL writes down
     while not exhausted and not full:
-        page = (
-            connection.execute(_HEADS, {"platform": account[0], "account": account[1], "now": now, "lane": lane, "id": row_id})
-            .mappings()
-            .all()
-        )
+        where = {"platform": account[0], "account": account[1], "now": now, "lane": lane, "id": row_id, "most": most}
+        page = connection.execute(_HEADS, where).mappings().all()
         fresh: list[Claim] = []
         for row in page:
             if row["id"] in known:
@@ -226,7 +229,8 @@ def claim(
         kept = hold_back(connection, account, fresh, caps, now) if caps is not None and fresh else fresh
         picked += kept
         known.update(claim.id for claim in kept)
-        exhausted = not full and len(page) < PAGE
+        exhausted = not full and len(page) < most
+        most = PAGE
         if len(kept) < len(fresh):
             # what stood behind the rows that were held back has its turn now
             first = next(claim for claim in fresh if claim.id not in known)

@@ -12,6 +12,7 @@ import sys
 import time
 import uuid
 import warnings
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
@@ -81,8 +82,18 @@ class Cluster:
     }
     SKEWS: ClassVar[dict[str, float]] = {"ear": 75.0, "cut": -40.0, "left": 0.0, "right": 3600.0}
 
-    def __init__(self, nursery: Nursery, server: PostgresServer, world: World, proxy: FaultProxy, folder: Path) -> None:
+    def __init__(
+        self,
+        nursery: Nursery,
+        server: PostgresServer,
+        world: World,
+        proxy: FaultProxy,
+        folder: Path,
+        chats: Sequence[tuple[str, str]] = CHATS,
+    ) -> None:
         self.world = world
+        self.chats = chats
+        self.accounts = tuple(sorted({account for account, _ in chats}))
         self.proxy = proxy
         self.troubles: list[Trouble] = []
         self.plant = ""
@@ -116,7 +127,7 @@ class Cluster:
                 Group(
                     platform=PLATFORM, account=account, chat=chat, name=chat, class_label="综合", introduced_at=datetime.now(UTC)
                 )
-                for account, chat in CHATS
+                for account, chat in self.chats
             )
 
         writer.run_now(groups)
@@ -132,7 +143,7 @@ class Cluster:
                 str(self._folder),
                 self._cut_url if name == "cut" else self._url,
                 self.world.port,
-                ACCOUNTS,
+                self.accounts,
                 self.SKEWS[name],
                 self.plant,
                 self.per_second,
@@ -173,7 +184,7 @@ class Cluster:
     def say(self, rounds: int = 1) -> None:
         """In every group two people say their next line."""
         for _ in range(rounds):
-            for account, chat in CHATS:
+            for account, chat in self.chats:
                 for person in ("zhang", "li"):
                     sender = f"{chat}-{person}"
                     number = self._said[sender] = self._said.get(sender, 0) + 1
@@ -186,7 +197,7 @@ class Cluster:
             self._bulk += 1
             notices += [
                 NewNotice(f"bulk:{lane.name}:{chat}:{self._bulk}", lane, Address(PLATFORM, account, chat), f"通知{self._bulk}")
-                for account, chat in CHATS
+                for account, chat in self.chats
             ]
         for _ in range(100):
             try:
@@ -203,7 +214,7 @@ class Cluster:
 
     async def up(self, seconds: float = 30.0) -> None:
         """Return when somebody hears every account."""
-        for account, chat in CHATS[::4]:
+        for account, chat in dict(self.chats).items():
             self._said[f"{chat}-first"] = 1
             self.world.say(account, chat, f"{chat}-first", "/回声 1")
         await self.quiet(seconds)

@@ -47,6 +47,7 @@ class World:
     chance: random.Random = field(default_factory=lambda: random.Random(20261126))
     attempts: list[Attempt] = field(default_factory=list)
     heard: dict[str, dict[str, Any]] = field(default_factory=dict)  # what people said, by event id
+    said_at: dict[str, float] = field(default_factory=dict)
     confirmed: set[str] = field(default_factory=set)
     paused: dict[str, float] = field(default_factory=dict)  # account -> until when it must not ask
     in_pause: int = 0  # requests that came all the same
@@ -84,6 +85,7 @@ class World:
             "text": text,
             "at": datetime.now(UTC).isoformat(),
         }
+        self.said_at[event_id] = time.monotonic()
         self._waiting.setdefault(account, deque()).append(event_id)
         self._said.setdefault(account, asyncio.Event()).set()
         return event_id
@@ -135,11 +137,12 @@ class World:
 
     async def _poll(self, account: str) -> dict[str, Any]:
         """The next event that nobody has confirmed; again and again until somebody does, as after every new connection."""
+        waiting = self._waiting.setdefault(account, deque())
         while True:
-            for event_id in self._waiting.get(account, ()):
-                if event_id not in self.confirmed:
-                    return {"event": self.heard[event_id]}
-            self._waiting.get(account, deque()).clear()
+            while waiting and waiting[0] in self.confirmed:
+                waiting.popleft()
+            if waiting:
+                return {"event": self.heard[waiting[0]]}
             said = self._said.setdefault(account, asyncio.Event())
             said.clear()
             await said.wait()

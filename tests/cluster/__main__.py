@@ -1,0 +1,161 @@
+"""Four nodes and a PostgreSQL on this machine send to thousands of simulated groups while residents talk.
+
+    python -m tests.cluster [--groups 6017] [--bots 7] [--talk 4] [--kill]
+
+Every bot bears 30 messages in any second and is used at 29, as on Telegram. `--talk` is how many residents write in a second;
+`--kill` kills one working node with signal 9 in the middle and starts it again. Prints what happened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import statistics
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlmodel import Session, select
+
+from bot.messages import Address
+from bot.notices import Lane, NewNotice, enqueue_all
+from storage.tables import Campaign, Group
+from tests.cluster.story import Cluster, Nursery
+from tests.cluster.world import World
+from tests.kit.postgres import PostgresServer
+from tests.kit.proxy import FaultProxy
+
+BEARS, PACE = 30, 29.0
+PATIENCE = 3.0  # times the planned duration
+
+
+def tell(words: str) -> None:
+    print(words, flush=True)
+
+
+def chats_of(groups: int, bots: int) -> list[tuple[str, str]]:
+    """The groups, dealt out to the bots."""
+    return [(f"bot{n % bots + 1}", f"group{n}") for n in range(groups)]
+
+
+def lay_campaign(session: Session) -> int:
+    """One notice to every group, in one statement; how many."""
+    now = datetime.now(UTC)
+    campaign = Campaign(post="antifraud/demonstration", origin="shell", created_at=now)
+    session.add(campaign)
+    session.flush()
+    groups = session.exec(select(Group)).all()
+    notices = [
+        NewNotice(
+            f"bulk:{group.id}",
+            Lane.CAMPAIGN,
+            Address(group.platform, group.account, group.chat),
+            "陌生来电说您涉案要转账，都是诈骗。先挂断，再打96110。",
+            group_id=group.id,
+            campaign_id=campaign.id,
+        )
+        for group in groups
+    ]
+    enqueue_all(session, notices, now)
+    return len(notices)
+
+
+async def talk(cluster: Cluster, over: asyncio.Event, per_second: float) -> None:
+    """Residents say a line here and there."""
+    chance = random.Random(7)
+    chats, said = list(cluster.chats), Counter[str]()
+    while not over.is_set():
+        account, chat = chance.choice(chats)
+        said[chat] += 1
+        cluster.world.say(account, chat, f"{chat}-resident", f"/回声 {said[chat]}")
+        await asyncio.sleep(1 / per_second)
+
+
+async def watch(world: World, total: int, began: float, deadline: float) -> float:
+    """Say how far it is; returns when the last group had it."""
+    last_told = began
+    while True:
+        there = {attempt.key for attempt in world.attempts if attempt.arrived and attempt.key.startswith("bulk:")}
+        now = time.monotonic()
+        if now - last_told >= 3:
+            last_told = now
+            tell(f"  {now - began:5.1f} s   {len(there):5d} of {total} groups")
+        if len(there) >= total or now > deadline:
+            ended = [a.ended for a in world.attempts if a.arrived and a.key.startswith("bulk:")]
+            return max(ended, default=now) - began
+        await asyncio.sleep(0.2)
+
+
+def report(cluster: Cluster, groups: int, bots: int, took: float, began: float) -> None:
+    """What happened, in figures."""
+    world = cluster.world
+    plan = groups / (bots * PACE)
+    verdict = cluster.judge()
+    by_node = Counter(attempt.node for attempt in world.attempts if attempt.arrived)
+    waits = sorted(
+        attempt.ended - world.said_at[event]
+        for attempt in world.attempts
+        if attempt.arrived and (event := attempt.key.split(":")[3] if attempt.key.startswith("e:") else "") in world.said_at
+        if world.said_at[event] >= began
+    )
+    tell(f"groups {groups}, bots {bots}, nodes {len(cluster.ROLES)}: {took:.1f} s, planned {plan:.1f} s, {took / plan:.3f} times")
+    tell(f"refused by the platform: {verdict.refused}; requests inside a pause: {world.in_pause}")
+    tell("sent by node: " + ", ".join(f"{node} {count}" for node, count in sorted(by_node.items())))
+    if waits:
+        tell(
+            f"residents: {len(waits)} answered; from word to answer p50 {statistics.median(waits) * 1000:.0f} ms, "
+            f"p95 {waits[int(len(waits) * 0.95)] * 1000:.0f} ms, longest {waits[-1] * 1000:.0f} ms (a slot is {1000 / PACE:.0f} ms)"
+        )
+    tell(str(verdict))
+    for fault in verdict.faults[:10]:
+        tell(f"  {fault}")
+
+
+async def run(groups: int, bots: int, per_second: float, kill: bool) -> int:
+    with tempfile.TemporaryDirectory(prefix="cluster") as folder, PostgresServer() as server:
+        tell("PostgreSQL is up; reading the content ...")
+        nursery = Nursery(Path(folder) / "nursery.log")
+        async with World(per_second=BEARS) as world, FaultProxy(server.socket_path) as proxy:
+            cluster = Cluster(nursery, server, world, proxy, Path(folder), chats_of(groups, bots))
+            cluster.per_second = PACE
+            cluster.start()
+            await cluster.up()
+            tell("four nodes are up: " + ", ".join(f"{name} ({' '.join(roles)})" for name, roles in cluster.ROLES.items()))
+            over = asyncio.Event()
+            talking = asyncio.create_task(talk(cluster, over, per_second))
+            began = time.monotonic()
+            total = await cluster.writer.run(lay_campaign)
+            tell(f"{total} notices written in {(time.monotonic() - began) * 1000:.0f} ms")
+            plan = total / (bots * PACE)
+            watching = asyncio.create_task(watch(world, total, began, began + PATIENCE * plan + 30))
+            if kill:
+                await asyncio.sleep(plan / 2)
+                tell("  kill -9 left")
+                cluster.kill("left")
+                cluster.start("left")
+            took = await watching
+            over.set()
+            await talking
+            await cluster.quiet(30)
+            report(cluster, total, bots, took, began)
+            faults = len(cluster.judge().faults)
+            await cluster.close()
+        nursery.close()
+    return 1 if faults else 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--groups", type=int, default=6017)
+    parser.add_argument("--bots", type=int, default=7)
+    parser.add_argument("--talk", type=float, default=4.0)
+    parser.add_argument("--kill", action="store_true")
+    given = parser.parse_args()
+    raise SystemExit(asyncio.run(run(given.groups, given.bots, given.talk, given.kill)))
+
+
+if __name__ == "__main__":
+    main()
