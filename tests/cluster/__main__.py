@@ -107,7 +107,8 @@ def report(cluster: Cluster, groups: int, bots: int, took: float, began: float) 
     if waits:
         tell(
             f"residents: {len(waits)} answered; from word to answer p50 {statistics.median(waits) * 1000:.0f} ms, "
-            f"p95 {waits[int(len(waits) * 0.95)] * 1000:.0f} ms, longest {waits[-1] * 1000:.0f} ms (a slot is {1000 / PACE:.0f} ms)"
+            f"p95 {waits[int(len(waits) * 0.95)] * 1000:.0f} ms, longest {waits[-1] * 1000:.0f} ms "
+            f"(a slot is {1000 / PACE:.0f} ms)"
         )
     tell(str(verdict))
     for fault in verdict.faults[:10]:
