@@ -19,6 +19,7 @@ from content.laws import FILE, load_laws
 
 log = structlog.get_logger(__name__)
 
+PATIENCE_SECONDS = 1.0  # for laws that are being read; then the question is answered without them
 HINTS = 2  # the next best answers, and articles of law, that an officer is shown beside a question
 
 
@@ -45,6 +46,7 @@ class Knowledge:
         self._laws: Laws | None = None
         self._seen: tuple[int, date] | None = None
         self._turn = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
 
     async def search(self, question: str, address: Address) -> Answered:
         """The best answers to a question that was asked there, best first, and articles of law that may belong to it."""
@@ -57,27 +59,41 @@ class Knowledge:
                     self._version = version
         today = self._today()
         hits = [hit for hit in self._answers.search(question, grid=grid) if hit.answer.why_not(today) is None]
-        laws = await self._read_laws()
-        return Answered(tuple(hits), tuple(laws.search(question, HINTS)) if laws is not None else ())
+        laws = await self._read_laws(today)
+        # a large collection is searched in 15 to 25 ms: not on the loop
+        found = await asyncio.to_thread(laws.search, question, HINTS) if laws is not None else []
+        return Answered(tuple(hits), tuple(found))
 
-    async def _read_laws(self) -> Laws | None:
-        """The laws in force today. A large collection takes seconds to read: in a thread, and once."""
-        path, today = self._data / FILE, self._today()
+    async def warm(self) -> None:
+        """Read at the start what takes long, so that the first who asks does not wait for it."""
+        await self._read_laws(self._today())
+
+    async def close(self) -> None:
+        """Give up reading laws."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _read_laws(self, today: date) -> Laws | None:
+        """The laws in force today. A large collection takes seconds to read: nobody waits longer than a moment for that."""
         try:
-            seen = (path.stat().st_mtime_ns, today)
+            seen = ((self._data / FILE).stat().st_mtime_ns, today)
         except OSError:
             self._laws, self._seen = None, None
             return None
         if seen != self._seen:
-            async with self._turn:
-                if seen != self._seen:
-                    try:
-                        self._laws = await asyncio.to_thread(_build, self._data, today)
-                    except (OSError, ValueError) as problem:
-                        log.error("laws_unreadable", file=str(path), problem=type(problem).__name__)
-                        self._laws = None
-                    self._seen = seen
+            self._seen = seen
+            self._reading = asyncio.create_task(self._renew(today))
+        if self._reading is not None and not self._reading.done():
+            await asyncio.wait((self._reading,), timeout=PATIENCE_SECONDS)
         return self._laws
+
+    async def _renew(self, today: date) -> None:
+        try:
+            self._laws = await asyncio.to_thread(_build, self._data, today)
+        except (OSError, ValueError) as problem:
+            log.error("laws_unreadable", file=str(self._data / FILE), problem=type(problem).__name__)
+            self._laws = None
 
 
 def _build(data: Path, today: date) -> Laws | None:

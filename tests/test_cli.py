@@ -452,3 +452,38 @@ def test_one_message_is_explained(shell: Shell) -> None:
     assert "hazard" in done.out
     assert "places: 3号楼2单元楼道" in done.out
     assert "because: rule ebike.charging" in done.out
+
+
+def test_laws_are_imported_as_a_whole_or_not_at_all(shell: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "laws"
+    folder.mkdir()
+    (folder / "a.md").write_text("# 某某法\n自2020年1月1日起施行\n第一条 好。\n第二条 也好。\n", encoding="utf-8")
+    done = shell("content", "import-laws", str(folder))
+    assert (done.code, "2 articles of 1 laws in force" in done.out) == (0, True), done.out
+    (folder / "b.md").write_text("# 别的法\n第一条 没有日期。\n", encoding="utf-8")
+    done = shell("content", "import-laws", str(folder))
+    assert done.code != 0
+    assert "b.md:1: no day from which the law holds" in done.out + done.err
+    assert "nothing was imported" in done.out + done.err
+    assert shell("content", "kept").code == 0
+    assert "there is no kept answer 7" in (missing := shell("content", "drop", "7")).out + missing.err
+
+
+def test_boundaries_are_drawn_as_a_whole_or_not_at_all(shell: Shell, tmp_path: Path) -> None:
+    assert shell("grid", "add", "G1", "一号").code == 0
+    file = tmp_path / "grids.geojson"
+    square = {"type": "Polygon", "coordinates": [[[124, 30], [124.1, 30], [124.1, 30.1], [124, 30]]]}
+    features = [{"type": "Feature", "properties": {"code": code}, "geometry": square} for code in ("G1", "G9")]
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+    done = shell("grid", "boundary", str(file))
+    assert done.code != 0
+    assert "G9" in done.out + done.err
+    assert shell("grid", "list").out.count("drawn") == 0
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": features[:1]}), encoding="utf-8")
+    assert shell("grid", "boundary", str(file)).code == 0
+    assert shell("grid", "list").out.count("drawn") == 1
+    file.write_text(
+        json.dumps({"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": square}]}), encoding="utf-8"
+    )
+    done = shell("grid", "boundary", str(file))
+    assert "feature 1 has no property 'code'" in done.out + done.err

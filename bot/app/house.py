@@ -207,18 +207,17 @@ class App:
             caps=self.post_rules.caps,
         )
         self.unsaying = Unsaying(writer, self.adapters)
+        zone = settings.bot.zone
+        self._knowledge = Knowledge(
+            library.answers, StoredAnswers(writer, clock, zone), data, lambda: clock().astimezone(zone).date()
+        )
         album = Album(self.adapters, photos, data / "media")
         self.worker = Worker(
             writer,
             self._house(),
             nodes.memory if nodes else Memory(self.mind),
             library.understanding,
-            Knowledge(
-                library.answers,
-                StoredAnswers(writer, clock, settings.bot.zone),
-                data,
-                lambda: clock().astimezone(settings.bot.zone).date(),
-            ),
+            self._knowledge,
             album,
             Judge(library.understanding, library.doubts, album, reader),
             self.unsaying,
@@ -273,6 +272,7 @@ class App:
                 listening.cancel()
                 for task in inside:
                     task.cancel()
+                await self._knowledge.close()
                 await self.outbox.stop()
                 outbox.cancel()
                 if self.nodes is not None:
@@ -287,6 +287,7 @@ class App:
             yield "intake", self.intake.run()
         if self.duties.works:
             yield "photos", self._forget_photos()
+            yield "knowledge", self._knowledge.warm()
         yield "campaigns", self.campaign_loop.run()
         if self.duties.schedules:
             yield "timers", self.timers.run()

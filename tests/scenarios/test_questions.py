@@ -159,6 +159,13 @@ def test_a_long_number_is_not_kept_with_the_question(chat: Scenario) -> None:
     assert "138" not in chat.rows(KeptAnswer.question)[0]
 
 
+def test_many_laws_hold_nobody_up(chat: Scenario) -> None:
+    """A file that is no collection of laws costs the hints, never the answer."""
+    (chat.folder / "laws.jsonl").write_text("{", encoding="utf-8")
+    chat.say("徐妈妈", GROUP, f"@前哨 {SURE}")
+    chat.expect(GROUP, "*\n（依据：*核对）")
+
+
 def test_a_named_article_is_said_word_for_word_and_others_are_hints_for_the_officer(chat: Scenario) -> None:
     save_laws(
         chat.folder,
