@@ -482,8 +482,7 @@ def test_boundaries_are_drawn_as_a_whole_or_not_at_all(shell: Shell, tmp_path: P
     file.write_text(json.dumps({"type": "FeatureCollection", "features": features[:1]}), encoding="utf-8")
     assert shell("grid", "boundary", str(file)).code == 0
     assert shell("grid", "list").out.count("drawn") == 1
-    file.write_text(
-        json.dumps({"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": square}]}), encoding="utf-8"
-    )
+    nameless = {"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": square}]}
+    file.write_text(json.dumps(nameless), encoding="utf-8")
     done = shell("grid", "boundary", str(file))
     assert "feature 1 has no property 'code'" in done.out + done.err

@@ -1,4 +1,4 @@
-"""The five things that the reading is shown by: bait, a screenshot, a cry by voice input, a question, and forty lines of banter."""
+"""What the reading is shown by: bait, a screenshot, a cry by voice input, a question, and forty lines of banter."""
 
 from __future__ import annotations
 
