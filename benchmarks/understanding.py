@@ -79,6 +79,7 @@ def places(folder: Path) -> None:
     """Overlap with the spans of the open data."""
     lexicon = ROOT / "content" / "lexicon"
     finder, normaliser = Places.load(lexicon), Normaliser.load(lexicon)
+    total: Counter[str] = Counter()
     for name in ("place_lawbench", "place_weibo_ner"):
         gold = hit = found = right = 0
         for line in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
@@ -89,6 +90,8 @@ def places(folder: Path) -> None:
             hit += sum(any(a < d and c < b for c, d in ours) for a, b in true)
             right += sum(any(a < d and c < b for a, b in true) for c, d in ours)
         print(f"{name}: recall {hit / gold:.3f} of {gold}, precision {right / found:.3f} of {found}")
+        total.update(gold=gold, hit=hit, found=found, right=right)
+    print(f"both: recall {total['hit'] / total['gold']:.3f}, precision {total['right'] / total['found']:.3f}")
 
 
 def scams(understanding: Understanding, folder: Path) -> None:
