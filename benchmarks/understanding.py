@@ -13,13 +13,14 @@ import json
 import statistics
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from bot.understanding import train
 from bot.understanding.meaning import Intent
-from bot.understanding.model import Head, Model, hashed
+from bot.understanding.model import Head, Model, characters
 from bot.understanding.places import Places
 from bot.understanding.text import Normaliser
 from bot.understanding.understanding import Understanding
@@ -111,7 +112,8 @@ def scams(understanding: Understanding, folder: Path) -> None:
 
 def apart(understanding: Understanding) -> Understanding:
     """The same understanding with a scam head that has seen our own examples only."""
-    arrays, _ = train.fit("scam", train.scams(ROOT / "content", None), understanding.lexicon_features)
+    own = train.verdicts(train.scams(ROOT / "content", None))
+    arrays, _ = train.fit("scam", own, partial(understanding.features, "scam"))
     model = Model.load(ROOT / "content" / "model" / "understanding.npz")
     if model is None:
         raise SystemExit("no weights: run `qianshao train`")
@@ -137,7 +139,7 @@ def times(understanding: Understanding) -> None:
         ("glance at a report", understanding.glance, reports),
         ("reading of small talk", understanding.read, texts),
         ("reading of a report", understanding.read, reports),
-        ("features", hashed, reports),
+        ("features", characters, reports),
     ):
         taken = []
         for text in rows:

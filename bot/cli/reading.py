@@ -78,7 +78,7 @@ def train(
     from bot.understanding.understanding import Understanding
 
     try:
-        report = learn(CONTENT, Understanding.load(CONTENT), open_data)
+        report = learn(CONTENT, Understanding.load(CONTENT, weights=False), open_data)
     except ImportError as problem:
         raise Stop("training needs scikit-learn; install it: .venv/bin/pip install scikit-learn") from problem
     for name, examples in report.examples.items():

@@ -135,7 +135,7 @@ class Emergencies:
             for match in rule.alarm.finditer(cleared):
                 if not match[0]:
                     continue
-                if not any(_holds(guard, cleared, match, text[:start]) for guard in rule.guards) and not self._over(part, match):
+                if not any(_holds(guard, part, match, text[:start]) for guard in rule.guards) and not self._over(part, match):
                     return match[0]
         return ""
 
@@ -148,7 +148,9 @@ class Emergencies:
                 last = min((at for mark in STOPS if (at := cleared.find(mark, end)) >= 0), default=len(cleared))
                 part = cleared[first:last]
                 match = re.compile(re.escape(cleared[start:end])).search(part, start - first)
-                if match is None or any(_holds(guard, part, match, text[:first]) for guard in rule.guards):
+                if match is None or any(
+                    _holds(guard, text[first:last], match, text[:first], within=True) for guard in rule.guards
+                ):
                     continue
                 if not self._over(text[first:last], match):
                     return f"{text[start:end]} ({scene.name})"
@@ -156,7 +158,10 @@ class Emergencies:
 
     def _over(self, part: str, match: re.Match[str]) -> bool:
         """ "着火了，已经灭了，人没事": the same sentence says afterwards that it is over, and no "but" follows."""
-        return any(not _BUT.search(part, safe.start()) for safe in self._safe.finditer(part, match.start()))
+        return any(
+            not safe[0].endswith("出来了") and not _BUT.search(part, safe.start())  # who got out is safe, what burns still burns
+            for safe in self._safe.finditer(part, match.start())
+        )
 
 
 def _guard(file: WordFile, name: str, table: object) -> Guard:
@@ -172,11 +177,14 @@ def _guard(file: WordFile, name: str, table: object) -> Guard:
     return Guard(name, where, pattern, file.compile((lifted,)) if lifted else None)
 
 
-def _holds(guard: Guard, part: str, match: re.Match[str], earlier: str) -> bool:
-    """Whether the guard speaks against this match: it is there, and nothing in the sentence lifts it."""
+def _holds(guard: Guard, part: str, match: re.Match[str], earlier: str, *, within: bool = False) -> bool:
+    """Whether the guard speaks against this match: it is there, and nothing in the sentence lifts it.
+
+    `within`: what a guard wants to see before the match may stand inside of it too, as among the words of a scene.
+    """
     if guard.where == "touching":
         return guard.pattern.search(part[max(0, match.start() - 4) : match.start()]) is not None
-    scope = part[: match.start()] if guard.where == "before" else part
+    scope = part[: match.end() if within else match.start()] if guard.where == "before" else part
     if guard.pattern.search(scope) is None and not (guard.where == "text" and guard.pattern.search(earlier)):
         return False
     return guard.lifted is None or guard.lifted.search(part) is None

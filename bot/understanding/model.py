@@ -6,6 +6,7 @@ their vector brought to length one; its probabilities are calibrated by one temp
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-VERSION = 1
+VERSION = 2
 LONGEST = 400  # characters; what a text wants is said in its first sentences
 _DIGITS = str.maketrans("123456789", "000000000")
+# what stands for a face or a flower says nothing of what is wanted, and everybody puts it everywhere
+_FACES = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f]|\\[[\u4e00-\u9fff]{1,3}\\]|@\\S{1,20}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +80,16 @@ class Model:
         return Model(heads)
 
 
-def hashed(text: str, lexicon: Iterable[str] = ()) -> NDArray[np.int64]:
-    """The features of a plain text as hashes: single characters and pairs, and the names of lexicon features."""
-    text = calm(text[:LONGEST]).translate(_DIGITS)
+def characters(text: str) -> NDArray[np.int64]:
+    """The features of a plain text's own characters and pairs of them, as hashes; the same for every head."""
+    text = _FACES.sub("", calm(text[:LONGEST])).translate(_DIGITS).rstrip("。！!～~ ")
     raw = f"^{text}$".encode("utf-32-le")
     end = len(raw)
     grams = {raw[i : i + 4] for i in range(4, end - 4, 4)}
     grams.update(raw[i : i + 8] for i in range(0, end - 4, 4))
-    grams.update(name.encode() for name in lexicon)
     return np.fromiter(map(crc32, grams), dtype=np.int64, count=len(grams))
+
+
+def named(names: Iterable[str]) -> NDArray[np.int64]:
+    """Features that have a name (what lexicon and rules see), as hashes."""
+    return np.fromiter({crc32(name.encode()) for name in names}, dtype=np.int64)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from content.taxonomy import Taxonomy
 
 SURE, HINT, MOST = 1.0, 0.5, 3.0
+LENGTHS = (10, 23, 58, 118)  # characters: a shout, a line, a short message, a long one
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,23 @@ class Scams:
         if best == 0.0 and link >= SURE:
             kind = "phishing"
         return min(best, MOST) + link, _points(self._benign, text), kind
+
+    def signs(self, text: str) -> list[str]:
+        """What the rules see in a plain text, as features for the model: bait by type, links, and what speaks against."""
+        text = text[:3000]
+        found = [f"length:{sum(len(text) > line for line in LENGTHS)}"]
+        for rule in self.rules:
+            if rule.sure is not None and rule.sure.search(text):
+                found += [f"bait:{rule.type}", "bait"]
+            hints = sum(1 for hint in rule.hints if hint.search(text))
+            found += [f"hint:{rule.type}:{number}" for number in range(min(hints, 2))]
+        if self._link.sure is not None and self._link.sure.search(text):
+            found.append("link:bait")
+        found += [f"link:{number}" for number, hint in enumerate(self._link.hints) if hint.search(text)]
+        if self._benign.sure is not None:
+            speaks = sum(1 for match in self._benign.sure.finditer(text) if match[0])
+            found += [f"honest:{number}" for number in range(min(speaks, 3))]
+        return found + [f"honest hint:{number}" for number, hint in enumerate(self._benign.hints) if hint.search(text)]
 
     def judge(self, text: str) -> Scam:
         """The verdict by rules alone."""

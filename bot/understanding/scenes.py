@@ -19,16 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+CLAUSES = "，,、。！？!?；; \n"
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Families that mean one danger when all are there within `span` characters; `needs` has their bits.
+    """Families that mean one danger when all are there within `span` characters; `head` has the bit of the first, `needs` of all.
 
-    None of `without` may stand among them: "孩子的钥匙不见了" misses no child.
+    None of `without` may stand in the clauses of the first two: "孩子的钥匙不见了" misses no child.
     """
 
     name: str
     danger: Danger
+    head: int
     needs: int
     families: tuple[re.Pattern[str], ...]
     without: re.Pattern[str] | None
@@ -41,6 +44,11 @@ class Scenes:
     def __init__(self, words: Mapping[str, int], scenes: tuple[Scene, ...]) -> None:
         self.words = words
         self.scenes = scenes
+        # most messages hold a few families and no scene: only scenes whose first family is there are looked at
+        self._by_head: dict[int, tuple[Scene, ...]] = {}
+        for scene in scenes:
+            self._by_head[scene.head] = (*self._by_head.get(scene.head, ()), scene)
+        self._all_heads = sum(self._by_head)
 
     @staticmethod
     def load(folder: Path) -> Scenes:
@@ -72,15 +80,23 @@ class Scenes:
                     raise ConfigError(f"{file.path}: [scene.{danger}] {line!r} needs two families that are there")
                 needs = sum(1 << bits[name] for name in set(names))
                 without = re.compile("|".join(patterns[name].pattern for name in banned)) if banned else None
-                scenes.append(Scene(line, Danger(danger), needs, tuple(patterns[name] for name in names), without, span))
+                scenes.append(
+                    Scene(
+                        line, Danger(danger), 1 << bits[names[0]], needs, tuple(patterns[name] for name in names), without, span
+                    )
+                )
         return Scenes(words, tuple(scenes))
 
     def staged(self, families: int) -> dict[Danger, tuple[Scene, ...]]:
-        """The scenes whose families all stand in a text, by danger; `families` are the bits of the words that it holds."""
+        """The scenes whose families all stand in a text, by danger; `families` has the bits of those that do (-1: all)."""
         found: dict[Danger, tuple[Scene, ...]] = {}
-        for scene in self.scenes:
-            if scene.needs & families == scene.needs:
-                found[scene.danger] = (*found.get(scene.danger, ()), scene)
+        left = families & self._all_heads
+        while left:
+            head = left & -left
+            left ^= head
+            for scene in self._by_head[head]:
+                if scene.needs & families == scene.needs:
+                    found[scene.danger] = (*found.get(scene.danger, ()), scene)
         return found
 
     def places(self, scene: Scene, text: str) -> Iterator[tuple[int, int]]:
@@ -100,8 +116,15 @@ class Scenes:
                 taken.append(min(near, key=lambda span: max(end, span[1]) - min(start, span[0])))
                 start, end = min(start, taken[-1][0]), max(end, taken[-1][1])
             else:
-                if scene.without is None or scene.without.search(text, start, end) is None:
+                if scene.without is None or not any(scene.without.search(clause(text, *span)) for span in taken[:2]):
                     yield start, end
+
+
+def clause(text: str, start: int, end: int) -> str:
+    """The clause of a text in which the characters start to end stand."""
+    first = max(text.rfind(mark, 0, start) for mark in CLAUSES) + 1
+    last = min((at for mark in CLAUSES if (at := text.find(mark, end)) >= 0), default=len(text))
+    return text[first:last]
 
 
 def _members(file: WordFile, table: Mapping[str, object], name: str, above: tuple[str, ...]) -> list[str]:

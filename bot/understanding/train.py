@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bot.errors import ConfigError
-from bot.understanding.model import VERSION, hashed
+from bot.understanding.model import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from bot.understanding.understanding import Understanding
 
-SIZES = {"intent": 1 << 15, "category": 1 << 13, "scam": 1 << 15}
-STRENGTH = {"intent": 40.0, "category": 30.0, "scam": 20.0}
+SIZES = {"intent": 1 << 16, "category": 1 << 13, "scam": 1 << 16, "scam_type": 1 << 14}
+STRENGTH = {"intent": 40.0, "category": 30.0, "scam": 20.0, "scam_type": 30.0}
 OPEN_TYPES = {
     "kidnap": "kidnap",
     "phishing_call": "bank",
@@ -35,7 +36,7 @@ OPEN_TYPES = {
     "identity_theft": "bank",
     "fake_customer_service": "bank",
 }
-HONEST = "none"
+HONEST, BAIT = "honest", "scam"  # in this order: the head gives the probability of honest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,13 @@ def train(content_dir: Path, understanding: Understanding, open_data: Path | Non
     heads = {
         "intent": intents(content_dir, open_data),
         "category": categories(content_dir, understanding),
-        "scam": scams(content_dir, open_data),
+        "scam": verdicts(scams(content_dir, open_data)),
+        "scam_type": [example for example in scams(content_dir, open_data) if example.label != HONEST],
     }
     arrays: dict[str, Any] = {"version": np.int64(VERSION), "heads": np.array(list(heads))}
     accuracy: dict[str, float] = {}
     for name, examples in heads.items():
-        fitted, accuracy[name] = fit(name, examples, understanding.lexicon_features)
+        fitted, accuracy[name] = fit(name, examples, partial(understanding.features, name))
         arrays.update({f"{name}.{key}": value for key, value in fitted.items()})
     path = content_dir / "model" / "understanding.npz"
     path.parent.mkdir(exist_ok=True)
@@ -113,8 +115,13 @@ def scams(content_dir: Path, open_data: Path | None) -> list[Example]:
     return examples
 
 
+def verdicts(examples: list[Example]) -> list[Example]:
+    """The same texts labelled honest or bait."""
+    return [replace(example, label=HONEST if example.label == HONEST else BAIT) for example in examples]
+
+
 def fit(
-    name: str, examples: list[Example], lexicon: Callable[[str], Iterable[str]], *, folds: int = 2
+    name: str, examples: list[Example], features: Callable[[str], NDArray[np.int64]], *, folds: int = 2
 ) -> tuple[dict[str, Any], float]:
     """Arrays of one head, and its accuracy in cross-validation (0 when `folds` is 0 and the temperature is left at 1)."""
     try:
@@ -126,7 +133,7 @@ def fit(
     labels = sorted({example.label for example in examples})
     target = np.array([labels.index(example.label) for example in examples])
     weight = np.array([example.weight for example in examples])
-    matrix = vectors([example.text for example in examples], SIZES[name], lexicon)
+    matrix = vectors([example.text for example in examples], SIZES[name], features)
     seen = np.asarray((matrix > 0).sum(axis=0)).ravel()
     rarity = (np.log((1 + len(examples)) / (1 + seen)) + 1).astype(np.float32)
     matrix = normalize(matrix.multiply(rarity).tocsr())
@@ -160,15 +167,15 @@ def fit(
     }, accuracy
 
 
-def vectors(texts: list[str], size: int, lexicon: Callable[[str], Iterable[str]]) -> Any:
+def vectors(texts: list[str], size: int, features: Callable[[str], NDArray[np.int64]]) -> Any:
     """A sparse matrix of the texts' features, one for each that is there, as the running model sees them."""
     from scipy.sparse import csr_matrix
 
     columns, starts = [], [0]
     for text in texts:
-        features = hashed(text, lexicon(text)) & (size - 1)
-        columns.append(features)
-        starts.append(starts[-1] + len(features))
+        found = features(text) & (size - 1)
+        columns.append(found)
+        starts.append(starts[-1] + len(found))
     ones = np.ones(starts[-1])
     return csr_matrix((ones, np.concatenate(columns), starts), shape=(len(texts), size))
 

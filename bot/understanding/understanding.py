@@ -10,7 +10,7 @@ import numpy as np
 from bot.understanding.emergencies import Emergencies, danger_words
 from bot.understanding.intents import Finding, Intents
 from bot.understanding.meaning import Danger, Hint, Intent, Meaning, Scam
-from bot.understanding.model import Model, hashed
+from bot.understanding.model import Model, characters, named
 from bot.understanding.places import Places
 from bot.understanding.scams import Scams
 from bot.understanding.text import Normaliser, Plain
@@ -47,13 +47,12 @@ _DANGER_BITS = (1 << _SAFE) - 1
 
 
 # Lines between speaking and silence, set on texts kept apart from training (`benchmarks/understanding.py`).
-SPEAK = 0.55  # of all wants together, when no rule speaks
-SPEAK_UNASKED = 0.8  # the same in a group, for a message that was not put to us: silence is the default
-SURE = 0.35  # of the likeliest want alone
-CLEAR = 0.12  # below it the likeliest want is taken even when unsure which
-RULE_VETO = 0.97  # so sure must the model be that it is small talk to silence a rule
-OVERRULE = 0.85  # so sure must the model be of another want than the rule's
-SCAM_FLOOR = -2.0  # so much (in log odds) may the model speak against; a source it never saw leaves the word to the rules
+SPEAK = 0.45  # of all wants together; small talk and what only sounds like a cry are none
+SPEAK_UNASKED = 0.45  # the same in a group, for a message that was not put to us: silence is the default
+A_FEW = 5  # characters: less ("满意", "好了") says nothing in a group unless a rule knows it
+OVERRULE = 0.7  # so sure must the model be of another want than the rule's to take its place
+DREAD = 0.9  # so sure of danger that no rule sees: it is no alarm (rule 1 of the design), but somebody should look at it
+BAIT = 0.73  # so sure must the model be that a text is bait; families talk about money and officials about fraud
 
 _PLAIN_CATEGORY = {
     Intent.HAZARD: "other",
@@ -117,8 +116,11 @@ class Understanding:
         self.triggers = self._build()
 
     @staticmethod
-    def load(content_dir: Path) -> Understanding:
-        """Read taxonomy, lexicon and weights. Raises `ConfigError` or `TaxonomyError` naming the file that is wrong."""
+    def load(content_dir: Path, *, weights: bool = True) -> Understanding:
+        """Read taxonomy, lexicon and, unless told not to, the weights.
+
+        Raises `ConfigError` or `TaxonomyError` naming the file that is wrong.
+        """
         folder = content_dir / "lexicon"
         taxonomy = Taxonomy.load(content_dir / "taxonomy.toml")
         return Understanding(
@@ -128,7 +130,7 @@ class Understanding:
             Intents.load(folder, taxonomy),
             Scams.load(folder, taxonomy),
             Places.load(folder),
-            Model.load(content_dir / "model" / "understanding.npz"),
+            Model.load(content_dir / "model" / "understanding.npz") if weights else None,
         )
 
     def with_model(self, model: Model | None) -> Understanding:
@@ -144,8 +146,9 @@ class Understanding:
         sight = self._look(text, mask)
         if sight.alarm is not None:
             return Hint(sight.alarm.danger)
-        verdict = self._decide(sight, SPEAK_UNASKED)
-        intent = verdict.intent
+        intent = Intent.CHAT
+        if sight.finding is not None or len(sight.plain.text) >= A_FEW:
+            intent = self._decide(sight, SPEAK_UNASKED).intent
         if intent is Intent.CHAT:
             return Hint(safe=True) if sight.safe else NOTHING
         return Hint(
@@ -158,13 +161,14 @@ class Understanding:
     def read(self, text: str, *, quoted: str = "", has_photo: bool = False) -> Meaning:
         """The whole reading of one message; `quoted` is the message that it answers, `has_photo` that a picture came with it."""
         sight = self._look(text, self._triggers(text))
+        grams = characters(sight.plain.text) if self._model is not None else None
         places = self._places.find(sight.plain)
-        scam = self._judge(sight)
+        scam = self._judge(sight, grams)
         if sight.alarm is not None:
             danger = sight.alarm.danger
             reason = f"rule {danger}: {sight.alarm.words}"
             return Meaning(Intent.EMERGENCY, 0.99, "T0", self._kind(danger, sight.plain.text), danger, places, scam, (reason,))
-        verdict = self._decide(sight, SPEAK, 0.15 if has_photo else 0.0)
+        verdict = self._decide(sight, SPEAK, 0.15 if has_photo else 0.0, grams)
         if verdict.intent is Intent.CHAT and quoted:
             verdict = self._quoted(sight, quoted) or verdict
         tier = None
@@ -173,35 +177,34 @@ class Understanding:
             tier = entry.raised if verdict.urgent else entry.tier
         return Meaning(verdict.intent, verdict.confidence, tier, verdict.category, None, places, scam, verdict.reasons)
 
-    def _decide(self, sight: _Sight, speak: float, bonus: float = 0.0) -> _Verdict:
-        """Rules and model together. `speak` is the line between a want and small talk; `bonus` lowers it, as a photo does."""
+    def _decide(self, sight: _Sight, speak: float, bonus: float = 0.0, grams: NDArray[np.int64] | None = None) -> _Verdict:
+        """Rules and model together. `speak` is the line between a want and small talk; `bonus` lowers it, as a photo does.
+
+        What the rules found is among the model's features. The tier T0 is the rules' alone: danger that only the model sees is
+        taken for the likeliest other want.
+        """
         finding = sight.finding
         reasons = () if finding is None else (f"rule {finding.category}: {finding.words}",)
-        if self._model is None or not sight.mask:
+        if self._model is None:
             if finding is None:
                 return _Verdict(Intent.CHAT, 0.9, None, False, ())
             return _Verdict(finding.intent, 0.9, finding.category, finding.urgent, reasons)
-        features = hashed(sight.plain.text, self._features(sight.mask))
+        grams = characters(sight.plain.text) if grams is None else grams
+        features = np.concatenate([grams, named(self._features(sight))])
         head = self._model.heads["intent"]
         odds = dict(zip(head.labels, head.probabilities(features).tolist(), strict=True))
-        chat = odds.pop("chat")
+        chat, dread = odds.pop("chat"), odds.pop("emergency")
         best = max(odds, key=lambda label: odds[label])
-        shown = (*reasons, f"model {best} {odds[best]:.2f}, small talk {chat:.2f}")
-        if finding is not None and chat < RULE_VETO:
-            own = odds.get(finding.intent.value, 0.0)
-            if odds[best] < OVERRULE or best in (finding.intent.value, "emergency"):
-                return _Verdict(finding.intent, max(0.75, own), finding.category, finding.urgent, shown)
-        elif chat > 1 - speak + bonus:
+        want = sum(odds.values())
+        shown = (*reasons, f"model {best} {odds[best]:.2f}, all wants {want:.2f}, small talk {chat:.2f}, danger {dread:.2f}")
+        if want < speak - bonus and dread < DREAD:
             return _Verdict(Intent.CHAT, chat, None, False, shown)
-        if best == "emergency":
-            # tier T0 is the rules' alone, no model stands in that path: unasked, what they did not see stays small talk
-            if speak == SPEAK_UNASKED:
-                return _Verdict(Intent.CHAT, chat, None, False, shown)
-            best = max((label for label in odds if label != "emergency"), key=lambda label: odds[label])
-        if odds[best] < SURE - bonus and chat > CLEAR:
-            return _Verdict(Intent.CHAT, chat, None, False, shown)
+        if finding is not None and (best == finding.intent.value or odds[best] < OVERRULE * want):
+            return _Verdict(
+                finding.intent, max(0.5, odds.get(finding.intent.value, 0.0)), finding.category, finding.urgent, shown
+            )
         intent = Intent(best)
-        return _Verdict(intent, odds[best], self._category(intent, features), False, shown)
+        return _Verdict(intent, odds[best], self._category(intent, features), dread >= DREAD, shown)
 
     def _quoted(self, sight: _Sight, quoted: str) -> _Verdict | None:
         """A short answer to a report or to its result belongs to it: "修好了" under "路灯坏了" is feedback."""
@@ -222,43 +225,51 @@ class Understanding:
                 return max(fitting)[1]
         return _PLAIN_CATEGORY.get(intent, "other")
 
-    def _judge(self, sight: _Sight) -> Scam:
-        """Whether the text is bait: the rules' balance and the model's probability, each able to say no."""
+    def _judge(self, sight: _Sight, grams: NDArray[np.int64] | None) -> Scam:
+        """Whether the text is bait: what the rules see in it is among the features of the model, which weighs it."""
         text = sight.plain.text
-        if len(text) < 8 or (not sight.mask >> _SCAM & 1 and len(text) <= 60):
+        if len(text) < 8:
             return Scam()
-        if self._model is None:
+        if self._model is None or grams is None:
             return self._scams.judge(text)
-        bait, benign, kind = self._scams.weigh(text)
-        head = self._model.heads["scam"]
-        odds = dict(zip(head.labels, head.probabilities(hashed(text, self._features(sight.mask))).tolist(), strict=True))
-        honest = odds.pop("none")
-        best = max(odds, key=lambda label: odds[label])
-        doubt = min(4.0, max(SCAM_FLOOR, float(np.log((1 - honest + 1e-4) / (honest + 1e-4)))))
-        score = 1 / (1 + np.exp(-(doubt + 2.0 * (bait - benign))))
-        is_scam = bool(score >= 0.5)
-        if kind is None or odds[best] > 0.5:
-            kind = best
-        return Scam(is_scam, round(float(score), 3), kind if is_scam else None)
+        features = np.concatenate([grams, named(self._signs(sight))])
+        honest = float(self._model.heads["scam"].probabilities(features)[0])
+        doubt = honest * BAIT
+        score = (1 - honest) * (1 - BAIT) / ((1 - honest) * (1 - BAIT) + doubt) if honest < 1 else 0.0
+        if score < 0.5:
+            return Scam(False, round(score, 3))
+        types = self._model.heads["scam_type"]
+        return Scam(True, round(score, 3), types.labels[int(types.probabilities(features).argmax())])
+
+    def _signs(self, sight: _Sight) -> list[str]:
+        """What the scam rules see; a short text without any of their words is not looked at."""
+        text = sight.plain.text
+        return self._scams.signs(text) if sight.mask >> _SCAM & 1 or len(text) > 60 else []
 
     def _kind(self, danger: Danger, text: str) -> str:
         if danger is Danger.MISSING and any(word in text for word in _CHILD):
             return "missing.child"
         return _CATEGORY[danger]
 
-    def lexicon_features(self, text: str) -> list[str]:
-        """What the lexicon sees in a text, as features for the model: the triggers of dangers and of categories."""
-        plain = self._normaliser.plain(text).text
-        return self._features(self._triggers(plain))
+    def features(self, head: str, text: str) -> NDArray[np.int64]:
+        """The hashed features of a text for the head of this name, just as a reading sees them; for training."""
+        sight = self._look(text, self._triggers(text))
+        names = self._signs(sight) if head.startswith("scam") else self._features(sight)
+        return np.concatenate([characters(sight.plain.text), named(names)])
 
     def category_by_rules(self, text: str, intent: str) -> str | None:
         """The category that the rules give to a text of this intent, if they do."""
         finding = self._look(text, self._triggers(text)).finding
         return finding.category if finding is not None and finding.intent == intent else None
 
-    def _features(self, mask: int) -> list[str]:
+    def _features(self, sight: _Sight) -> list[str]:
+        mask = sight.mask
         names = [f"danger:{danger}" for bit, danger in enumerate(self._dangers) if mask >> bit & 1]
         names += [f"trigger:{rule.name}" for rule in self._intents.rules if mask >> _RULES + rule.bit & 1]
+        if sight.finding is not None:
+            names += [f"finds:{sight.finding.intent}", f"finds:{sight.finding.category}"]
+        else:
+            names.append("finds:danger" if sight.alarm is not None else "finds:nothing")
         return names
 
     def _look(self, text: str, mask: int) -> _Sight:
