@@ -37,9 +37,9 @@ def test_ours_is_sound_and_every_theme_has_a_ready_post() -> None:
 @pytest.mark.parametrize(
     ("day", "themes"),
     [
-        (date(2026, 11, 9), {"119-day"}),
-        (date(2026, 12, 4), {"winter-heating", "constitution-day", "traffic-day", "pay-season"}),
-        (date(2027, 2, 5), {"winter-heating", "spring-festival", "fireworks", "pay-season"}),
+        (date(2026, 11, 9), {"119-day", "fire-day-news"}),
+        (date(2026, 12, 4), {"winter-heating", "constitution-day", "constitution-news", "ice", "traffic-day", "pay-season"}),
+        (date(2027, 2, 5), {"winter-heating", "spring-festival", "fireworks", "ice", "pay-season"}),
         (date(2027, 6, 15), {"flood-season", "anti-fraud-month", "summer-heat"}),
         (date(2027, 4, 4), {"qingming"}),
         (date(2027, 8, 30), {"flood-season", "university-enrolment", "summer-heat", "school-opens", "summer-holidays"}),

@@ -118,7 +118,7 @@ def test_our_library_is_whole() -> None:
     assert not ours.broken, [str(broken) for broken in ours.broken]
     for category in CATEGORIES:
         ready = [post for post in ours.posts.values() if post.category == category and not post.draft]
-        assert len(ready) >= 6, category
+        assert len(ready) >= 15, category
     for post in ours.posts.values():
         for n in range(20):
             said = post.render(audience(f"web:{n}"))
