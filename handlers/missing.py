@@ -24,6 +24,7 @@ from bot.turn import Effects, Photos, Rules
 from bot.understanding.meaning import Intent, Meaning
 from cases.desk import CaseDesk, NewCase
 from cases.dispatch import handlers_of
+from content.masking import mask
 from content.refusal import Refusal
 from handlers.cards import trouble_with
 from handlers.hazards import report
@@ -109,7 +110,7 @@ def verify_missing(case: Case, rights: Rights, campaigns: Campaigns, desk: CaseD
         raise Refusal("missing.no_notice", number=case.number)
     if missing.officer_id == officer.id:
         raise NotAllowed("missing.own", action="missing.verify", target=case.number)
-    text = say.word("missing.alert", number=case.number, text=missing.text)
+    text = say.word("missing.alert", number=case.number, text=mask(missing.text))
     alert, groups = verify(campaigns, missing, case, officer, text)
     desk.note(case, say.word("missing.noted_out", groups=groups))
     say.privately("missing.out", case=case, number=case.number, campaign=alert.id, groups=groups)
@@ -190,7 +191,7 @@ def _write_again(
 def _ask_to_verify(case: Case, missing: Missing, trouble: str, campaigns: Campaigns, say: Say, session: Session) -> None:
     writer = session.get(Officer, missing.officer_id)
     others = [officer for officer in _verifiers(session, case) if officer.id != missing.officer_id]
-    text = say.word("missing.alert", number=case.number, text=missing.text)
+    text = say.word("missing.alert", number=case.number, text=mask(missing.text))
     whom = campaigns.whom(missing.labels)
     groups = sum(whom.means(group.labels) and not group.posts_off for group in campaigns.audiences.groups)
     values: dict[str, Any] = {
@@ -234,12 +235,12 @@ def _tell_more(
         raise Refusal("missing.over", number=case.number)
     text = re.sub(r"^\s*(?:补充|更新)[\s:：]*", "", words)
     if not text and not photos.ids:
-        say.privately("missing.status", case=case, number=case.number, clues=missing.clues, text=missing.text)
+        say.privately("missing.status", case=case, number=case.number, clues=missing.clues, text=mask(missing.text))
         return
     _check(text)
     desk.attach(case, photos.ids, "officer", officer_id=officer.id)
     photo = _photo(case, session) if photos.ids else None
-    words_out = say.word("missing.update", number=case.number, text=text)
+    words_out = say.word("missing.update", number=case.number, text=mask(text))
     groups = tell_more(campaigns, missing, case, officer, words_out, photo)
     desk.note(case, text)
     say.privately("missing.told_more", case=case, number=case.number, groups=groups)
@@ -250,7 +251,7 @@ def _end(
 ) -> None:
     action = "missing.found" if state is Chain.FOUND else "missing.write"
     officer = rights.require(action, grid_id=case.grid_id, unit_ids=desk.units(case), target=case.number)
-    text = say.word(f"missing.cancel.{state}", number=case.number, note=words.strip(" ，,。.")[:LONGEST])
+    text = say.word(f"missing.cancel.{state}", number=case.number, note=mask(words.strip(" ，,。.")[:LONGEST]))
     groups = end(campaigns, missing, case, officer, state, text)
     desk.note(case, text)
     say.privately(f"missing.ended.{state}", case=case, number=case.number, groups=groups)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, true, update
+from sqlalchemy import Connection, and_, bindparam, case, exists, func, or_, select, true, update
 
 from storage import tables
 
@@ -25,7 +25,6 @@ ALARM = _TABLES["alarm"]
 CAMPAIGN_LANE = 3
 DAILY, WEEKLY, URGENT, OFF = "daily cap", "weekly cap", "urgent cap", "posts off"
 WEEK = timedelta(days=7)
-NO_POSTS = -1  # stands for the own cap of a group that wants none
 URGENT_DAILY = 30  # messages of chains and corrections in one group in a day: more can only be a fault
 ALARM_AGAIN = timedelta(minutes=10)  # while an emergency is open a post asks again so often
 
@@ -75,6 +74,15 @@ class _Had:
     urgent_today: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What a group says about posts: its own weekly cap, whether it wants none, until when it is left in peace."""
+
+    own: int | None = None
+    off: bool = False
+    peace: datetime | None = None
+
+
 def hold_back(
     connection: Connection, account: tuple[str, str], rows: Sequence[AnyRow], caps: Caps, now: datetime
 ) -> list[AnyRow]:
@@ -84,19 +92,18 @@ def hold_back(
     if not bound:
         return list(rows)
     kinds = _kinds(connection, bound)
-    had = _had(connection, account, {row.chat for row in bound}, caps, now)
-    weekly = _own_caps(connection, account, {row.chat for row in bound})
-    peace = _peace(connection, bound, kinds, caps, now)
+    chats = {row.chat for row in bound}
+    had = _had(connection, account, chats, caps, now)
+    groups = _groups(connection, account, chats, caps, now)
     away: set[int] = set()
     quiet: set[str] = set()  # kinds that were put off in all chats
     for row in bound:
-        kind = kinds.get(row.campaign_id, "post")
-        so_far = had.get(row.chat, _Had())
-        if over := _over(kind, so_far, weekly.get(row.chat), caps):
+        kind, group = kinds.get(row.campaign_id, "post"), groups.get(row.chat, _Group())
+        if over := _over(kind, had.get(row.chat, _Had()), group, caps):
             _change(connection, account, row.chat, kind, now, state="cancelled", problem=over)
             away.add(row.id)
             continue
-        until = _later(kind, row, peace, caps)
+        until = _later(kind, group, caps)
         if until is not None and until > now:
             # quiet hours are everybody's: chat by chat a campaign of thousands would keep the outbox busy for seconds
             where = None if until == caps.quiet_until else row.chat
@@ -108,22 +115,21 @@ def hold_back(
     return [row for row in rows if row.id not in away]
 
 
-def _over(kind: str, had: _Had, own: int | None, caps: Caps) -> str | None:
+def _over(kind: str, had: _Had, group: _Group, caps: Caps) -> str | None:
     if kind != "post":
         return URGENT if had.urgent_today >= URGENT_DAILY else None
-    if own == NO_POSTS:
+    if group.off:
         return OFF
     if had.posts_today >= caps.daily:
         return DAILY
-    return WEEKLY if had.posts_week >= (caps.weekly if own is None else own) else None
+    return WEEKLY if had.posts_week >= (caps.weekly if group.own is None else group.own) else None
 
 
-def _later(kind: str, row: Row, peace: dict[int, datetime], caps: Caps) -> datetime | None:
+def _later(kind: str, group: _Group, caps: Caps) -> datetime | None:
     if kind not in ("post", "correction"):
         return None
-    quiet = caps.quiet_until
-    calm = peace.get(row.group_id) if row.group_id is not None and kind == "post" else None
-    return max((at for at in (quiet, calm) if at is not None), default=None)
+    calm = group.peace if kind == "post" else None
+    return max((at for at in (caps.quiet_until, calm) if at is not None), default=None)
 
 
 def _kinds(connection: Connection, rows: Iterable[Row]) -> dict[int | None, str]:
@@ -169,32 +175,34 @@ def _had(connection: Connection, account: tuple[str, str], chats: set[str], caps
     return {row[0]: _Had(int(row[1]), int(row[2]), int(row[3])) for row in found}
 
 
-def _own_caps(connection: Connection, account: tuple[str, str], chats: set[str]) -> dict[str, int]:
-    here = and_(GROUP.c.platform == account[0], GROUP.c.account == account[1], GROUP.c.chat.in_(chats))
-    own = or_(GROUP.c.weekly_cap.is_not(None), GROUP.c.posts_off)
-    found = connection.execute(select(GROUP.c.chat, GROUP.c.weekly_cap, GROUP.c.posts_off).where(here, own))
-    return {row[0]: NO_POSTS if row[2] else row[1] for row in found}
+_REPORTED = (
+    select(func.max(CASES.c.created_at))
+    .where(CASES.c.group_id == GROUP.c.id, CASES.c.created_at > bindparam("calm", type_=CASES.c.created_at.type))
+    .scalar_subquery()
+)
+_ALARMED = exists(
+    select(ALARM.c.id).where(
+        ALARM.c.group_id == GROUP.c.id,
+        ALARM.c.safe_at.is_(None),
+        ALARM.c.started_at > bindparam("alarms", type_=ALARM.c.started_at.type),
+    )
+)
+_GROUPS = select(GROUP.c.chat, GROUP.c.weekly_cap, GROUP.c.posts_off, _REPORTED, _ALARMED).where(
+    GROUP.c.platform == bindparam("platform"),
+    GROUP.c.account == bindparam("account"),
+    GROUP.c.chat.in_(bindparam("chats", expanding=True)),
+)
 
 
-def _peace(
-    connection: Connection, rows: Iterable[Row], kinds: dict[int | None, str], caps: Caps, now: datetime
-) -> dict[int, datetime]:
-    """Until when each group is left in peace."""
-    groups = {row.group_id for row in rows if row.group_id is not None and kinds.get(row.campaign_id, "post") == "post"}
-    if not groups:
-        return {}
-    reported = connection.execute(
-        select(CASES.c.group_id, func.max(CASES.c.created_at))
-        .where(CASES.c.group_id.in_(groups), CASES.c.created_at > now - caps.gap)
-        .group_by(CASES.c.group_id)
-    )
-    found: dict[int, datetime] = {row[0]: row[1] + caps.gap for row in reported}
-    alarmed = connection.execute(
-        select(ALARM.c.group_id)
-        .where(ALARM.c.group_id.in_(groups), ALARM.c.safe_at.is_(None), ALARM.c.started_at > now - caps.alarm_lasts)
-        .distinct()
-    )
-    found.update({row[0]: now + ALARM_AGAIN for row in alarmed})
+def _groups(connection: Connection, account: tuple[str, str], chats: set[str], caps: Caps, now: datetime) -> dict[str, _Group]:
+    """The groups of these chats; a chat that is no group of ours has the district's caps and no reports."""
+    values = {"platform": account[0], "account": account[1], "chats": sorted(chats)}
+    found: dict[str, _Group] = {}
+    for chat, own, off, reported, alarmed in connection.execute(
+        _GROUPS, {**values, "calm": now - caps.gap, "alarms": now - caps.alarm_lasts}
+    ):
+        until = now + ALARM_AGAIN if alarmed else reported + caps.gap if reported else None
+        found[chat] = _Group(own, bool(off), until)
     return found
 
 

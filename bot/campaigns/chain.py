@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlmodel import Session, col, or_, select, update
+from sqlmodel import Session, col, select, update
 
 from bot.campaigns.campaigns import Campaigns
 from bot.campaigns.correction import follow
@@ -142,34 +142,29 @@ def listening(session: Session, now: datetime) -> tuple[frozenset[tuple[str, str
 
 
 def photos_to_purge(session: Session, missing_id: int, now: datetime) -> tuple[str, ...]:
-    """The files (below the data directory) that no other case shows."""
+    """The files, below the data directory."""
     missing = session.get(Missing, missing_id)
     if missing is None or missing.purge_at is None or missing.purge_at > now:
         return ()
-    mine = session.exec(select(Attachment.path).where(Attachment.case_id == missing.case_id)).all()
-    others = session.exec(
-        select(Attachment.path).where(
-            col(Attachment.path).in_(mine), or_(col(Attachment.case_id).is_(None), Attachment.case_id != missing.case_id)
-        )
-    ).all()
-    return tuple(sorted(set(mine) - set(others)))
+    return tuple(session.exec(select(Attachment.path).where(Attachment.case_id == missing.case_id)).all())
 
 
 def purged(session: Session, missing_id: int, now: datetime) -> bool:
-    """The files are gone: nothing names them any more."""
+    """The files are gone: their keys go, nothing names them any more, and what the groups were told is said nowhere but there."""
     missing = session.get(Missing, missing_id, with_for_update=True)
     if missing is None or missing.purge_at is None or missing.purge_at > now:
         return False
-    photos = session.exec(select(Attachment).where(Attachment.case_id == missing.case_id)).all()
-    for photo in photos:
+    mine = col(Notice.case_id) == missing.case_id
+    for photo in session.exec(select(Attachment).where(Attachment.case_id == missing.case_id)).all():
+        destroy_key(session, seal_name(photo.path))
         session.exec(update(CaseEntry).where(col(CaseEntry.attachment_id) == photo.id).values(attachment_id=None))
-        session.exec(
-            update(Notice).where(col(Notice.case_id) == missing.case_id, col(Notice.photo) == photo.path).values(photo=None)
-        )
-        destroy_key(session, seal_name(photo.path))  # the photo in older backups ends with it
+        session.exec(update(Notice).where(mine, col(Notice.photo) == photo.path).values(photo=None))
         session.delete(photo)
-    session.exec(update(Campaign).where(col(Campaign.case_id) == missing.case_id).values(photo=None))
-    missing.photo, missing.purge_at = None, None
+    session.exec(
+        update(Notice).where(mine, col(Notice.campaign_id).is_not(None), col(Notice.state).in_(("sent", "dead"))).values(text="")
+    )
+    session.exec(update(Campaign).where(col(Campaign.case_id) == missing.case_id).values(photo=None, text=None))
+    missing.photo, missing.text, missing.purge_at = None, "", None
     session.add(missing)
     session.flush()
     return True

@@ -19,6 +19,7 @@ from bot.campaigns.chain import expire, listening, photos_to_purge, purged
 from bot.campaigns.steps import take_step
 from bot.clock import Clock
 from bot.say import Say, Voice
+from storage.media import drop
 from storage.tables import Campaign, Missing
 from storage.writer import StorageUnavailable, Writer
 
@@ -101,7 +102,7 @@ class CampaignLoop:
         """Files first: a crash in between does it again; the other way round it would leave them for ever."""
         paths = await self._writer.read(lambda session: photos_to_purge(session, missing_id, now))
         for path in paths:
-            await asyncio.to_thread((self._data_dir / path).unlink, missing_ok=True)
+            await asyncio.to_thread(drop, self._data_dir, path)
         await self._run(lambda session: purged(session, missing_id, now))
 
     async def _run(self, work: Callable[[Session], object]) -> None:

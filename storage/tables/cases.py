@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
-from sqlalchemy import Column, UniqueConstraint
+from sqlalchemy import Column, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from storage.tables.columns import BigKey, key_column, sealed_text_column, time_column, to_column
@@ -20,6 +20,7 @@ class Case(SQLModel, table=True):
     """事项: what a resident brought. `number` reads 2611-0042. The reporter is a platform account, gone after erasure."""
 
     __tablename__ = "cases"
+    __table_args__ = (Index("cases_group", "group_id", "created_at"),)
 
     id: int | None = Field(default=None, sa_column=key_column())
     number: str = Field(unique=True)
@@ -112,6 +113,8 @@ class Alarm(SQLModel, table=True):
 
     The words that were said are not kept; they stand in the group.
     """
+
+    __table_args__ = (Index("alarm_group", "group_id", "started_at"),)
 
     id: int | None = Field(default=None, sa_column=key_column())
     danger: str

@@ -35,7 +35,7 @@ def send_out(chat: Scenario, words: str = GRANNY) -> str:
 
 
 def files(chat: Scenario) -> list[Path]:
-    return sorted((chat.folder / "media").rglob("*.jpg"))
+    return sorted((chat.folder / "media").rglob("*.photo"))
 
 
 def test_nothing_goes_out_before_a_second_officer_verified_it(chat: Scenario) -> None:
@@ -160,6 +160,9 @@ def test_the_photo_is_gone_within_a_day(chat: Scenario) -> None:
     assert chat.rows(Missing.photo, Missing.state) == [(None, "found")]
     assert [photo for photo in chat.rows(Notice.photo) if photo] == []
     assert [photo for photo in chat.rows(Campaign.photo) if photo] == []
+    said = [text for text, campaign in chat.rows(Notice.text, Notice.campaign_id) if campaign is not None]
+    assert said
+    assert not any("王奶奶" in text for text in said), "the groups were told; we need not know it any longer"
     chat.skip(*(row.name for row in chat.district.groups))
     chat.skip_officers()
 
