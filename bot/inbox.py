@@ -7,6 +7,7 @@ platform is told that we have it; a crash before that means that the platform de
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
@@ -35,6 +36,9 @@ from storage.tables import Alarm, Case, CaseEntry, InboxEvent
 from storage.writer import Writer
 
 log = structlog.get_logger(__name__)
+
+CHANGED_SOON = timedelta(minutes=10)  # an edit or recall of a kept message is looked at for so long, even before it was handled
+MOST_REMEMBERED = 5000
 
 QUIET = Hint()
 _WHOM = "whom:"
@@ -253,6 +257,7 @@ class Inbox:
         self._lanes = lanes
         self._clock = clock
         self._photo_wait = photo_wait
+        self._just_kept: OrderedDict[tuple[str, str, str, str], datetime] = OrderedDict()
         self.mind = mind
         self.albums = Gathering(self._queue, clock)
         self.heard = 0
@@ -291,6 +296,8 @@ class Inbox:
 
     async def hand(self, job: Job) -> None:
         """Queue a kept job in its lane, an album once it is complete; other nodes heard of it by its commit."""
+        if job.event.kind is Kind.MESSAGE:
+            self._remember(job.event)
         if self._others is None:
             await self.albums.take(job)
 
@@ -412,11 +419,23 @@ class Inbox:
 
         return await self._writer.run(work)
 
+    def _remember(self, event: Inbound) -> None:
+        """What was kept may be changed or taken back before it is handled and stands in a case."""
+        self._just_kept[_written_as(event)] = self._clock() + CHANGED_SOON
+        while len(self._just_kept) > MOST_REMEMBERED:
+            self._just_kept.popitem(last=False)
+
     async def _belongs_to_case(self, event: Inbound) -> bool:
+        if self._just_kept.get(_written_as(event), self._clock()) > self._clock():
+            return True
         found = await self._writer.read(
             lambda session: session.exec(select(CaseEntry.id).where(CaseEntry.message_id == event.message_id).limit(1)).first()
         )
         return found is not None
+
+
+def _written_as(event: Inbound) -> tuple[str, str, str, str]:
+    return event.address.platform, event.address.account, event.address.chat, event.message_id
 
 
 def unsealed(sealer: Sealer, body: bytes) -> Inbound:

@@ -91,6 +91,13 @@ class Witnesses:
                 self._session.add(witness)
         self._session.flush()
 
+    def drop(self, case: Case, platform: str, person: str) -> None:
+        """That person took back what he reported: he is no witness any more."""
+        row = self._row(case, platform, person)
+        if row is not None:
+            self._session.delete(row)
+            self._session.flush()
+
     def pass_on(self, case: Case) -> bool:
         """The reporter steps back: the first who reported the same takes his place; false when there is none."""
         heir = next((witness for witness in self.of(case) if witness.person is not None), None)

@@ -102,20 +102,22 @@ def recalled_or_edited(message: Inbound, desk: CaseDesk, dialogs: Dialogs, say: 
     """A message of a case was taken back or changed: the case keeps its history and says so; a command is never run again."""
     case = desk.by_message(message.address.platform, message.address.chat, message.message_id)
     if case is None:
-        if message.kind is Kind.EDIT and message.address.private:
+        if message.kind is Kind.EDIT and message.address.private and message.text.lstrip()[:1] in ("/", "／"):
             raise Refusal("refusal.edited")
         return
     if not _is_reporter(message, case, desk):
         return
     if message.kind is Kind.EDIT:
         desk.note_from_reporter(case, "edit", message.text)
-        tell_holder(case, "desk.edited", say, session, text=message.text)
+        tell_holder(desk.master_of(case), "desk.edited", say, session, text=message.text)
     elif case.message_id == message.message_id and case.state in NOT_TAKEN:
         gone = _withdraw(case, desk, dialogs, say, session)
         own = Address(message.address.platform, message.address.account, message.sender.id, private=True)
         say.at(own, "report.recalled" if gone else "report.withdrawn_by_one", case=case, number=case.number)
     else:
         desk.note_from_reporter(case, "recall", "")
+        if case.state == State.DUPLICATE and case.message_id == message.message_id:
+            desk.witnesses.drop(desk.master_of(case), message.address.platform, message.sender.id)
         if ABOUT[State(case.state)].open:
             tell_holder(case, "desk.recalled", say, session)
 
