@@ -18,6 +18,7 @@ import psycopg
 from tests.kit.fake_platform import FakePlatform
 from tests.kit.peer import Peer
 from tests.kit.telegram_peer import TelegramPeer
+from tests.kit.wechat_peer import WechatPeer
 
 NowFunction = Callable[[], datetime]
 PeerMaker = Callable[[NowFunction], Peer]
@@ -28,7 +29,7 @@ def web_peer(clock: NowFunction) -> Peer:
     return FakePlatform("web", "web", clock=clock)
 
 
-PEERS: dict[str, PeerMaker] = {"web": web_peer, "telegram": TelegramPeer}
+PEERS: dict[str, PeerMaker] = {"web": web_peer, "telegram": TelegramPeer, "wechat": WechatPeer}
 ENGINES = ("sqlite", "postgresql")
 DEFAULT = "web-sqlite"
 

@@ -138,6 +138,7 @@ class Puppet:
         self.account = account
         self.sent: list[Sent] = []
         self.on_sent: Callable[[Sent], None] = lambda _: None
+        self.on_recalled: Callable[[str], None] = lambda _: None
         self.recalled: list[str] = []
         self.accepted: list[str] = []
         self.emitted = 0
@@ -156,7 +157,9 @@ class Puppet:
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._count = 0
         self._news = asyncio.Condition()
-        self._world: list[dict[str, Any]] = []  # rooms and people, for a successor
+        self.world: list[dict[str, Any]] = []  # rooms and people, for a successor
+        self._unlaid: list[dict[str, Any]] = []
+        self._said: set[str] = set()
 
     async def __aenter__(self) -> Puppet:
         if problem := missing():
@@ -197,9 +200,10 @@ class Puppet:
         reader, self._writer = await self._process.connect()
         self._reading = asyncio.create_task(self._follow(reader))
         self._stopped = False
-        await self._do("listen", port=self.port, **self._options)
-        for deed in list(self._world):
-            await self._do(**deed)
+        self._unlaid = []
+        await self._tell("listen", port=self.port, **self._options)
+        self._unlaid = list(self.world)
+        await self._lay_all()
 
     def kill(self) -> None:
         """kill -9."""
@@ -235,6 +239,7 @@ class Puppet:
         self._count += 1
         message_id = message_id or f"in{self._count}"
         self.emitted += 1
+        self._said.add(message_id)
         await self._do("say", id=message_id, talker=who, conversation=where, type=sort, text=text, **more)
         return message_id
 
@@ -287,12 +292,29 @@ class Puppet:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
+    def lay(self, **deed: Any) -> None:
+        """A person or a group, put into the service with the next deed and into every successor."""
+        if deed not in self.world:
+            self.world.append(deed)
+            self._unlaid.append(deed)
+
+    def knows(self, message_id: str) -> bool:
+        """Whether somebody said this already."""
+        return message_id in self._said
+
     async def _lay(self, **deed: Any) -> None:
-        if deed not in self._world:
-            self._world.append(deed)
-            await self._do(**deed)
+        self.lay(**deed)
+        await self._lay_all()
+
+    async def _lay_all(self) -> None:
+        while self._unlaid:
+            await self._tell(**self._unlaid.pop(0))
 
     async def _do(self, do: str, **given: Any) -> dict[str, Any]:
+        await self._lay_all()
+        return await self._tell(do, **given)
+
+    async def _tell(self, do: str, **given: Any) -> dict[str, Any]:
         if self._writer is None:
             raise RuntimeError("the service does not run")
         self._count += 1
@@ -358,6 +380,7 @@ class Puppet:
             self.emitted += 1  # the account hears itself
         elif "recalled" in told:
             self.recalled.append(told["recalled"])
+            self.on_recalled(told["recalled"])
         elif "accepted" in told:
             self.accepted.append(told["accepted"])
 

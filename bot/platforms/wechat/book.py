@@ -76,11 +76,16 @@ class Book:
     # --- groups -------------------------------------------------------------------------------------------------------
 
     async def announced(self) -> set[str]:
-        """The groups of which the bot has been told."""
-        here = select(WechatRoom.chat).where(
+        """The groups of which the bot knows: it was told of them, or they are on its list anyway (from a backup, by an import)."""
+        told = select(WechatRoom.chat).where(
             WechatRoom.account == self._account, col(WechatRoom.announced), col(WechatRoom.present)
         )
-        return set(await self._writer.read(lambda session: session.exec(here).all()))
+        listed = select(Group.chat).where(Group.platform == PLATFORM, Group.account == self._account, col(Group.active))
+
+        def work(session: Session) -> set[str]:
+            return {*session.exec(told).all(), *session.exec(listed).all()}
+
+        return await self._writer.read(work)
 
     async def speaks_in(self, chat: str) -> bool:
         """Whether this account is the one that speaks and listens in a group in which several of ours are."""

@@ -110,8 +110,7 @@ def from_base64(text: str, limit: int) -> bytes:
 
 
 async def gather(pieces: AsyncIterator[bytes], limit: int, first: float | None = None) -> bytes:
-    """All pieces together. Raises TooLarge as soon as there are too many, Lost when there is nothing, TimeoutError when no piece
-    has come after `first` seconds."""
+    """All pieces together. Raises TooLarge as soon as there are too many, TimeoutError when none has come after `first` seconds."""
     data = bytearray()
     async with asyncio.timeout(first) as patience:
         async for piece in pieces:
@@ -119,8 +118,6 @@ async def gather(pieces: AsyncIterator[bytes], limit: int, first: float | None =
             if len(data) > limit:
                 raise TooLarge
             patience.reschedule(None)
-    if not data:
-        raise Lost("an empty file")
     return bytes(data)
 
 

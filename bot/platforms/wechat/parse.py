@@ -105,7 +105,7 @@ def left(change: Change, me: Me) -> Inbound:
 
 def _moved(change: Change, me: Me, kind: Kind, name: str) -> Inbound:
     return Inbound(
-        event_id=f"{kind.value}:{change.room}:{int(change.at.timestamp())}",
+        event_id=f"{kind.value}:{change.room}:{int(change.at.timestamp() * 1000)}",
         address=Address(PLATFORM, me.account, change.room),
         sender=Sender(change.by or change.room, "", personal=bool(change.by)),
         at=change.at,

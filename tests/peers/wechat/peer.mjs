@@ -29,11 +29,12 @@ class Peer extends PuppetMock {
   ids = true
   number = 0
 
-  async meet (method, work) {
+  async meet (method, work, conversation) {
     this.calls[method] = (this.calls[method] ?? 0) + 1
     this.most = Math.max(this.most, ++this.running)
     try {
-      const index = this.faults.findIndex(fault => fault.method === method || fault.method === '*')
+      const index = this.faults.findIndex(fault =>
+        (fault.method === method || fault.method === '*') && (!fault.conversation || fault.conversation === conversation))
       const fault = index < 0 ? undefined : this.faults[index]
       if (fault && fault.times !== undefined && --fault.times <= 0) this.faults.splice(index, 1)
       if (fault?.delay) await new Promise(resolve => setTimeout(resolve, fault.delay))
@@ -80,7 +81,7 @@ class Peer extends PuppetMock {
     return this.meet('messageSendText', () => {
       this.check(conversation)
       return this.said(conversation, { kind: 'text', text, mentions: mentions ?? [] })
-    })
+    }, conversation)
   }
 
   messageSendFile (conversation, file) {
