@@ -1,6 +1,6 @@
 """Every figure of docs/performance.md as one Markdown table.
 
-    python -m benchmarks [ROUNDS] [router|report|intake|start ...]
+    python -m benchmarks [ROUNDS] [router|report|intake|start|wechat ...]
 
 Each figure is a ratio. In every round the sides run one after the other, each in a process of its own, so that what else the
 machine does meets all of them; the median of the rounds' ratios counts, the lowest and highest stand beside it.
@@ -37,6 +37,7 @@ SIDES: dict[str, tuple[str, ...]] = {
     "report": ("both",),
     "intake": ("ours", "memory", "sqlmodel"),
     "start": ("bot", "libraries", "jieba"),
+    "wechat": ("both", "memory"),
 }
 RATIOS: dict[str, tuple[Ratio, ...]] = {
     "router": (
@@ -59,6 +60,10 @@ RATIOS: dict[str, tuple[Ratio, ...]] = {
             "50 at once, server's processor time a request, µs: beside no storage", ("ours", "cpu_us"), ("memory", "cpu_us"), ""
         ),
         Ratio("50 at once, the same: beside SQLModel", ("ours", "cpu_us"), ("sqlmodel", "cpu_us"), ""),
+    ),
+    "wechat": (
+        Ratio("WeChat, messages/s: beside the bare MessagePayload calls", ("both", "ours"), ("both", "bare"), "≥ 0.8"),
+        Ratio("WeChat, memory after all messages: after a tenth", ("memory", "end_mb"), ("memory", "begin_mb"), "≤ 1.05"),
     ),
     "start": (
         Ratio("Start to first answer, processor time: beside the libraries", ("bot", "cpu_s"), ("libraries", "cpu_s"), ""),

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from bot.inbox import Inbox
 from bot.platforms.base import Health
-from storage.tables import Alarm, Case, InboxEvent, Notice
+from storage.tables import Alarm, Case, InboxEvent, Notice, WechatGap
 
 
 class Metrics:
@@ -27,6 +27,10 @@ class Metrics:
         self._platforms = Gauge(
             "qianshao_platform_listening", "1 while a platform listens", ["platform"], registry=self._registry
         )
+        self._gaps = Gauge(
+            "qianshao_wechat_gaps", "Times in which a WeChat account heard nothing", ["account"], registry=self._registry
+        )
+        self._away = Gauge("qianshao_wechat_gap_seconds", "How long the last one was", ["account"], registry=self._registry)
 
     def render(self, session: Session, inbox: Inbox, platforms: Mapping[str, Health]) -> str:
         """Everything as it is now."""
@@ -38,6 +42,11 @@ class Metrics:
                 gauge.labels(state).set(number)
         waiting = session.exec(select(func.count()).select_from(Alarm).where(col(Alarm.acknowledged_at).is_(None))).one()
         self._alarms.set(waiting)
+        newest = select(WechatGap.account, func.max(WechatGap.id), func.count()).group_by(WechatGap.account)
+        for account, last, times in session.exec(newest).all():
+            gap = session.get_one(WechatGap, last)
+            self._gaps.labels(account).set(times)
+            self._away.labels(account).set((gap.to_at - gap.from_at).total_seconds())
         for name, health in platforms.items():
             self._platforms.labels(name).set(1 if health.listening else 0)
         return generate_latest(self._registry).decode()

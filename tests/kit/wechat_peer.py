@@ -1,8 +1,8 @@
 """The people of a scenario on WeChat: what they do goes through a real puppet service to the real adapter.
 
 What a person does is told to the service when the scenario waits for the bot (`all_confirmed`), in the order in which it was
-done. WeChat has no buttons (a tap is the typed word, quoting the message), no edits, and no anonymous administrators; a picture is
-a message of its own, without words.
+done. WeChat has no buttons (a tap is the typed word, quoting the message) and no edits; words that are nobody's own come as a
+chat history, as there are no anonymous administrators; a picture is a message of its own, without words.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class WechatPeer(Peer):
         self._people: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._chats: dict[str, str] = {}
-        self._to_do: list[Inbound | Fault] = []
+        self._to_do: list[Inbound | dict[str, Any]] = []
         self._told: list[str] = []
         self._before = 0  # events that the service had told when the adapter was made
         self._picture: dict[str, Sent] = {}
@@ -118,7 +118,8 @@ class WechatPeer(Peer):
         self._to_do.append(event)
 
     def fail(self, *faults: Fault, chat: str | None = None) -> None:
-        self._to_do += faults
+        where = {"conversation": self.chat_id(chat)} if chat is not None else {}
+        self._to_do += [{**_service_fault(fault), **where} for fault in faults]
 
     async def all_confirmed(self) -> None:
         inner = self.inner
@@ -133,7 +134,7 @@ class WechatPeer(Peer):
                     await self._happen(deed)
                     self._told.append(deed.event_id)
                 else:
-                    await self.puppet.fault("messageSendText", **_service_fault(deed))
+                    await self.puppet.fault("messageSendText", **deed)
             while True:
                 if inner.told >= self.puppet.emitted - self._before and not inner.waiting:
                     return
@@ -178,7 +179,7 @@ class WechatPeer(Peer):
             more["mentions"] = [puppet.account]
         if event.quote is not None:
             text = self._quoting(event, event.quote, text)
-        if event.copied:
+        if event.copied or not event.sender.personal:
             text, more["sort"] = f"<msg><des>{text}</des></msg>", "history"
         for number, attachment in enumerate(event.attachments):
             alone = not text and number == 0
@@ -247,7 +248,7 @@ def _place(location: Location) -> dict[str, Any]:
 def _service_fault(fault: Fault) -> dict[str, Any]:
     """What the service does for the bot to read this in it."""
     match fault:
-        case RetryLater(scope="account"):
+        case RetryLater():
             return {"error": "puppet is not logged in"}
         case NeverDelivered(gone=True):
             return {"error": "bot is not in this room"}

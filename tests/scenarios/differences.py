@@ -23,6 +23,11 @@ _NO_RECALL = Difference(
     "tests/platforms/telegram/test_talk.py::test_what_is_taken_back_can_be_withdrawn_by_command",
 )
 
+_NO_EDITS = Difference(
+    "nobody can change a message on WeChat; it is taken back and said anew",
+    "tests/platforms/wechat/test_talk.py::test_what_was_wrong_is_taken_back_and_said_anew",
+)
+
 # (platform or engine, name of the test)
 DIFFERENCES: dict[tuple[str, str], Difference] = {
     ("telegram", "test_a_recalled_photo_does_not_wait_for_words"): _NO_RECALL,
@@ -34,6 +39,20 @@ DIFFERENCES: dict[tuple[str, str], Difference] = {
     ("postgresql", "test_what_was_kept_and_not_handled_is_handled_after_the_restart"): Difference(
         "the rows are the queue there: nothing between keeping and handling could lose it",
         "tests/cluster/test_story.py::test_nothing_is_lost_whatever_happens",
+    ),
+    ("wechat", "test_an_edited_report_reaches_the_officer_and_the_old_words_stay"): _NO_EDITS,
+    ("wechat", "test_an_edited_command_in_private_is_told_so"): _NO_EDITS,
+    ("wechat", "test_yes_closes_with_one_line_to_the_group_and_asks_for_a_rating"): Difference(
+        "WeChat gives programs no buttons; the word is typed",
+        "tests/platforms/wechat/test_talk.py::test_without_buttons_the_typed_word_decides",
+    ),
+    ("wechat", "test_only_the_reporter_decides"): Difference(
+        "without buttons a neighbour's word on the question is a word like any other and is added to the case",
+        "tests/platforms/wechat/test_talk.py::test_without_buttons_the_typed_word_decides",
+    ),
+    ("wechat", "test_what_we_are_not_sure_of_goes_to_a_person_whose_answer_quotes_the_question"): Difference(
+        "WeChat lets no program quote; whoever asked is called by name",
+        "tests/platforms/wechat/test_saying.py::test_an_answer_calls_whoever_wrote_the_message",
     ),
     ("postgresql", "test_a_full_disk_delays_and_loses_nothing"): Difference(
         "the disk of a server cannot be filled from here; what its refusals mean is tested at the storage",

@@ -76,7 +76,7 @@ class Book:
     # --- groups -------------------------------------------------------------------------------------------------------
 
     async def announced(self) -> set[str]:
-        """The groups of which the bot knows: it was told of them, or they are on its list anyway (from a backup, by an import)."""
+        """The groups of which the bot knows: it was told of them, or they are on its list anyway (from a backup, say)."""
         told = select(WechatRoom.chat).where(
             WechatRoom.account == self._account, col(WechatRoom.announced), col(WechatRoom.present)
         )

@@ -110,7 +110,7 @@ def from_base64(text: str, limit: int) -> bytes:
 
 
 async def gather(pieces: AsyncIterator[bytes], limit: int, first: float | None = None) -> bytes:
-    """All pieces together. Raises TooLarge as soon as there are too many, TimeoutError when none has come after `first` seconds."""
+    """All pieces together. Raises TooLarge as soon as there are too many, TimeoutError when none comes within `first` seconds."""
     data = bytearray()
     async with asyncio.timeout(first) as patience:
         async for piece in pieces:

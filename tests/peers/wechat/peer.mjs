@@ -219,7 +219,7 @@ function imagine ({ rooms, talkers, text }) {
       talkerId: `wxid_${n % talkers}`,
       timestamp: 1795400000000 + n,
       type: TYPES.text,
-      text,
+      text: text + n,
       roomId: `room${n % rooms}@chatroom`,
       mentionIdList: [],
     }
