@@ -70,7 +70,7 @@ async def look(settings: WechatSettings, known: Known) -> Found:
     )
     named = [one for chat, one in known.groups if chat in rooms][:MOST_NAMED]
     seen = f"{len(rooms)} groups seen, {len(known.groups)} known" + (f" ({', '.join(named)} ...)" if named else "")
-    return Found(tuple(problems), f"{settings.account}: {who} by {version}, {seen}{away}. {CANNOT}")
+    return Found(tuple(problems), f"{settings.account}: {who} by puppet {version}, {seen}{away}. {CANNOT}")
 
 
 BUSY = "*"
