@@ -1,4 +1,4 @@
-"""Who is on the other side, proved before a word leaves us: TLS with an authority, with a pin; plain text on this machine alone."""
+"""Who is on the other side, proved before a word leaves us: TLS with an authority or a pin; plain text on this machine alone."""
 
 from __future__ import annotations
 
