@@ -127,6 +127,7 @@ class Scenario:
         *,
         photo: bytes | None = None,
         photos: int = 0,
+        files: tuple[Attachment, ...] = (),
         quoting: Arrival | None = None,
         mention: bool = False,
         **more: Any,
@@ -142,7 +143,7 @@ class Scenario:
             self.address(who, where),
             text,
             photo=photo,
-            attachments=attachments,
+            attachments=(*attachments, *files),
             mentions_me=mention or "@前哨" in text,
             **more,
         )

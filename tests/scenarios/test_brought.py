@@ -74,6 +74,14 @@ def test_a_question_in_words_alone_is_an_ordinary_question(chat: Scenario) -> No
     chat.skip_officers()
 
 
+@pytest.mark.parametrize("asked", ["小孩办证要带户口本吗", "没有发票能给电动车上牌吗", "网上贷款要先交手续费吗"])
+def test_a_question_that_sounds_like_bait_is_a_question(chat: Scenario, asked: str) -> None:
+    chat.say("徐妈妈", PRIVATE, asked)
+    assert not chat.platform.texts()[-1].startswith("这很像")
+    chat.skip("徐妈妈")
+    chat.skip_officers()
+
+
 def test_without_the_extra_the_bot_says_that_it_cannot_look(chat: Scenario) -> None:
     chat.say("陈大爷", GROUP, f"@前哨 {ASKED}", photo=LOAN)
     chat.expect(GROUP, "我这里读不了图。请把图里的话打给我*")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
+
 import pytest
+from PIL import ExifTags, Image
 
 from bot.messages import Location
 from storage.tables import Attachment, Case, Grid, InboxEvent
@@ -346,3 +350,32 @@ def test_a_known_place_in_the_words_leads_to_its_grid(chat: Scenario) -> None:
     chat.skip_officers()
     assert chat.rows(Case.place, Case.located_by) == [("港新菜市场后面", "gazetteer")]
     assert chat.rows(Case.grid_id) == chat.rows(Grid.id)[2:3]
+
+
+def test_a_photo_sent_as_a_file_tells_where_it_was_taken_and_nothing_else_does(chat: Scenario) -> None:
+    taken = photo_taken_at(30.005, 124.012)
+    file = replace(chat.platform.keep_photo("f1", taken), kind="file")
+    chat.say("张阿姨", GROUP, "路灯坏了好几天，晚上黑得很", files=(file,))
+    chat.expect(GROUP, "收到，编号*已转*")
+    chat.skip_officers()
+    assert chat.rows(Case.located_by, Case.latitude, Case.longitude) == [("photo", 30.005, 124.012)]
+    assert chat.rows(Case.grid_id) == chat.rows(Grid.id)[2:3]
+    stored = next(chat.folder.rglob("media/**/*.jpg")).read_bytes()
+    assert b"Exif" not in stored
+
+
+def photo_taken_at(latitude: float, longitude: float) -> bytes:
+    """A photo whose camera knew where it was."""
+    exif = Image.Exif()
+    north, east = divmod(latitude, 1), divmod(longitude, 1)
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update(
+        {
+            ExifTags.GPS.GPSLatitudeRef: "N",
+            ExifTags.GPS.GPSLatitude: (north[0], north[1] * 60, 0.0),
+            ExifTags.GPS.GPSLongitudeRef: "E",
+            ExifTags.GPS.GPSLongitude: (east[0], east[1] * 60, 0.0),
+        }
+    )
+    data = io.BytesIO()
+    Image.new("RGB", (64, 48), (200, 40, 40)).save(data, "JPEG", exif=exif)
+    return data.getvalue()
