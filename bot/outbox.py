@@ -398,6 +398,10 @@ class Outbox:
         # a campaign that is stopped must not have claims that wait for the slots of a slow account
         within_a_second = max(1, int(min(self._pacing.slots_within(key, 1.0), 1e6)))
         rooms[Lane.CAMPAIGN] = min(rooms[Lane.CAMPAIGN], within_a_second - len(queued))
+        slot = self._pacing.account_ready_at(key, now)
+        if now + timedelta(seconds=1) < slot < NEVER:  # a slot that has yet to be booked is nobody's reason to wait
+            rooms[Lane.CAMPAIGN] = 0
+            answer.ready_at = _earliest(answer.ready_at, slot)
         return rooms
 
     def _launch(self) -> datetime | None:

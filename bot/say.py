@@ -115,9 +115,25 @@ class Say:
         answer = self._session.exec(select(Notice).where(Notice.key == answer_key(case))).first()
         if answer is None or answer.secret or answer.state not in ("pending", "sending", "sent"):
             return
-        text = f"{answer.text}\n{self._voice.phrases.say(phrase, **values)}"
-        last = self._session.exec(select(Notice).where(Notice.changes == answer.id).order_by(col(Notice.id).desc())).first()
-        if last is not None and last.text == text:
+        self._change(answer, case_address(case), f"{answer.text}\n{self._voice.phrases.say(phrase, **values)}", case.id)
+
+    def keep_live(self, officer: Officer, key: str, phrase: str, **values: Any) -> bool:
+        """One message in an officer's private chat, named by `key`, whose words are always the newest. False, and nothing said,
+        where the platform cannot change a message or the officer has no bound account."""
+        to = self._private_chat(officer)
+        if to is None or to.platform not in self._voice.changes:
+            return False
+        first = self._session.exec(select(Notice).where(Notice.key == key)).first()
+        if first is None:
+            self.at(to, phrase, key=key, lane=Lane.OFFICER, **values)
+        else:
+            self._change(first, to, self._voice.phrases.say(phrase, **values), None)
+        return True
+
+    def _change(self, said: Notice, to: Address, text: str, case_id: int | None) -> None:
+        """Put other words where a notice of ours stands, or is going to stand."""
+        last = self._session.exec(select(Notice).where(Notice.changes == said.id).order_by(col(Notice.id).desc())).first()
+        if (last or said).text == text:
             return
         if last is not None and last.state == "pending" and last.attempt == 0:
             last.text = text  # it has not gone yet: one change is enough
@@ -127,13 +143,13 @@ class Say:
         notice = NewNotice(
             key=f"{self._unique}:{self._count}",
             lane=Lane.OFFICER,
-            to=case_address(case),
+            to=to,
             text=text,
-            group_id=answer.group_id,
-            case_id=case.id,
-            mention=answer.mention,
-            choices=read_choices(answer.choices),
-            changes=answer.id,
+            group_id=said.group_id,
+            case_id=case_id,
+            mention=said.mention,
+            choices=read_choices(said.choices),
+            changes=said.id,
         )
         enqueue(self._session, notice, self._now)
 
@@ -150,17 +166,23 @@ class Say:
         """Say it to officers in their private chats; returns how many of them have a bound account that we can reach."""
         reached = 0
         for officer in officers:
-            account = self._session.exec(
-                select(OfficerAccount)
-                .where(OfficerAccount.officer_id == officer.id, col(OfficerAccount.platform).in_(list(self._voice.accounts)))
-                .order_by(col(OfficerAccount.bound_at).desc())
-            ).first()
-            if account is None:
+            to = self._private_chat(officer)
+            if to is None:
                 continue
             reached += 1
-            to = Address(account.platform, self._voice.accounts[account.platform], account.user_id, private=True)
             self.at(to, phrase, case=case, photo=photo, lane=lane, **values)
         return reached
+
+    def _private_chat(self, officer: Officer) -> Address | None:
+        """Where an officer is reached: the account bound last, among those whose platform we speak on."""
+        account = self._session.exec(
+            select(OfficerAccount)
+            .where(OfficerAccount.officer_id == officer.id, col(OfficerAccount.platform).in_(list(self._voice.accounts)))
+            .order_by(col(OfficerAccount.bound_at).desc())
+        ).first()
+        if account is None:
+            return None
+        return Address(account.platform, self._voice.accounts[account.platform], account.user_id, private=True)
 
     def to_group(self, group: Group, phrase: str, *, case: Case | None = None, lane: Lane | None = None, **values: Any) -> None:
         """Say it in a group, to everybody."""

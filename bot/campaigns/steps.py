@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -15,13 +16,16 @@ from bot.permissions import ACTIONS
 from bot.say import Say
 from content.refusal import Refusal
 from storage.notices import hold, let_go
-from storage.tables import Campaign, Notice, Officer, OfficerRole
+from storage.tables import Campaign, CampaignGroup, Notice, Officer, OfficerRole
 
 LOOK = timedelta(seconds=5)
 NOT_APPROVED_AFTER = timedelta(days=3)
 FEW = 5  # failures from which on their share counts
 MOST_FAILED = 0.1  # share of what has ended
 QUARTERS_FROM = 200  # groups; a campaign that long says how far it is
+SOON = timedelta(minutes=5)  # after that it is looked at less often
+LOOK_LATER = timedelta(seconds=30)
+BAR = 10  # cells of the bar in the planner's chat
 NAMES = 20  # of groups, in one message
 
 Saying = Callable[[str], Say]
@@ -103,24 +107,27 @@ def _look_at_trial(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> 
     ended = progress.total - progress.open
     campaign.next_step_at = campaigns.now + FIRST_LOOK
     under_way = progress.notices.get("pending", 0) + progress.notices.get("sending", 0)
+    live = _keep_line(campaigns, campaign, progress, saying)
     if progress.failed and (progress.failed > 1 or progress.failed == ended):
         _halt(campaigns, campaign, progress, saying)
     elif not under_way:
         campaign.state = CampaignState.SENDING
         rest = let_go(campaigns.session.connection(), campaign.id or 0)
-        _tell_planner(campaigns, campaign, saying, "trial_went_well", first=progress.sent, rest=rest)
+        if not live:
+            _tell_planner(campaigns, campaign, saying, "trial_went_well", first=progress.sent, rest=rest)
 
 
 def _look_at_sending(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> None:
     progress = campaigns.progress(campaign)
     ended = progress.total - progress.open
     fresh = progress.failed - campaign.forgiven
+    live = _keep_line(campaigns, campaign, progress, saying)
     if progress.open and fresh >= FEW and fresh > MOST_FAILED * ended:
         _halt(campaigns, campaign, progress, saying)
     elif progress.open:
-        campaign.next_step_at = campaigns.now + LOOK
+        campaign.next_step_at = campaigns.now + (LOOK if campaigns.now - began(campaigns, campaign) < SOON else LOOK_LATER)
         quarter = str(4 * ended // max(1, progress.total) * 25)
-        if progress.total >= QUARTERS_FROM and quarter not in ("0", campaign.told):
+        if not live and progress.total >= QUARTERS_FROM and quarter not in ("0", campaign.told):
             campaign.told = quarter
             _tell_planner(campaigns, campaign, saying, "so_far", sent=progress.sent, total=progress.total)
     else:
@@ -130,6 +137,34 @@ def _look_at_sending(campaigns: Campaigns, campaign: Campaign, saying: Saying) -
             _tell_planner(
                 campaigns, campaign, saying, "done", sent=progress.sent, missed=len(missed), names="、".join(missed[:NAMES])
             )
+
+
+def _keep_line(campaigns: Campaigns, campaign: Campaign, progress: Progress, saying: Saying) -> bool:
+    """The line in the planner's chat that shows how far it is; false where messages cannot be changed, or it is over at once."""
+    planner = campaigns.session.get(Officer, campaign.officer_id) if campaign.officer_id else None
+    if planner is None or not planner.active or progress.total <= campaigns.rules.trial_groups:
+        return False
+    ended = progress.total - progress.open
+    seconds = (campaigns.now - began(campaigns, campaign)).total_seconds()
+    rest = seconds / ended * progress.open if ended and campaign.state == CampaignState.SENDING else 0
+    filled = BAR * ended // max(1, progress.total)
+    return saying("live").keep_live(
+        planner,
+        f"live:{campaign.id}",
+        "posts.step.live",
+        number=campaign.id,
+        bar="▓" * filled + "░" * (BAR - filled),
+        ended=ended,
+        total=progress.total,
+        failed=progress.failed,
+        minutes=math.ceil(rest / 60) if progress.open else 0,
+    )
+
+
+def began(campaigns: Campaigns, campaign: Campaign) -> datetime:
+    """When it began to go out."""
+    at = campaigns.session.exec(select(CampaignGroup.at).where(CampaignGroup.campaign_id == campaign.id).limit(1)).first()
+    return at or campaigns.now
 
 
 def _halt(campaigns: Campaigns, campaign: Campaign, progress: Progress, saying: Saying) -> None:

@@ -37,9 +37,10 @@ def test_the_first_groups_get_it_before_the_others(chat: Scenario) -> None:
     chat.expect(EDITOR, "推送1号已发出：《*》，8个群。*先发5个群，没问题接着发其余的。*/停止 1")
     assert received(chat) == 5
     chat.wait(seconds=3)
-    chat.expect(EDITOR, "推送1号：先发的5个群收到了，接着发其余3个群。")
+    chat.expect(EDITOR, "推送1号 ▓▓▓▓▓▓░░░░ 5/8个群。")
     assert received(chat) == 8
     chat.wait(seconds=3)
+    assert "推送1号 ▓▓▓▓▓▓▓▓▓▓ 8/8个群。" in [change.what.text for change in chat.platform.edited], "in place of the line before"
     chat.expect(EDITOR, "推送1号（反诈妙招）发完了：8个群收到。")
     assert chat.rows(Campaign.state) == ["done"]
     chat.skip(*of_groups(chat))
@@ -63,6 +64,7 @@ def test_errors_in_the_first_groups_halt_it(chat: Scenario) -> None:
     chat.say(EDITOR, PRIVATE, "/推送 反诈 全部")
     chat.expect(EDITOR, "推送1号已发出*")
     chat.wait(seconds=3)
+    chat.expect(EDITOR, "推送1号 ▓▓▓▓▓▓░░░░ 5/8个群，2个没发成。")
     chat.expect(EDITOR, "推送1号先停下了：2个群没发成，已发3个，还有3个没发。\n最近一次的原因：no right to write*/推送 1 继续*")
     chat.wait(minutes=10)
     assert received(chat) == 3

@@ -120,7 +120,7 @@ def test_what_is_no_clue_stays_unanswered(chat: Scenario) -> None:
 
 
 def test_without_an_alert_the_same_words_mean_nothing(chat: Scenario) -> None:
-    chat.say("罗嫂", TWO, "刚才在2号院门口看到老同学往河边走了")
+    chat.say("罗嫂", TWO, "刚才在门口碰到老同学，一起往菜场走了")
     chat.silence()
 
 

@@ -1,0 +1,122 @@
+"""Campaigns in simulated time: 270 groups within three minutes, and nothing more two seconds after a stop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlmodel import Session
+
+from bot.campaigns import PostRules, Request
+from bot.campaigns.chain import verify
+from bot.campaigns.loop import CampaignLoop
+from bot.outbox import Outbox, OutboxRule
+from bot.pacing import Pacing, PacingRule
+from bot.say import Voice
+from content.expressions import any_of
+from storage.tables import Campaign, Case, Group, Missing, Officer, OfficerAccount
+from tests.kit.fake_platform import FakePlatform
+from tests.posting import PHRASES, SHANGHAI, District, library
+
+TELEGRAM = PacingRule()  # 29 messages a second
+SLOW = PacingRule(per_account_per_second=0.25, per_chat_interval=0, per_chat_per_minute=20)  # fifteen a minute
+
+
+class Night:
+    """A district of 270 groups on one account, with a bot that lives in steps of the clock."""
+
+    def __init__(self, folder: Path, rule: PacingRule) -> None:
+        self.district = District(library(folder, "law/a"), PostRules(SHANGHAI, approve_over=1000))
+        self.clock = self.district.clock
+        self.writer = self.district.writer
+        groups = [Group(platform="telegram", account="a", chat=f"t{n}", name=f"群{n}", class_label="专属") for n in range(270)]
+        self.writer.run_now(lambda session: session.add_all(groups))
+        self.platform = FakePlatform("telegram", "a", clock=self.clock)
+        self.outbox = Outbox(
+            self.writer,
+            {("telegram", "a"): self.platform},
+            Pacing(default=rule),
+            self.clock,
+            node="n",
+            caps=self.district.rules.caps,
+            rule=OutboxRule(),
+        )
+        voice = Voice(PHRASES, {"telegram": "a"})
+        self.loop = CampaignLoop(self.writer, self.clock, voice, self.district.campaigns, folder, self.outbox.wake)
+
+    async def live(self, seconds: float, step: float = 0.05) -> None:
+        for _ in range(round(seconds / step)):
+            self.clock.advance(timedelta(seconds=step))
+            await self.loop.run_due()
+            await self.outbox.drain()
+
+    def start_alert(self) -> None:
+        def work(session: Session) -> None:
+            now = self.clock()
+            where = {"platform": "telegram", "account": "a", "chat": "x", "private": True}
+            case = Case(
+                number="2611-0001", kind="missing", category="missing.adult", tier="T1", state="submitted", text="x",
+                created_at=now, state_since=now, **where,
+            )  # fmt: skip
+            session.add(case)
+            session.flush()
+            missing = Missing(case_id=case.id or 0, text="王奶奶，78岁", labels="platform:telegram", officer_id=1, created_at=now)
+            session.add(missing)
+            session.flush()
+            verify(self.district.campaigns(session, now), missing, case, session.get_one(Officer, 2), "【寻人】王奶奶，78岁")
+
+        self.writer.run_now(work)
+
+
+@pytest.fixture
+async def night(tmp_path: Path) -> AsyncIterator[Night]:
+    made = Night(tmp_path, TELEGRAM)
+    yield made
+    made.writer.close()
+
+
+async def test_an_alert_reaches_270_groups_within_three_minutes(night: Night) -> None:
+    began = night.clock()
+    night.start_alert()
+    await night.live(20)
+    assert len({arrival.to.chat for arrival in night.platform.arrived}) == 270
+    assert len(night.platform.arrived) == 270
+    took = max(arrival.at for arrival in night.platform.arrived) - began
+    assert took <= timedelta(seconds=270 / 29 + 5), "the platform's pace and a look at the first five"
+
+
+async def test_two_seconds_after_a_stop_nothing_leaves_even_on_a_slow_account(tmp_path: Path) -> None:
+    night = Night(tmp_path, SLOW)
+
+    def send(session: Session) -> Campaign:
+        return night.district.campaigns(session, night.clock()).send(Request("law/a", any_of(["platform:telegram"])))[0]
+
+    night.writer.run_now(send)
+    await night.live(45, step=0.5)
+    before = len(night.platform.arrived)
+    assert before > 5, "it was on its way"
+    night.writer.run_now(lambda session: night.district.campaigns(session, night.clock()).stop())
+    stopped = night.clock()
+    await night.live(120, step=0.5)
+    late = [arrival for arrival in night.platform.arrived if arrival.at > stopped + timedelta(seconds=2)]
+    assert late == []
+    night.writer.close()
+
+
+async def test_where_nothing_can_be_changed_the_planner_gets_few_messages_instead(night: Night) -> None:
+    """270 groups: what the first ones did, then each quarter, then the end; with a live line none of the quarters."""
+
+    def send(session: Session) -> None:
+        session.add(OfficerAccount(officer_id=1, platform="telegram", user_id="u1", bound_at=night.clock()))
+        request = Request("law/a", any_of(["platform:telegram"]), planner=1)
+        night.district.campaigns(session, night.clock()).send(request)
+
+    night.writer.run_now(send)
+    await night.live(40, step=0.25)
+    told = [arrival.what.text for arrival in night.platform.arrived if arrival.to.private]
+    assert told[0] == "推送1号：先发的5个群收到了，接着发其余265个群。"
+    assert told[-1] == "推送1号（《law/a 标题》）发完了：270个群收到。"
+    assert 1 <= len(told[1:-1]) <= 3
+    assert all("共270个" in text for text in told[1:-1])
