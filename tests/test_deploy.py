@@ -1,0 +1,64 @@
+"""The files of deploy/ are what their programs accept, and name only roles and settings that exist."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bot.config import load_settings
+from bot.roles import Role
+
+DEPLOY = Path(__file__).parent.parent / "deploy"
+
+
+def test_units_are_what_systemd_accepts(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd here")
+    for name in ("qianshao.service", "qianshao@.service", "qianshao.target"):
+        text = (DEPLOY / "systemd" / name).read_text(encoding="utf-8")
+        # the program is not installed on this machine; everything else is checked
+        text = text.replace("/opt/qianshao/.venv/bin/qianshao", "/bin/true").replace("User=qianshao", "User=root")
+        text = text.replace("Group=qianshao", "Group=root").replace("WorkingDirectory=/opt/qianshao", "WorkingDirectory=/")
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    units = [str(tmp_path / name) for name in ("qianshao.service", "qianshao@work.service", "qianshao.target")]
+    (tmp_path / "qianshao@work.service").symlink_to(tmp_path / "qianshao@.service")
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True, check=False)
+    complaints = [line for line in done.stderr.splitlines() if "qianshao" in line]
+    assert not complaints, complaints
+
+
+def test_the_site_is_what_nginx_accepts(tmp_path: Path) -> None:
+    nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+    openssl = shutil.which("openssl")
+    if nginx is None or openssl is None:
+        pytest.skip("no nginx here")
+    key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
+    make = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=chat.example.cn", "-days", "1"]
+    subprocess.run([openssl, *make, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    site = (DEPLOY / "nginx" / "qianshao.conf").read_text(encoding="utf-8").replace("/etc/qianshao/tls", str(tmp_path))
+    site = site.replace("/var/log/nginx", str(tmp_path))
+    whole = tmp_path / "nginx.conf"
+    whole.write_text(f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\n{site}\n}}\n", encoding="utf-8")
+    done = subprocess.run(
+        [nginx, "-t", "-c", str(whole), "-e", str(tmp_path / "error.log")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_role_is_one_that_exists() -> None:
+    named = set(re.findall(r'"--role", "(\w+)"', (DEPLOY / "compose.yaml").read_text(encoding="utf-8")))
+    assert named == {role.value for role in Role} - {"all"}
+    listed = set(re.findall(r"^\| `(\w+)` \|", (DEPLOY / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
+    assert listed == named
+
+
+def test_every_setting_is_one_that_exists() -> None:
+    text = (DEPLOY / "compose.yaml").read_text(encoding="utf-8") + (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    named = dict(re.findall(r'(QIANSHAO_\w+__\w+)(?:: |=)"?([^"\n]+)"?', text))
+    named["QIANSHAO_STORAGE__URL"] = "postgresql://qianshao:secret@database/qianshao"
+    named["QIANSHAO_WEB__PUBLIC_URL"] = "https://chat.example.cn"
+    assert load_settings(None, named).web.behind_proxy
