@@ -3,8 +3,8 @@
     python -m benchmarks.broadcast [--groups 1500] [limits enqueue drain]   (--groups 6017: the whole)
 
 * limits: wall time by plan (groups / (bots x 29/s)), refusals by a platform that bears 30 in any second, requests inside its
-  pauses, and how many slots a resident's reply waits. On a clock of its own that jumps from slot to slot, so that a busy machine changes
-  nothing; `make cluster` is the same on the real clock.
+  pauses, and how many slots a resident's reply waits. On a clock of its own that jumps from slot to slot, so that a busy
+  machine changes nothing; `make cluster` is the same on the real clock.
 * enqueue: one statement for all groups, beside raw commits of one row by the standard library's sqlite3 on the same disk.
 * drain: no limit at all, against a Bot API that answers at once: our outbox and adapter, python-telegram-bot's own client one by
   one, and hand-written HTTP.
