@@ -39,6 +39,7 @@ log = structlog.get_logger(__name__)
 
 CHANGED_SOON = timedelta(minutes=10)  # an edit or recall of a kept message is looked at for so long, even before it was handled
 MOST_REMEMBERED = 5000
+_ON_DUTY = re.compile(r"[@＠]\s*值班")
 
 QUIET = Hint()
 _WHOM = "whom:"
@@ -388,7 +389,9 @@ class Inbox:
         return added
 
     def _without_our_name(self, event: Inbound) -> Inbound:
-        """ "@前哨 /查 2611-0042" is the command; our name says to whom, not what."""
+        """ "@前哨 /查 2611-0042" is the command; our name says to whom, not what. "@值班" is said to us, too."""
+        if event.kind is Kind.MESSAGE and not event.copied and _ON_DUTY.search(event.text):
+            event = replace(event, mentions_me=True)
         if not self._senses.me or not event.mentions_me or "@" + self._senses.me not in event.text:
             return event
         rest = event.text.replace("@" + self._senses.me, " ", 1).strip(_BLANKS)

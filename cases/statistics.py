@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
@@ -31,6 +32,7 @@ class MonthCount:
     missed: tuple[tuple[str, int], ...]  # clock and how many cases missed it at least once
     reviewed: int  # second call-backs that were answered
     overturned: int
+    trends: tuple[tuple[str, int, int], ...]  # category code, this month, the month before; the most frequent first
     kinds: tuple[tuple[str, int], ...]
 
 
@@ -46,12 +48,17 @@ KIND_NAMES = {
 }
 
 
+MOST_TRENDS = 3
+
+
 def count(session: Session, now: datetime, zone: ZoneInfo, mine: Callable[[Case], bool]) -> MonthCount:
     """The local month in which `now` falls, over the cases for which `mine` is true."""
     local = now.astimezone(zone)
     start = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     cases = [case for case in session.exec(select(Case).where(Case.created_at >= start)).all() if mine(case)]
     states = [State(case.state) for case in cases]
+    earlier = (start - timedelta(days=1)).replace(day=1)
+    before = [c for c in session.exec(select(Case).where(Case.created_at >= earlier, Case.created_at < start)).all() if mine(c)]
     ids = {case.id for case in cases}
     answered = session.exec(select(CaseReview).where(col(CaseReview.answered_at).is_not(None))).all()
     reviews = [review for review in answered if review.case_id in ids]
@@ -73,6 +80,7 @@ def count(session: Session, now: datetime, zone: ZoneInfo, mine: Callable[[Case]
         missed=_missed(session, ids),
         reviewed=len(reviews),
         overturned=sum(review.agreed is False for review in reviews),
+        trends=_trends(cases, before),
         kinds=tuple(sorted(kinds.items(), key=lambda item: -item[1])),
     )
 
@@ -85,3 +93,9 @@ def _missed(session: Session, ids: set[int | None]) -> tuple[tuple[str, int], ..
         if case_id in ids:
             counts[name] = counts.get(name, 0) + 1
     return tuple((name, number) for name, number in counts.items() if number)
+
+
+def _trends(cases: Sequence[Case], before: Sequence[Case]) -> tuple[tuple[str, int, int], ...]:
+    """What is reported most, beside the month before; what was merged is one matter and counts once."""
+    now, then = (Counter(case.category for case in some if case.state != State.DUPLICATE) for some in (cases, before))
+    return tuple((code, number, then[code]) for code, number in now.most_common(MOST_TRENDS))

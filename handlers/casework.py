@@ -131,7 +131,7 @@ def hold_is_over(due: Due, desk: CaseDesk, say: Say, session: Session) -> None:
     tell_holder(case, "desk.hold_over", say, session)
 
 
-@router.command("办结", "resolve", usage="号 处理结果", about="报处理结果，随后由机器人回访", needs=HANDLERS)
+@router.command("办结", "resolve", usage="号 处理结果", about="报处理结果，随后由机器人回访", needs=HANDLERS, record=True)
 def resolve(
     message: Inbound,
     number: CaseNumber,

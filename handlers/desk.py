@@ -102,8 +102,10 @@ def stats(message: Inbound, rights: Rights, desk: CaseDesk, say: Say, session: S
     """This month in the officer's scope; what could not be confirmed is counted apart."""
     rights.audit("stats.view", target="", allowed=True)
     table = count(session, desk.now, desk.zone, lambda case: rights.covers("stats.view", case.grid_id, desk.units(case)))
+    categories = desk.taxonomy.categories
+    trends = [(categories[code].name, number, before) for code, number, before in table.trends if code in categories]
     missed = [(say.word(f"clocks.name.{name}"), number) for name, number in table.missed]
-    out_of_the_group(message, say, "desk.stats", table=table, missed=missed)
+    out_of_the_group(message, say, "desk.stats", table=table, missed=missed, trends=trends)
 
 
 def out_of_the_group(message: Inbound, say: Say, phrase: str, **values: Any) -> None:

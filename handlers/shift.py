@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
+from bot.messages import Inbound
 from bot.notices import Lane
 from bot.permissions import Rights, Role
 from bot.router import Router, Words
 from bot.say import Say
 from bot.timers import Due, Timers
-from cases.desk import CaseDesk
-from cases.dispatch import on_duty
+from bot.turn import NotMine, Photos
+from bot.understanding.meaning import Meaning
+from cases.desk import CaseDesk, NewCase
+from cases.dispatch import dispatchers, on_duty
 from cases.roster import Roster
 from cases.shift import MORNING, TIMER, TOO_LATE, count_shift, hand_over, next_card, work_groups
 from content.refusal import Refusal
 from handlers.cards import moment, place_or_group
+from handlers.hazards import KIND
+from handlers.origin import origin_of
 from storage.tables import Group, Officer
 
 router = Router("shift")
 
+_CALL = re.compile(r"[@＠]\s*值班[\s,，：:]*")
 CALENDAR_ENDS_SOON = timedelta(days=30)
 
 
@@ -60,6 +67,32 @@ def _say_card(kind: str, group: Group, desk: CaseDesk, say: Say, session: Sessio
         duty=duty,
         holidays=f"{known_until.year}年" if known_until - today < CALENDAR_ENDS_SOON else "",
     )
+
+
+@router.keyword(r"[@＠]\s*值班")
+def call_duty(
+    message: Inbound,
+    meaning: Meaning,
+    group: Group | None,
+    photos: Photos,
+    desk: CaseDesk,
+    say: Say,
+    session: Session,
+    now: datetime,
+) -> None:
+    """ "@值班 …" in a group reaches whoever is on duty for it; a report goes on as any report, beside that."""
+    grid_id = group.grid_id if group else None
+    officers = on_duty(session, grid_id, now)
+    called = officers or dispatchers(session, grid_id)
+    text = _CALL.sub(" ", message.text).strip() or say.word("duty.no_words")
+    where = group.name if group else say.word("duty.privately")
+    if meaning.intent in KIND:
+        say.to_officers(called, "duty.called", where=where, text=text, number="")
+        raise NotMine
+    case = desk.open(NewCase("question", "question", "TQ", text, "", origin_of(message, group), needs_place=False), photos.ids)
+    say.to_officers(called, "duty.called", case=case, where=where, text=text, number=case.number)
+    titles = "、".join(dict.fromkeys(officer.title for officer in officers))
+    say.reply("duty.coming" if officers else "duty.nobody_on_duty", case=case, number=case.number, titles=titles)
 
 
 @router.command(
