@@ -474,8 +474,10 @@ class Turn:
         return named_number(event.quote.text) if event.quote.mine else None
 
     def _unknown(self, word: str) -> None:
-        names = [command.name for command in self._menu().commands]
-        close = difflib.get_close_matches(word[:20], names, n=1, cutoff=0.4)
+        menu = self._menu().commands
+        # of two that are equally near the everyday one is meant
+        sides = ([command.name for command in menu if command.aside == aside] for aside in (False, True))
+        close = next(filter(None, (difflib.get_close_matches(word[:20], names, n=1, cutoff=0.4) for names in sides)), [])
         # an unknown "/微笑" is how WeChat writes an emoji: only somebody who talks to the bot gets an answer
         if close:
             self.say.reply("help.unknown_near", word=word[:20], near=close[0])

@@ -27,7 +27,7 @@ from cases.dispatch import handlers_of
 from content.masking import mask
 from content.refusal import Refusal
 from handlers.cards import trouble_with
-from handlers.hazards import report
+from handlers.hazards import report, said_already
 from handlers.origin import Spot, origin_of
 from storage.tables import Attachment, Case, Group, Missing, Officer, OfficerAccount
 
@@ -69,6 +69,10 @@ def look_for(
         if number is not None or len(words) < SHORTEST:
             raise Refusal("missing.usage_resident")
         category = meaning.category if (meaning.category or "").startswith("missing.") else "missing.adult"
+        if (same := said_already(message, words, desk, say)) is not None:
+            desk.add(same, words, photos.ids, "reporter", message.message_id)
+            say.reply("report.added", case=same, number=same.number, trouble=trouble_with(photos, say))
+            return
         told = replace(meaning, intent=Intent.MISSING, category=category, tier="T1")
         report(changed(message, text=words), told, group, photos, spot, desk, dialogs, say, timers, effects, rules, session, now)
         return
