@@ -85,11 +85,6 @@ class Identities:
         self._session.flush()
         return True
 
-    def forget(self, platform: str, user_id: str) -> None:
-        """Everything that is kept here about this account."""
-        self.unlink(platform, user_id)
-        self._session.execute(delete(LinkCode).where(col(LinkCode.platform) == platform, col(LinkCode.user_id) == user_id))
-
     def accounts(self, platform: str, user_id: str) -> list[Account]:
         """All accounts of this person, this one first."""
         own = Account(platform, user_id)

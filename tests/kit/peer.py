@@ -164,7 +164,7 @@ class Peer(ABC):
 
     @abstractmethod
     def fail(self, *faults: Fault, chat: str | None = None) -> None:
-        """The next sends (to `chat`, or to any chat) meet these faults, one each."""
+        """The next sends (to `chat`, or to any chat) meet these faults, one each; "edit:gx01" scripts changes in gx01."""
 
     @property
     @abstractmethod

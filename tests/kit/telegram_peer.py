@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bot.app.platforms import telegram_platform
 from bot.clock import Clock
 from bot.config import Settings
-from bot.errors import NeverDelivered, RetryLater
+from bot.errors import AnswerLost, NeverDelivered, RetryLater
 from bot.messages import Address, Attachment, Choice, Inbound, Kind, Outbound, Sender
 from bot.platforms.base import Adapter
 from storage.writer import Writer
@@ -29,6 +29,7 @@ ACCOUNT = TOKEN.partition(":")[0]
 CALLING = re.compile(r'<a href="tg://user\?id=(\d+)">[^<]*</a> ')
 ANONYMOUS = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
 OUR_NAME = "@前哨"
+EDIT = "edit:"  # before a chat: what is scripted is a change of a message there
 SENDS = ("sendMessage", "sendPhoto")
 
 
@@ -222,8 +223,10 @@ class TelegramPeer(Peer):
     # --- out ----------------------------------------------------------------------------------------------------------
 
     def fail(self, *faults: Fault, chat: str | None = None) -> None:
-        where = int(self.chat_id(chat)) if chat is not None else None
-        self.api.fail(SENDS[0], *(_server_fault(fault) for fault in faults), chat=where)
+        group = chat.removeprefix(EDIT) if chat is not None else None
+        method = "editMessageText" if chat != group else SENDS[0]
+        where = int(self.chat_id(group)) if group is not None else None
+        self.api.fail(method, *(_server_fault(fault) for fault in faults), chat=where)
 
     def _arrival(self, message: dict[str, Any]) -> Arrival:
         words = message.get("text", message.get("caption", ""))
@@ -259,8 +262,12 @@ class TelegramPeer(Peer):
 def _server_fault(fault: Fault) -> ServerFault:
     """What the server does for the bot to read this in it."""
     match fault:
+        case RetryLater(scope="message"):
+            return refusal(500, "Internal Server Error")
         case RetryLater():
             return TooFast(int(fault.seconds))
+        case AnswerLost():
+            return Dropped(delivered=True)
         case NeverDelivered(gone=True):
             return KICKED
         case NeverDelivered():

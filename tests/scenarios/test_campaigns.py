@@ -65,7 +65,7 @@ def test_errors_in_the_first_groups_halt_it(chat: Scenario) -> None:
     chat.expect(EDITOR, "推送1号已发出*")
     chat.wait(seconds=3)
     chat.expect(EDITOR, "推送1号 ▓▓▓▓▓▓░░░░ 5/8个群，2个没发成。")
-    chat.expect(EDITOR, "推送1号先停下了：2个群没发成，已发3个，还有3个没发。\n最近一次的原因：no right to write*/推送 1 继续*")
+    chat.expect(EDITOR, "推送1号先停下了：2个群没发成，已发3个，还有3个没发。\n最近一次的原因：*right to write*/推送 1 继续*")
     chat.wait(minutes=10)
     assert received(chat) == 3
     chat.say(EDITOR, PRIVATE, "/推送 1")
@@ -263,4 +263,4 @@ def test_a_group_that_wants_no_posts(chat: Scenario) -> None:
     chat.expect(TWO, "【反诈妙招】*")
     chat.say(OFFICER, ONE, "/免推 恢复")
     chat.expect(OFFICER, "港新1号网格恢复收推送。")
-    assert [chat_id for chat_id, lane in chat.rows(Notice.chat, Notice.lane) if lane == 3] == [chat.address("", TWO).chat]
+    assert [chat_id for chat_id, lane in chat.rows(Notice.chat, Notice.lane) if lane == 3] == [chat.chat_id(TWO)]

@@ -106,7 +106,7 @@ def test_three_accounts_are_one_person_and_part_again(chat: Scenario) -> None:
         people.link(people.new_link_code(*c), "elsewhere", "d")
         people.link(people.new_link_code(*b), c[0], c[2])
         counts = [len(people.accounts(name, user)) for name, _, user in (a, b, c)]
-        people.forget("telegram", "b")
+        people.unlink("telegram", "b")
         return [*counts, len(people.accounts("telegram", "b")), len(people.accounts("web", "a"))]
 
     assert chat.app.writer.run_now(work) == [4, 4, 4, 1, 3]

@@ -239,11 +239,13 @@ def test_seed_09_an_activity_from_the_call_to_the_hours(chat: Scenario) -> None:
     chat.expect("周小琴", "1号活动已结束，2人到场。")
     chat.expect("唐工", "“清理倒下的树”结束了，谢谢您来帮忙。")
     chat.expect("张阿姨", "“清理倒下的树”结束了，谢谢您来帮忙。")
-    assert chat.rows(Volunteer.user_id, Volunteer.hours, Volunteer.points) == [("tang", 2.0, 20)]  # only who asked for it
+    assert chat.rows(Volunteer.user_id, Volunteer.hours, Volunteer.points) == [
+        (chat.user_id("唐工"), 2.0, 20)
+    ]  # only who asked for it
     chat.say("唐工", PRIVATE, "/志愿 退出")
     chat.expect("唐工", "已退出，工时、积分和报名都删了。*")
     assert chat.rows(Volunteer.user_id) == []
-    assert "tang" not in chat.rows(ActivityEntry.user_id)
+    assert chat.user_id("唐工") not in chat.rows(ActivityEntry.user_id)
     chat.silence()
 
 

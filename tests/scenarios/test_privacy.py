@@ -69,7 +69,7 @@ def test_forgetting_takes_the_person_and_leaves_the_case(chat: Scenario) -> None
     chat.expect("张阿姨", "删掉以后：\n*1件事会留下来接着办*收不回来的：*")
     chat.say("张阿姨", PRIVATE, "算了")
     chat.expect("张阿姨", "好的，什么都没删。")
-    assert chat.rows(Case.reporter) == ["zhang"]
+    assert chat.rows(Case.reporter) == [chat.user_id("张阿姨")]
     chat.say("张阿姨", PRIVATE, "/忘记我")
     chat.skip("张阿姨")
     chat.say("张阿姨", PRIVATE, "忘记")
@@ -79,7 +79,9 @@ def test_forgetting_takes_the_person_and_leaves_the_case(chat: Scenario) -> None
     assert "138****5678" in text
     assert not any(row for row in chat.rows(CaseEntry.message_id))
     assert chat.rows(Dialog.id) == []
-    left = chat.app.writer.read_now(lambda s: s.exec(select(Notice).where(Notice.private, Notice.chat == "zhang")).all())
+    left = chat.app.writer.read_now(
+        lambda s: s.exec(select(Notice).where(Notice.private, Notice.chat == chat.user_id("张阿姨"))).all()
+    )
     assert [row.text[:5] for row in left] == ["已经删掉了"]
     # the case goes on: an officer can end it, and nobody is called by name
     chat.say("王建国", PRIVATE, f"/接单 {number}")
