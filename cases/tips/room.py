@@ -385,7 +385,10 @@ class Tips:
         return seal_with(mix(key, get_key(self._session, _shred_name(tip))), text.encode())
 
     def _open(self, tip: Tip, key: bytes, sealed: bytes) -> str:
-        return open_with(mix(key, get_key(self._session, _shred_name(tip))), sealed).decode()
+        try:
+            return open_with(mix(key, get_key(self._session, _shred_name(tip))), sealed).decode()
+        except Sealed as problem:
+            raise Refusal("tips.gone", name=tip.designation) from problem
 
     def _open_lines(self, tip: Tip, key: bytes, authors: tuple[str, ...]) -> list[tuple[int, Line]]:
         rows = self._session.exec(

@@ -1,0 +1,257 @@
+"""Canaries: words, numbers and secrets that are nowhere else, through every flow; then every byte of every file is searched.
+
+By default a small flock; QIANSHAO_CANARIES=25 makes 1,000 tips, 500 telephone numbers and 20 secrets of it (about an hour).
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import random
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+from sqlmodel import Session, select
+
+from bot.logs import set_up_logs
+from cases.tips import Tips
+from content.refusal import Refusal
+from storage.backup import back_up_now, restore
+from storage.media import opened
+from storage.tables import Attachment, Case, Officer, Tip
+from tests.kit.cells import DEFAULT
+from tests.kit.scenario import PRIVATE, Scenario, jpeg
+
+FLOCK = int(os.environ.get("QIANSHAO_CANARIES", "1"))
+TIPS, PHONES, SECRETS = 40 * FLOCK, 20 * FLOCK, min(20, 4 * FLOCK)
+GROUP = "港新1号网格"
+SYLLABLES = "桓蘅璟沅岫琬翊洵珩钰霁翀骁彧昶翮"
+
+
+def spellings(canary: str) -> Iterator[bytes]:
+    """The bytes under which it could lie somewhere."""
+    for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
+        raw = canary.encode(encoding)
+        yield raw
+        yield raw.hex().encode()
+        yield raw.hex().upper().encode()
+        for shift in range(3):
+            coded = base64.b64encode(b"\0" * shift + raw)
+            # only what does not depend on the bytes around it
+            yield coded[(shift * 8 + 5) // 6 : len(coded) - 4 if (len(raw) + shift) % 3 else len(coded)]
+    yield canary.encode("unicode_escape")
+
+
+def hits(folder: Path, canaries: Iterable[str]) -> list[str]:
+    """Which canary lies in which file."""
+    wanted = [(canary, spelled) for canary in canaries for spelled in set(spellings(canary)) if len(spelled) > 7]
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            data = path.read_bytes()
+            found += [f"{path.relative_to(folder)}: {canary}" for canary, spelled in wanted if spelled in data]
+    return sorted(set(found))
+
+
+class Flock:
+    """The canaries of one run; `tips`, `phones` and `secrets` grow as they are let fly."""
+
+    def __init__(self) -> None:
+        self._dice = random.Random(26)
+        self.tips: list[str] = []
+        self.phones: list[str] = []
+        self.secrets: list[str] = []
+
+    @property
+    def all(self) -> list[str]:
+        return [*self.tips, *self.phones, *self.secrets]
+
+    def tip(self) -> str:
+        word = "".join(self._dice.choice(SYLLABLES) for _ in range(6))
+        self.tips.append(word)
+        return f"有人在{word}的租房里开赌局，天天半夜散场"
+
+    def phone(self) -> str:
+        self.phones.append("1" + str(self._dice.randint(3, 9)) + "".join(str(self._dice.randint(0, 9)) for _ in range(9)))
+        return self.phones[-1]
+
+    def secret(self) -> str:
+        self.secrets.append("秘" + "".join(self._dice.choice(SYLLABLES) for _ in range(11)))
+        return self.secrets[-1]
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Everything that is logged at the loudest level."""
+    stream = io.StringIO()
+    set_up_logs("debug", stream)
+    yield stream
+    structlog.reset_defaults()
+    set_up_logs("error")
+
+
+def let_fly_tips(chat: Scenario, flock: Flock, number: int) -> None:
+    """A tip with everything that can become of it."""
+    who = f"来源{number}"
+    chat.say(who, PRIVATE, flock.tip() if number % 2 else f"/举报 {flock.tip()}")
+    chat.settle()
+    receipt = next(
+        found[0].replace(" ", "")
+        for arrival in reversed(chat.platform.arrived)
+        if (found := re.search(r"(?:\d{4} ){4}\d{4}", arrival.what.text))
+    )
+    flock.tips.append(receipt)
+    if number % 3:
+        return
+    chat.say(who, GROUP, flock.tip())  # in a group nothing of it is kept at all
+    chat.say(who, PRIVATE, receipt)
+    chat.say(who, PRIVATE, f"补充：{flock.tip()}")
+    chat.say(who, PRIVATE, receipt)
+    chat.say(who, PRIVATE, "留联系方式")
+    chat.say(who, PRIVATE, f"我叫{flock.secret()}，{flock.phone()}")
+    name = chat.rows(Tip.designation)[-1]
+    for step in ("", "", " 延期 3"):
+        chat.say("李敏", PRIVATE, f"/线索 {name}" if not step else f"/办线索 {name}{step}")
+    chat.say("李敏", PRIVATE, f"/回线索 {name} 请问{flock.tip()}是哪一栋")
+    chat.say("李敏", PRIVATE, f"/办线索 {name} 授权 3201")
+    chat.say("王建国", PRIVATE, f"/线索 {name}")
+    chat.say("王建国", PRIVATE, f"/办线索 {name} 身份 {flock.secret()}")
+    chat.say("李敏", PRIVATE, f"/办线索 {name} 申请")
+    chat.say("李敏", PRIVATE, f"/办线索 {name} 准 3201")
+    chat.say("王建国", PRIVATE, f"/办线索 {name} 看身份")
+    chat.say("王建国", PRIVATE, f"/线索 {flock.phone()}")  # a wrong name is audited, and masked there
+
+
+def let_fly_phones(chat: Scenario, flock: Flock, number: int) -> None:
+    """Telephone numbers in reports of every kind, in additions, answers and results."""
+    told = (
+        "3号楼2单元楼道有人给电动车充电，我电话{}",
+        "楼上天天半夜吵架摔东西，找我{}",
+        "想请人教我奶奶用手机，联系{}",
+        "我在小区门口丢了一个黑色钱包，捡到请打{}",
+        "捡到一串钥匙，失主打{}",
+        "有个{}的电话说我涉嫌洗钱，要我转账",
+        "港新路路灯不亮，物业电话{}打不通",
+    )[number % 7]
+    where = (GROUP, PRIVATE)[number % 2]
+    who = f"居民{number}"
+    chat.say(who, where, told.format(flock.phone()), photo=jpeg(number), mention=where == GROUP)
+    newest = chat.rows(Case.number)
+    if not newest:
+        return
+    case = newest[-1]
+    chat.say(who, where, f"/补充 {case} 还可以打{flock.phone()}")
+    for officer, words in (("王建国", "/接单 {}"), ("王建国", "/追问 {} 您的电话{}对吗"), ("王建国", "/联系 {} 打了{}")):
+        chat.say(officer, PRIVATE, words.format(case, flock.phone()))
+    chat.say(who, where, f"对，{flock.phone()}", mention=where == GROUP)
+    chat.say("王建国", PRIVATE, f"/办结 {case} 已经清走，有事打{flock.phone()}")
+    chat.say(who, where, f"没解决，{flock.phone()}还在充电", mention=where == GROUP)
+    chat.say(who, PRIVATE, "/我的数据")
+    chat.say("王建国", PRIVATE, f"/查 {case}")
+    chat.say("王建国", PRIVATE, "/待办")
+
+
+def let_fly_secrets(chat: Scenario, flock: Flock) -> None:
+    chat.say("李敏", PRIVATE, f"/设口令 {flock.secret()}")
+    chat.say("李敏", PRIVATE, f"/解锁 {flock.secret()}")
+    chat.say("李敏", PRIVATE, f"/解锁 {flock.secrets[-2]}")
+    chat.say("林小雨", GROUP, f"/举报 {flock.secret()}")
+    chat.say("林小雨", GROUP, f"周末一起吃饭吧{flock.secret()}")  # small talk
+
+
+def test_not_one_canary_lies_in_any_file(cell_name: str, tmp_path: Path, log: io.StringIO) -> None:
+    if cell_name != DEFAULT:
+        pytest.skip("the files of one cell are like those of another")
+    flock = Flock()
+    folder = tmp_path / "data"
+    with Scenario(folder) as chat:
+        let_fly_secrets(chat, flock)
+        for number in range(TIPS // 4):
+            let_fly_tips(chat, flock, number)
+        chat.restart()
+        for number in range(PHONES // 8):
+            let_fly_phones(chat, flock, number)
+        shutil.copytree(folder, tmp_path / "crash")  # what a machine that lost its power now would have on its disk
+        back_up_now(chat.settings.database_url, folder / "media", tmp_path / "backup")
+        control = flock.phone()
+        chat.say("居民0", PRIVATE, f"3号楼楼道有人给电动车充电，我电话{control}")
+        assert control in chat.rows(Case.text)[-1]  # whoever may read it reads it: it is there, only sealed
+        for row in chat.platform.arrived:
+            chat._seen[(row.to.chat, row.to.private)] = len(chat.platform.arrived)
+    (tmp_path / "log.txt").write_text(log.getvalue(), encoding="utf-8")
+    assert len(flock.tips) >= 14 * FLOCK
+    assert len(flock.phones) >= 14 * FLOCK
+    assert "turn_failed" not in log.getvalue()
+    assert hits(tmp_path, flock.all) == []
+
+
+def test_control_the_search_finds_them_in_every_spelling(tmp_path: Path) -> None:
+    canary = "13812345678"
+    for number, spelled in enumerate(
+        (
+            canary.encode(),
+            canary.encode("utf-16-le"),
+            b"x" + base64.b64encode(b"ab" + canary.encode() + b"yz"),
+            base64.b64encode(b"a" + canary.encode() + b"z"),
+            canary.encode().hex().encode(),
+        )
+    ):
+        (tmp_path / str(number)).write_bytes(b"..." + spelled + b"...")
+    assert len(hits(tmp_path, [canary])) == 5
+
+
+def test_what_was_erased_stays_closed_in_an_old_backup(cell_name: str, tmp_path: Path) -> None:
+    """A backup of last week, restored on the machine that has the newest keys, and on one that has only the mirror of last week's
+    successor: the case and the tip that ended since cannot be opened, those that go on can."""
+    if cell_name != DEFAULT:
+        pytest.skip("PostgreSQL has its own tools for backups")
+    folder = tmp_path / "data"
+    with Scenario(folder) as chat:
+        for number in range(2):
+            chat.say("张阿姨", PRIVATE, f"{number + 3}号楼2单元楼道有人给电动车充电", photo=jpeg(number))
+            chat.say("林小雨", PRIVATE, f"有人在{number + 3}号楼租房开赌局，天天半夜散场")
+        names = chat.rows(Tip.designation)
+        back_up_now(chat.settings.database_url, folder / "media", tmp_path / "backup")
+        with sqlite3.connect(tmp_path / "backup" / "qianshao.db") as copy:
+            assert copy.execute("SELECT count(*) FROM shred_key").fetchone() == (0,)
+        copy.close()
+        ended = chat.rows(Case.id)[0]
+
+        def close(session: object) -> None:
+            case = session.get(Case, ended)  # type: ignore[attr-defined]
+            case.state, case.closed_at = "closed_confirmed", chat.clock() - timedelta(days=800)
+            session.add(case)  # type: ignore[attr-defined]
+
+        chat.app.writer.run_now(close)
+        chat.run(chat.app.tidy.round())
+        chat.say("李敏", PRIVATE, f"/办线索 {names[0]} 销毁")
+        chat.skip("张阿姨", "林小雨")
+        chat.skip_officers()
+    restore(tmp_path / "backup", f"sqlite:///{folder / 'qianshao.sqlite3'}", folder / "media")
+    with Scenario(folder) as chat:
+        texts = chat.rows(Case.text)
+        assert texts[0] == ""
+        assert "电动车充电" in texts[1]
+
+        def read(name: str) -> str:
+            def work(session: Session) -> str:
+                tips = Tips(session, chat.app.tip_keys, chat.clock())
+                reader = session.exec(select(Officer).where(Officer.name == "李敏")).one()
+                return tips.read(tips.find(name, reader), reader)[0].text
+
+            return chat.app.writer.run_now(work)
+
+        assert "开赌局" in read(names[1])
+        with pytest.raises(Refusal, match=r"tips\.gone"):
+            read(names[0])
+        photos = [(chat.folder / path).read_bytes() for path in chat.rows(Attachment.path)]
+        with pytest.raises(FileNotFoundError):
+            opened(photos[0])
+        assert opened(photos[1])[6:10] == b"JFIF"
