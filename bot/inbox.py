@@ -23,6 +23,7 @@ from sqlmodel import Session, col, select
 
 from bot.clock import Clock
 from bot.dialogs import Awaited, DialogKey, open_dialogs
+from bot.flood import Flood, Weight
 from bot.gathering import Gathering
 from bot.lanes import LaneKey, Lanes
 from bot.messages import Address, Inbound, Kind
@@ -69,6 +70,7 @@ class Job:
     addressed: bool
     told_as_tip: bool = False
     waiting: bool = False  # a photo without words, that may belong to a report
+    late: bool = False  # its sender, group or platform talks too much just now (`bot.flood`)
     parts: tuple[Inbound, ...] = ()  # the other photos of the same album
     asking: bool = False  # kept only because it asks whether something is true: if there is nothing to say, nothing is kept
     claim: EventClaim | None = None  # where several nodes work: the right to end it
@@ -261,6 +263,7 @@ class Inbox:
         self._just_kept: OrderedDict[tuple[str, str, str, str], datetime] = OrderedDict()
         self.mind = mind
         self.albums = Gathering(self._queue, clock)
+        self.flood = Flood()
         self.heard = 0
         self.kept = 0
 
@@ -281,6 +284,11 @@ class Inbox:
                 return
             job = changed(job, waiting=False)
         job = _storable(job)
+        if event.kind is Kind.MESSAGE and job.hint.danger is None:
+            weight = self.flood.weigh(event, now, report=job.hint.report)
+            if weight is Weight.REPEATED:
+                return  # the same words are being dealt with
+            job = changed(job, late=weight is Weight.LATE)
         if not await self._keep(job, now):
             return
         self.kept += 1
@@ -304,7 +312,7 @@ class Inbox:
 
     async def _queue(self, job: Job) -> None:
         key = LaneKey(job.event.address, job.event.sender.id)
-        await self._lanes.put(key, job, urgent=job.hint.danger is not None)
+        await self._lanes.put(key, job, urgent=job.hint.danger is not None, late=job.late)
 
     async def resume(self) -> int:
         """After a start: remember what was pending and queue what was kept and not done. Returns how many."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from bot.lanes import LaneKey, Lanes
+from bot.lanes import LaneKey, Lanes, _Rotation
 from bot.messages import Address
 
 Item = tuple[str, str, int]
@@ -70,14 +70,13 @@ async def test_within_a_group_a_loud_person_does_not_keep_the_others_waiting() -
 
 
 async def test_control_first_come_first_served_would_be_unfair(monkeypatch: pytest.MonkeyPatch) -> None:
-    def one_queue(lanes: Lanes[Item], lane: LaneKey) -> None:
+    def one_queue(rotation: _Rotation, lane: LaneKey) -> None:
         """The planted bug: every chat counts as one."""
-        lanes._chats.setdefault("all", deque()).append(lane)
-        if "all" not in lanes._turns:
-            lanes._turns.append("all")
-        lanes._ready_lanes.release()
+        rotation._chats.setdefault("all", deque()).append(lane)
+        if "all" not in rotation._turns:
+            rotation._turns.append("all")
 
-    monkeypatch.setattr(Lanes, "_ready", one_queue)
+    monkeypatch.setattr(_Rotation, "put", one_queue)
     loud = [("loud", f"p{n}", n) for n in range(100)]
     begun = await work_off(loud + QUIET)
     assert begun.index(QUIET[0]) == 100
