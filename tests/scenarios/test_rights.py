@@ -122,6 +122,7 @@ COMMANDS = {
 
 # action -> who may do it where their role reaches
 ACTS = {
+    "answer.keep": "GODSE",
     "case.queue": "GODS",
     "case.view": "GODS",
     "case.accept": "DS",
