@@ -105,6 +105,6 @@ class Flood:
 
 
 def signature(text: str) -> str:
-    """What two nearly identical messages have in common: their letters, without digits, blanks and marks."""
-    letters = (character for character in unicodedata.normalize("NFKC", text[:300]).casefold() if character.isalpha())
+    """What nearly identical messages have in common: letters and digits (3号楼 is not 5号楼), without blanks and marks."""
+    letters = (character for character in unicodedata.normalize("NFKC", text[:300]).casefold() if character.isalnum())
     return "".join(letters)[:80]

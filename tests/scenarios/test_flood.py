@@ -51,12 +51,13 @@ def test_a_full_group_lets_those_through_who_have_hardly_said_anything() -> None
 
 def test_the_same_words_again_are_counted_once() -> None:
     flood = Flood()
-    weights = [flood.weigh(said("robot", f"3号楼楼道有人充电！！{n}", NOW, number=n), NOW) for n in range(10)]
+    weights = [flood.weigh(said("robot", f"3号楼楼道有人充电{'！' * n}", NOW, number=n), NOW) for n in range(10)]
     assert weights == [Weight.PROMPT] * 3 + [Weight.REPEATED] * 7
     assert flood.repeated == 7
     assert (
         flood.weigh(said("neighbour", "3号楼楼道有人充电", NOW), NOW) is Weight.PROMPT
     )  # a second witness is not the same again
+    assert flood.weigh(said("robot", "5号楼楼道有人充电", NOW), NOW) is Weight.PROMPT  # another house is another matter
     assert signature("３号楼 楼道有人充电。") == signature("3号楼，楼道有人充电")
 
 
