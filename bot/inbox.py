@@ -398,7 +398,7 @@ class Inbox:
 
     def _without_our_name(self, event: Inbound) -> Inbound:
         """ "@前哨 /查 2611-0042" is the command; our name says to whom, not what. "@值班" is said to us, too."""
-        if event.kind is Kind.MESSAGE and not event.copied and _ON_DUTY.search(event.text):
+        if "值班" in event.text and event.kind is Kind.MESSAGE and not event.copied and _ON_DUTY.search(event.text):
             event = replace(event, mentions_me=True)
         if not self._senses.me or not event.mentions_me or "@" + self._senses.me not in event.text:
             return event

@@ -118,9 +118,8 @@ def not_reached(due: Due, desk: CaseDesk, say: Say, session: Session) -> None:
 def _to_supervisor(case: Case, desk: CaseDesk, say: Say, session: Session) -> None:
     choices = (Choice("按未联系上办结", f"/未联系 {case.number}"),)
     who = supervisors(session, case.grid_id, desk.units(case))
-    say.to_officers(
-        who, "callback.unreached", case=case, choices=choices, attempts=case.attempts, **case_card(case, desk, session)
-    )
+    phrase = "callback.unreached" if case.reporter is not None else "callback.nobody_to_ask"
+    say.to_officers(who, phrase, case=case, choices=choices, attempts=case.attempts, **case_card(case, desk, session))
 
 
 # --- answers ---

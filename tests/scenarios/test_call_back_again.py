@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlmodel import Session, select
 
 from cases.lifecycle import ABOUT, State
 from storage.tables import Case, CaseReview
@@ -227,10 +228,7 @@ def test_the_answer_of_the_reporter_in_every_state(chat: Scenario, before: State
         line = chat.expect(GROUP, "收到，编号*")
         number = chat.number
 
-        def put(session: object, number: str = number) -> None:
-            from sqlmodel import Session, select
-
-            assert isinstance(session, Session)
+        def put(session: Session, number: str = number) -> None:
             case = session.exec(select(Case).where(Case.number == number)).one()
             officer = session.exec(select(Case.officer_id)).first()
             case.state, case.officer_id = before, officer or 1
@@ -253,3 +251,28 @@ def test_the_answer_of_the_reporter_in_every_state(chat: Scenario, before: State
         chat.wait(minutes=11)
     chat.skip(GROUP, "张阿姨")
     chat.skip_officers()
+
+
+def test_whoever_had_himself_forgotten_is_not_asked_and_a_supervisor_decides(chat: Scenario) -> None:
+    chat.hears_clocks = False
+    chat.say("张阿姨", GROUP, CHARGING)
+    chat.say("马宏", PRIVATE, "/接单 2611-0001")
+    chat.skip(GROUP, "张阿姨")
+    chat.skip_officers()
+
+    def forget(session: Session) -> None:
+        case = session.exec(select(Case)).one()
+        case.reporter, case.reporter_name = None, ""
+        session.add(case)
+
+    chat.app.writer.run_now(forget)
+    chat.say("马宏", PRIVATE, "/办结 2611-0001 车已清走了")
+    chat.expect("马宏", "2611-0001已报办结*")
+    card = chat.expect("刘卫东", "【没有人可问】2611-0001 *没法回访。*")
+    chat.silence()
+    chat.tap("刘卫东", card, card.what.choices[0].value)
+    chat.expect("刘卫东", "2611-0001按“未联系上”办结*")
+    chat.skip("马宏")
+    assert state(chat) == "closed_unreached"
+    chat.wait(days=5)
+    chat.silence()
