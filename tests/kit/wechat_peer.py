@@ -184,8 +184,10 @@ class WechatPeer(Peer):
         for number, attachment in enumerate(event.attachments):
             alone = not text and number == 0
             name = message_id if alone else f"{message_id}-{number}"
-            if attachment.kind == "photo":
-                await puppet.photo(who, where, self.photos.get(attachment.id, b""), message_id=name, **_only_time(more))
+            if attachment.kind == "photo" and attachment.id in self.photos:
+                await puppet.photo(who, where, self.photos[attachment.id], message_id=name, **_only_time(more))
+            elif attachment.kind == "photo":
+                await puppet.say(who, where, sort="image", message_id=name, **_only_time(more))
             else:
                 await puppet.say(who, where, sort="file", message_id=name, filename="a.pdf", **_only_time(more))
         if event.location is not None:

@@ -305,7 +305,8 @@ class Puppet:
             self._now += 1
             self.most_at_once = max(self.most_at_once, self._now)
             try:
-                await self._connect()
+                if not self._channel._connected:
+                    await self._connect()
                 with _as_failure():
                     async with asyncio.timeout(self._settings.call_seconds if seconds is None else seconds):
                         return await call()

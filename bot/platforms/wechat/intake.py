@@ -78,7 +78,7 @@ class Intake:
         self._on_heard = on_heard
         self._room = asyncio.Semaphore(MOST_WAITING)
         self._work = asyncio.Semaphore(IN_WORK)
-        self._line: asyncio.Queue[asyncio.Task[Inbound | None]] = asyncio.Queue()
+        self._line: deque[tuple[asyncio.Task[Inbound | None], float]] = deque()
         self._lanes: dict[tuple[str, str], deque[Inbound]] = {}
         self._tasks: set[asyncio.Task[object]] = set()
 
@@ -92,7 +92,8 @@ class Intake:
         await self._room.acquire()
         task = asyncio.create_task(self._prepare(told))
         self._keep(task)
-        self._line.put_nowait(task)
+        self._line.append((task, asyncio.get_running_loop().time()))
+        task.add_done_callback(self._go_on)
 
     async def take(self, event: Inbound) -> None:
         """An event that is ready already."""
@@ -100,15 +101,19 @@ class Intake:
         self._queue(event)
 
     async def run(self) -> None:
-        """Hand over until cancelled."""
+        """Let nobody wait for a slow payload for longer than ORDER_SECONDS; until cancelled."""
         while True:
-            task = await self._line.get()
-            if not task.done():
-                await asyncio.wait([task], timeout=ORDER_SECONDS)
-            if task.done():
-                self._hand(task)
-            else:
+            await asyncio.sleep(ORDER_SECONDS / 4)
+            late = asyncio.get_running_loop().time() - ORDER_SECONDS
+            while self._line and self._line[0][1] < late:
+                task, _ = self._line.popleft()
                 task.add_done_callback(self._hand)  # its sender waits for it, the others go on
+            self._go_on()
+
+    def _go_on(self, *_: object) -> None:
+        """Hand over what is ready, up to the first that is not."""
+        while self._line and self._line[0][0].done():
+            self._hand(self._line.popleft()[0])
 
     async def close(self) -> None:
         """Give up what is under way."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from bot.platforms.wechat.client import CallFailed, Puppet
 
 MOST_NAMES = 10_000
-MOST_ASKED = 64
+MOST_ASKED = 256
 FRESH_SECONDS = 3600.0
 
 
