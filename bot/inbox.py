@@ -140,9 +140,7 @@ def glance(event: Inbound, mind: Mind, senses: Senses, now: datetime) -> Job | N
     text, private, addressed = event.text, event.address.private, event.addressed
     if not (text.strip() or event.attachments or event.location or event.quote or event.mentions_me):
         return None  # a sticker, or whatever else has no words for us
-    hint = _hint(event, senses)
-    if mind.is_late_forward(text) and hint.danger in (None, Danger.MISSING):
-        return Job(event, QUIET, addressed)
+    hint = _hint(event, senses, mind)
     if hint.danger:
         return Job(event, hint, addressed)
     command = senses.command(text) if text.lstrip()[:1] in ("/", "／") else None
@@ -155,6 +153,8 @@ def glance(event: Inbound, mind: Mind, senses: Senses, now: datetime) -> Job | N
         return Job(_without_words(event), hint, addressed=False, told_as_tip=True)
     if addressed or mind.expects(event, now):
         return Job(event, hint, addressed, waiting=event.lone_photo)
+    if mind.is_late_forward(text):
+        return Job(event, hint, addressed)
     if event.copied:
         return None
     if (
@@ -185,8 +185,10 @@ def _glance_other(event: Inbound, senses: Senses) -> Job | None:
     return Job(event, QUIET, addressed=True)
 
 
-def _hint(event: Inbound, senses: Senses) -> Hint:
+def _hint(event: Inbound, senses: Senses, mind: Mind) -> Hint:
     hint = senses.glance(_said(event.text, senses)) if event.text else QUIET
+    if hint.danger is Danger.MISSING and mind.is_late_forward(event.text):
+        return QUIET  # whoever it was is found
     if hint.danger and event.copied and not event.address.private:
         return changed(hint, danger=None)  # passed-on news of a fire somewhere; brought to us alone it is a call for help
     return hint
@@ -351,7 +353,7 @@ class Inbox:
             return None
         other = event.kind is not Kind.MESSAGE
         told_as_tip = not (other or event.addressed or event.text or event.attachments or event.location)
-        hint = QUIET if other else _hint(event, self._senses)
+        hint = QUIET if other else _hint(event, self._senses, self.mind)
         addressed = other or event.addressed
         command = event.text.lstrip()[:1] in ("/", "／")
         wanted = addressed or command or hint.report or hint.safe or hint.question or _CASE_NUMBER.search(event.text) is not None
