@@ -1,0 +1,91 @@
+"""A machine that loses its power during a migration has the old schema or the new one, and every row.
+
+The child kills itself with SIGKILL right before its n-th statement, once for every revision that a database may come from;
+QIANSHAO_MIGRATION_KILLS=20 kills at twenty points of each.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from storage.database import alembic_config, prepare, schema_differences
+from storage.migrations import HEAD
+from storage.writer import check_integrity, open_engine
+
+POINTS = int(os.environ.get("QIANSHAO_MIGRATION_KILLS", "1"))
+STATEMENTS = 60  # about as many as the longest chain has; beyond the end the child simply finishes
+OLD = [f"{number:04d}" for number in range(1, int(HEAD))]
+CHILD = """
+import os, signal, sys, warnings
+warnings.simplefilter("ignore")
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from storage.database import prepare
+
+left = [int(sys.argv[2])]
+
+@event.listens_for(Engine, "before_cursor_execute")
+def count(*_):
+    left[0] -= 1
+    if left[0] < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+prepare(sys.argv[1]).close()
+"""
+
+
+def at_revision(url: str, revision: str) -> None:
+    """A database as an older version of the program left it, with a row in it."""
+    from alembic import command
+
+    engine = open_engine(url)
+    config = alembic_config()
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        connection.exec_driver_sql("INSERT INTO unit (code, name, kind, phone) VALUES ('u', '物业', 'property', '')")
+        connection.exec_driver_sql("COMMIT")
+    engine.dispose()
+
+
+def revision_of(url: str) -> str:
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        found = str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
+    engine.dispose()
+    return found
+
+
+@pytest.mark.filterwarnings("ignore::storage.database.OldLibrary")
+@pytest.mark.parametrize("revision", OLD)
+def test_killed_on_the_way_from_every_revision(revision: str, tmp_path: Path) -> None:
+    dice = random.Random(revision)
+    url = f"sqlite:///{tmp_path / 'qianshao.sqlite3'}"
+    at_revision(url, revision)
+    for _ in range(POINTS):
+        point = dice.randrange(4, STATEMENTS)
+        done = subprocess.run([sys.executable, "-c", CHILD, url, str(point)], capture_output=True, timeout=120, check=False)
+        assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()[-500:]
+        if revision == OLD[0]:
+            assert done.returncode == -signal.SIGKILL  # control: on the longest way it is killed in the middle
+        assert revision_of(url) in (revision, HEAD)  # never between
+        if revision_of(url) == HEAD:
+            break
+    writer = prepare(url)
+    try:
+        assert check_integrity(writer.engine) is None
+        with writer.engine.connect() as connection:
+            assert schema_differences(connection) == []
+            assert connection.execute(text("SELECT name FROM unit")).scalars().all() == ["物业"]
+    finally:
+        writer.close()
