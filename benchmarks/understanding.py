@@ -61,7 +61,7 @@ def intents(understanding: Understanding, name: str, errors: bool) -> None:
     print(f"speaks: precision {precision:.3f}, recall {recall:.3f}")
 
 
-def emergencies(understanding: Understanding) -> None:
+def emergencies(understanding: Understanding, errors: bool) -> None:
     """Recall on our corpus of cries, false alarms on false friends and on ordinary messages."""
     rows = pairs("emergencies.txt")
     found = [(kinds.split("/"), understanding.glance(text).danger) for kinds, text in rows]
@@ -73,6 +73,16 @@ def emergencies(understanding: Understanding) -> None:
     hints = [understanding.glance(text) for text in texts]
     flags = sum(bool(hint.danger or hint.report or hint.tip or hint.safe) for hint in hints)
     print(f"\ncries for help: {heard}/{len(rows)} heard, {kind} with the right kind")
+    for path in sorted((DATA / "rounds").glob("*.txt")):
+        told = pairs(f"rounds/{path.name}")
+        cries = [text for kind, text in told if kind != "none"]
+        quiet = [text for kind, text in told if kind == "none"]
+        heard = [understanding.glance(text).danger is not None for text in cries]
+        woken = [understanding.glance(text).danger is not None for text in quiet]
+        print(f"round {path.stem}: {sum(heard)}/{len(heard)} heard, {sum(woken)}/{len(woken)} false alarms")
+        if errors:
+            for text in [*np.array(cries)[~np.array(heard)], *np.array(quiet)[np.array(woken)]]:
+                print(f"  {text}")
     print(f"false friends: {alarmed}/{len(friends)} alarms; ordinary messages: {flags}/{len(texts)} flags other than question")
 
 
@@ -93,6 +103,22 @@ def places(folder: Path) -> None:
         print(f"{name}: recall {hit / gold:.3f} of {gold}, precision {right / found:.3f} of {found}")
         total.update(gold=gold, hit=hit, found=found, right=right)
     print(f"both: recall {total['hit'] / total['gold']:.3f}, precision {total['right'] / total['found']:.3f}")
+
+
+def verdicts(understanding: Understanding, errors: bool) -> None:
+    """Bait and honest messages of our own that were kept apart from training, by kind."""
+    counts: Counter[tuple[str, bool]] = Counter()
+    hit = told = bait = 0
+    for kind, text in pairs("heldout_scams.txt"):
+        scam = understanding.read(text).scam
+        true = kind in understanding.taxonomy.scams
+        counts[kind, scam.is_scam] += 1
+        hit, told, bait = hit + (true and scam.is_scam), told + scam.is_scam, bait + true
+        if errors and true != scam.is_scam:
+            print(f"  {kind} {scam.score:.2f} {text}")
+    print(f"\nheldout_scams.txt: F1 {2 * hit / (told + bait):.3f}, precision {hit / told:.3f}, recall {hit / bait:.3f}")
+    for kind in dict.fromkeys(kind for kind, _ in counts):
+        print(f"  {kind}: {counts[kind, True]} of {counts[kind, True] + counts[kind, False]} taken for bait")
 
 
 def scams(understanding: Understanding, folder: Path) -> None:
@@ -160,9 +186,10 @@ def main() -> None:
     start = time.perf_counter()
     understanding = Understanding.load(ROOT / "content")
     print(f"load {time.perf_counter() - start:.2f} s")
-    for name in ("heldout.txt", "development.txt"):
+    for name in ("heldout_fresh.txt", "heldout_intents.txt", "heldout.txt", "development.txt"):
         intents(understanding, name, options.errors)
-    emergencies(understanding)
+    emergencies(understanding, options.errors)
+    verdicts(understanding, options.errors)
     if options.open is not None:
         places(options.open)
         scams(apart(understanding) if options.apart else understanding, options.open)

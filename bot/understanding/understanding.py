@@ -48,9 +48,11 @@ _DANGER_BITS = (1 << _SAFE) - 1
 
 # Lines between speaking and silence, set on texts kept apart from training (`benchmarks/understanding.py`).
 SPEAK = 0.45  # of all wants together; small talk and what only sounds like a cry are none
-SPEAK_UNASKED = 0.45  # the same in a group, for a message that was not put to us: silence is the default
+SPEAK_UNASKED = 0.58  # the same in a group, for a message that was not put to us: silence is the default
+SPEAK_UNKNOWN = 0.65  # the same without a single word of the lexicon in it
+A_LINE = 10  # characters: a shorter message without a word of the lexicon is not even read
 A_FEW = 5  # characters: less ("满意", "好了") says nothing in a group unless a rule knows it
-OVERRULE = 0.7  # so sure must the model be of another want than the rule's to take its place
+OVERRULE = 0.5  # so sure must the model be of another want than the rule's to take its place
 DREAD = 0.9  # so sure of danger that no rule sees: it is no alarm (rule 1 of the design), but somebody should look at it
 BAIT = 0.73  # so sure must the model be that a text is bait; families talk about money and officials about fraud
 
@@ -141,14 +143,15 @@ class Understanding:
     def glance(self, text: str) -> Hint:
         """What a chat message may be, in microseconds when it is small talk. Pure; nothing of the text is kept."""
         mask = self._triggers(text)
-        if not mask & self._low and not self._emergencies.scenes.staged(mask >> self._families):
+        known = mask & self._low or self._emergencies.scenes.staged(mask >> self._families)
+        if not known and (len(text) < A_LINE or self._model is None):
             return NOTHING
         sight = self._look(text, mask)
         if sight.alarm is not None:
             return Hint(sight.alarm.danger)
         intent = Intent.CHAT
         if sight.finding is not None or len(sight.plain.text) >= A_FEW:
-            intent = self._decide(sight, SPEAK_UNASKED).intent
+            intent = self._decide(sight, SPEAK_UNASKED if known else SPEAK_UNKNOWN).intent
         if intent is Intent.CHAT:
             return Hint(safe=True) if sight.safe else NOTHING
         return Hint(

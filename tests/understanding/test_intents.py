@@ -6,6 +6,7 @@ import pytest
 
 from bot.understanding.meaning import Intent
 from bot.understanding.understanding import Understanding
+from tests.understanding.conftest import lines
 
 TABLE = [
     ("港新路火锅店把液化气罐放在棚子里，太危险了", Intent.HAZARD, "gas.install", "T2"),
@@ -73,3 +74,23 @@ def test_every_category_has_a_code_of_the_taxonomy(understanding: Understanding)
         if category is not None:
             entry = understanding.taxonomy.categories[category]
             assert tier in (entry.tier, entry.raised)
+
+
+@pytest.mark.parametrize("name", ["heldout_intents.txt", "development.txt"])
+def test_the_bot_speaks_when_it_is_wanted_and_only_then(understanding: Understanding, name: str) -> None:
+    rows = [tuple(line.split("|", 1)) for line in lines(name) if "|" in line]
+    spoken = []
+    for intent, text in rows:
+        hint = understanding.glance(text)
+        spoken.append((intent != "chat", bool(hint.danger or hint.report or hint.tip or hint.question)))
+    hit = sum(wanted and spoke for wanted, spoke in spoken)
+    assert hit >= 0.97 * sum(spoke for _, spoke in spoken)
+    assert hit >= 0.90 * sum(wanted for wanted, _ in spoken)
+    right = sum(understanding.read(text).intent.value == intent for intent, text in rows)
+    assert right >= 0.85 * len(rows)
+
+
+def test_a_word_or_two_says_nothing_in_a_group(understanding: Understanding) -> None:
+    for text in ("满意", "好了", "没办法", "又来了", "不行", "谢谢"):
+        hint = understanding.glance(text)
+        assert (hint.report, hint.tip, hint.question) == (False, False, False), text

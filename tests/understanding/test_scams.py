@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.understanding.understanding import Understanding
+from tests.understanding.conftest import lines
 
 BAIT = [
     ("您的医保卡已停用，请点击 http://yibao-gov.top 办理", "phishing"),
@@ -55,3 +56,13 @@ def test_honest(understanding: Understanding, text: str) -> None:
 
 def test_types_are_those_of_the_taxonomy(understanding: Understanding) -> None:
     assert {kind for _, kind in BAIT} <= set(understanding.taxonomy.scams)
+
+
+def test_bait_kept_apart_from_training_is_found_and_honest_messages_are_left_alone(understanding: Understanding) -> None:
+    rows = [tuple(line.split("|", 1)) for line in lines("heldout_scams.txt")]
+    found = [(kind, understanding.read(text).scam.is_scam, text) for kind, text in rows]
+    bait = [entry for entry in found if entry[0] in understanding.taxonomy.scams]
+    honest = [entry for entry in found if entry[0] not in understanding.taxonomy.scams]
+    hit, wrong = sum(entry[1] for entry in bait), [entry for entry in honest if entry[1]]
+    assert 2 * hit / (hit + len(wrong) + len(bait)) >= 0.85
+    assert len(wrong) <= len(honest) * 3 // 100, wrong
