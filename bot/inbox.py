@@ -108,6 +108,8 @@ class Mind:
 
     def may_be_clue(self, event: Inbound) -> bool:
         """Whether this may say that somebody saw the person whom the group was told of."""
+        if not self.alerted:
+            return False
         address = event.address
         here = (address.platform, address.account, address.chat) in self.alerted
         return here and not address.private and sounds_like_clue(event.text)
