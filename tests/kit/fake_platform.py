@@ -202,7 +202,11 @@ class FakePlatform(Peer):
             self.script.remove(faults[0])
             if isinstance(faults[0].fault, Exception):
                 raise faults[0].fault
-        self.edited.append(Arrival(to, what, message_id, self.clock()))
+        edited = Arrival(to, what, message_id, self.clock())
+        self.edited.append(edited)
+        if self.path is not None:
+            self._note(what="attempt", to=asdict(to), key=what.key)
+            self._note(what="arrived", arrival=_plain(edited))  # what stands in the chat now is what was to be said
         return True
 
     async def recall(self, to: Address, message_id: str) -> bool:
