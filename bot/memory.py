@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 from msgspec import DecodeError
@@ -22,9 +23,11 @@ from bot.lanes import LaneKey
 from bot.messages import Inbound
 from storage import intake
 from storage.sealing import Sealed, Sealer
-from storage.signals import Signals
 from storage.tables import Case, Dialog
 from storage.writer import StorageUnavailable, Writer
+
+if TYPE_CHECKING:
+    from storage.signals import Signals
 
 log = structlog.get_logger(__name__)
 

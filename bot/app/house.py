@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -19,7 +19,6 @@ from sqlmodel import Session, col, select
 
 from bot.album import Album
 from bot.app.knowledge import StoredAnswers
-from bot.app.nodes import Nodes
 from bot.app.routes import build_router
 from bot.campaigns import Campaigns, PostRules
 from bot.campaigns.cards import Carded, Cards
@@ -89,6 +88,9 @@ from handlers.origin import Spot
 from storage.sealing import Sealer
 from storage.tables import Case, CaseEntry, Group, Notice, Unit
 from storage.writer import StorageUnavailable, Writer
+
+if TYPE_CHECKING:
+    from bot.app.nodes import Nodes
 
 log = structlog.get_logger(__name__)
 
@@ -179,6 +181,8 @@ class App:
         wait = timedelta(seconds=settings.bot.photo_wait_seconds)
         self.nodes: Nodes | None = None
         if writer.shared:
+            from bot.app.nodes import Nodes  # with PostgreSQL's driver, for which nobody else waits
+
             self.nodes = Nodes(
                 writer, settings.database_url, node, self.duties, adapters, clock, self._sealers[0], self.mind, wait, lease_rule
             )

@@ -11,7 +11,6 @@ import structlog
 from bot.messages import Address, Outbound, Receipt
 from bot.platforms.base import Adapter
 from bot.whisper import Opening
-from content.cards import write_card
 from content.phrases import PhraseBook
 from content.posts import Audience, Post, PostLibrary
 from storage.sealing import Sealer
@@ -46,7 +45,7 @@ class Cards:
             if post is None:
                 return False  # the post has been changed since; its words still go
             try:
-                await asyncio.to_thread(write_card, post, self._audience, file)
+                await asyncio.to_thread(_write, post, self._audience, file)
             except OSError as problem:
                 log.error("card_not_drawn", post=post.slug, problem=type(problem).__name__)
                 return False
@@ -64,3 +63,10 @@ class Carded(Opening):
         if what.photo is not None and what.photo.startswith(FOLDER) and not await self._cards.ready(what.photo):
             what = replace(what, photo=None)
         return await super().send(to, what)
+
+
+def _write(post: Post, audience: Audience, file: Path) -> None:
+    # Pillow takes a fifth of a second to import, which a start does not have to wait
+    from content.cards import write_card
+
+    write_card(post, audience, file)
