@@ -74,6 +74,12 @@ class Flood:
         crowded = not (group and platform)
         return Weight.LATE if crowded and self._has_talked(address.platform, event.sender.id) else Weight.PROMPT
 
+    def unheard(self, event: Inbound) -> None:
+        """What was weighed could not be kept: the platform delivers it again, and it has not been said before then."""
+        times = self._said.get((event.address.platform, event.sender.id, signature(event.text)))
+        if times:
+            times.pop()
+
     def _has_talked(self, platform: str, sender: str) -> bool:
         return self._buckets[("person", platform, sender)].left < self.person.burst - 3
 

@@ -293,7 +293,12 @@ class Inbox:
             if weight is Weight.REPEATED:
                 return  # the same words are being dealt with
             job = changed(job, late=weight is Weight.LATE)
-        if not await self._keep(job, now):
+        try:
+            added = await self._keep(job, now)
+        except BaseException:
+            self.flood.unheard(event)  # it comes again, and is no repetition then
+            raise
+        if not added:
             return
         self.kept += 1
         await self.hand(job)

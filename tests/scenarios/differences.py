@@ -61,7 +61,7 @@ DIFFERENCES: dict[tuple[str, str], Difference] = {
     ("telegram", "test_any_order_with_repetitions_and_restarts_ends_in_the_same_case"): _NO_RECALL,
     ("telegram", "test_control_without_the_inbox_s_memory_a_repetition_would_be_noticed"): Difference(
         "on Telegram a quote always names its message; this one, of a platform without ids, names none",
-        "tests/platforms/telegram/test_parse.py::test_quotes",
+        "tests/platforms/telegram/test_parse.py::test_answers_and_quotes",
     ),
     ("telegram", "test_a_name_behind_a_command_is_not_part_of_it"): Difference(
         "there a name behind a command says which bot of the group is meant",

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from sqlmodel import Session
 
+from bot.inbox import Inbox, Job
 from bot.messages import Attachment, Kind, Sender
 from bot.permissions import Role
 from bot.router import Command
@@ -19,6 +20,7 @@ from bot.understanding.meaning import Intent
 from cases.desk import CaseDesk
 from storage.tables import Attachment as StoredPhoto
 from storage.tables import Case, CaseEntry, InboxEvent, Officer
+from storage.writer import StorageUnavailable
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
 GROUP = "港新1号网格"
@@ -268,6 +270,24 @@ def test_a_full_disk_delays_and_loses_nothing(chat: Scenario) -> None:
     assert len(chat.rows(Case.id)) == 6
     assert len(chat._unseen(chat._key(GROUP))) == 6
     chat.skip(GROUP)
+    chat.skip_officers()
+
+
+def test_a_report_that_could_not_be_kept_is_no_repetition_when_it_comes_again(
+    chat: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep, refused = Inbox._keep, [True]
+
+    async def once_full(inbox: Inbox, job: Job, now: datetime) -> bool:
+        if refused:
+            refused.clear()
+            raise StorageUnavailable("full")
+        return await keep(inbox, job, now)
+
+    monkeypatch.setattr(Inbox, "_keep", once_full)
+    chat.say("张阿姨", GROUP, REPORT)
+    assert refused == []
+    chat.expect(GROUP, "收到，编号2611-0001*")
     chat.skip_officers()
 
 
