@@ -51,8 +51,8 @@ def _shown(field: FieldInfo) -> str:
     value: Any = field.default
     if value is PydanticUndefined:
         return "must be given"
-    if value is None:
-        return '`"auto"`'
+    if value is None:  # a switch that decides by itself, or a path that nobody has named
+        return '`"auto"`' if "auto" in (field.description or "") else '`""`'
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, int | float):
