@@ -1,4 +1,4 @@
-"""Who talks too much waits behind the others; nobody is refused (reliability.md T6: an emergency channel must not).
+"""Who talks too much waits behind the others; nobody is refused (an emergency channel must not).
 
 Buckets per person, group and platform say when; what is over them is *late*: kept and answered like everything else, after
 whatever is not. The same words again and again from one person are counted once: the first of them is on its way already.

@@ -1,4 +1,4 @@
-"""Chains of kinds that do not live like other cases, tips and missing people (DESIGN.md §5), in the form of `cases.lifecycle`.
+"""Chains of kinds that do not live like other cases, tips and missing people, in the form of `cases.lifecycle`.
 
 They are tables without an engine of their own: whoever moves a tip or a notice for a missing person asks `Chain.choose`.
 """

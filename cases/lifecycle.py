@@ -1,4 +1,4 @@
-"""The life of a case: states and the one table of steps that the code executes (DESIGN.md §5).
+"""The life of a case: states and the one table of steps that the code executes.
 
 States, guards and effects are data with Chinese names: `cases.moves` executes the table, the help prints it, docs/lifecycle.md is
 drawn from it and a test enumerates it. The chains of tips and missing people are in `cases.chains`, in the same form.

@@ -14,7 +14,7 @@ from content.refusal import Refusal
 from storage.tables import Case, CaseAssist, Officer, Unit
 
 SHORTEST_WORDS = 4  # characters: "已处理" says nothing to the person who has to read it
-HEARD_WITHIN = timedelta(days=14)  # civic.md §3.3: "not solved" is heard up to 14 days after closing
+HEARD_WITHIN = timedelta(days=14)  # "not solved" is heard up to 14 days after closing
 
 
 @dataclass(frozen=True, slots=True)

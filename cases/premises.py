@@ -1,7 +1,7 @@
 """Premises and their colour: computed from open hazards and the age of the last inspection, never from people.
 
-Five colours as in Changshu's 安居超市 (seed-systems.md row 19). A colour decays by itself until somebody has looked again, and it
-explains itself. Nothing about anybody who lives or works there goes into it, and there is no column for it.
+Five colours as in Changshu's 安居超市 (docs/coverage.md row 19). A colour decays by itself until somebody has looked again,
+and it explains itself. Nothing about anybody who lives or works there goes into it, and there is no column for it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A person's rights over what is kept: to see it, and to be forgotten (PIPL arts. 44 to 47, civic.md §5 row 20).
+"""A person's rights over what is kept: to see it, and to be forgotten (PIPL arts. 44 to 47).
 
 Cases stay, because others rely on what was done about them; the person goes out of them. Which columns hold a person is listed in
 `storage.erasure`; a test reads every table and fails for a column that nobody has thought about.

@@ -1,4 +1,4 @@
-"""Residents propose, discuss, decide, act and rate (民提、民议、民决、民办、民评; seed-systems.md row 10)."""
+"""Residents propose, discuss, decide, act and rate (民提、民议、民决、民办、民评; docs/coverage.md row 10)."""
 
 from __future__ import annotations
 

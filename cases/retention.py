@@ -1,4 +1,4 @@
-"""How long what is kept, and what ends when that is over (PIPL arts. 19 and 47; the terms are civic.md §5 row 21).
+"""How long what is kept, and what ends when that is over (PIPL arts. 19 and 47; the terms: docs/privacy.md).
 
 Every clock has a name; `due` counts what it would end now, `end` ends it. Both look at the same rows, so a dry run says what a
 real one does. What is erased must leave the files, too: `Writer.empty_log` and the removal of photo files follow every run.

@@ -1,4 +1,4 @@
-"""Counts of a month. "Could not be reached" stands apart and never counts as satisfied (DESIGN.md rule 2)."""
+"""Counts of a month. "Could not be reached" stands apart and never counts as satisfied."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Wishes that neighbours can fulfil: a card without name and door number, one helper at a time, for a limited time.
 
-The three classes are those of Beihai's 解忧超市 (seed-systems.md row 13): what the government does, what one pays for, what
+The three classes are those of Beihai's 解忧超市 (docs/coverage.md row 13): what the government does, what one pays for, what
 neighbours give.
 """
 

@@ -2,7 +2,7 @@
 
 Full-width digits, blanks and dashes between digits and Chinese numerals (一三八…, 幺, 壹) count as digits. What is masked keeps a
 head and a tail, so that whoever knows the number recognises it: 138****1234, 3206**********1234, ****1234, 苏F***45. Short public
-numbers (110, 96110, 12345), dates, prices and case numbers stay. The forms are those of civic.md §5 row 17.
+numbers (110, 96110, 12345), dates, prices and case numbers stay. De-identification: PIPL art. 51(3).
 """
 
 from __future__ import annotations

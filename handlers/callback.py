@@ -1,4 +1,4 @@
-"""The call-back: a case closes only when the person who brought it says that it is solved (DESIGN.md rule 2).
+"""The call-back: a case closes only when the person who brought it says that it is solved.
 
 Asked three times at decent hours in 72 hours, then a supervisor decides; 28 days later once more for what tends to come back.
 """

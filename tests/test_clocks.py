@@ -58,7 +58,7 @@ class Day:
 
 @pytest.mark.parametrize(
     ("tier", "kind", "take", "first", "resolve"),
-    [  # DESIGN.md §5; reported on Friday, 27 November 2026, at 16:00
+    [  # reported on Friday, 27 November 2026, at 16:00
         ("T1", "hazard", "2026-11-27 16:10", "2026-11-27 18:00", "2026-11-28 16:00"),
         ("T1", "missing", "2026-11-27 16:10", "2026-11-27 16:20", "2026-11-28 16:00"),
         ("T2", "hazard", "2026-11-27 17:00", "2026-11-28 16:00", "2026-12-02 16:00"),

@@ -1,4 +1,4 @@
-"""Who may import whom: the rooms of DESIGN.md §3, read from the syntax tree of every file."""
+"""Who may import whom: the rooms of the program, read from the syntax tree of every file."""
 
 from __future__ import annotations
 

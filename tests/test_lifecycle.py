@@ -22,7 +22,7 @@ from tests.kit.desks import NOW, desk_of, memory, officers, open_case
 
 ROOT = Path(__file__).parent.parent
 
-# Written down once more, from DESIGN.md §5 and civic.md §3.3, so that a slip in the table shows. From a state: action>target.
+# Written down once more, so that a slip in the table shows. From a state: action>target.
 WANTED = """
 : report>submitted report_vaguely>draft
 draft: place>submitted accept>accepted reject>rejected dispatch>dispatched request>needs_info merge>duplicate withdraw>withdrawn

@@ -45,7 +45,7 @@ class Kind(StrEnum):
 
     @property
     def waits_for_morning(self) -> bool:
-        """Whether quiet hours count; they do not when a person is missing (DESIGN.md rule 7)."""
+        """Whether quiet hours count; they do not when a person is missing."""
         return self in (Kind.POST, Kind.CORRECTION)
 
 

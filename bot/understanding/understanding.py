@@ -53,7 +53,7 @@ SPEAK_UNKNOWN = 0.65  # the same without a single word of the lexicon in it
 A_LINE = 10  # characters: a shorter message without a word of the lexicon is not even read
 A_FEW = 5  # characters: less ("满意", "好了") says nothing in a group unless a rule knows it
 OVERRULE = 0.5  # so sure must the model be of another want than the rule's to take its place
-DREAD = 0.9  # so sure of danger that no rule sees: it is no alarm (rule 1 of the design), but somebody should look at it
+DREAD = 0.9  # so sure of danger that no rule sees: it is no alarm (no model decides about one), but somebody should look at it
 BAIT = 0.73  # so sure must the model be that a text is bait; families talk about money and officials about fraud
 
 _PLAIN_CATEGORY = {

@@ -1,4 +1,4 @@
-"""What can become of a tip (DESIGN.md §5): the states and the steps between them, as data."""
+"""What can become of a tip: the states and the steps between them, as data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every table, in the words of DESIGN.md §2.
+"""Every table.
 
 No table holds chatter, and none is keyed by a resident with anything derived about them.
 
