@@ -212,7 +212,7 @@ def test_no_agreement_names_the_other_ways(chat: Scenario) -> None:
 def test_seed_09_an_activity_from_the_call_to_the_hours(chat: Scenario) -> None:
     chat.say("周小琴", GROUP, "/活动 发布 清理倒下的树；明天上午9点；小区东门；2小时；限3人")
     chat.expect(GROUP, "【志愿活动】清理倒下的树\n*09:00，小区东门，限3人\n*/报名 1")
-    told = chat.expect("周小琴", "活动已发布，编号1。现场签到码是*")
+    told = chat.expect("周小琴", "1号活动已发布。现场签到码是*")
     code = re.search(r"签到码是(\d{4})", told.what.text)
     assert code is not None
     for who in ("张阿姨", "唐工", "丁丁"):
