@@ -29,14 +29,16 @@ def show_help(message: Inbound, words: Words, menu: Menu, say: Say) -> None:
     shown = [command for command in menu.commands if command.aside == aside]
     own = [(command.name, command.usage, command.about) for command in shown if command.needs]
     everybody = [(command.name, command.usage, command.about) for command in shown if not command.needs]
-    if own and not message.address.private:
+    if (own or aside) and not message.address.private:
         say.reply("help.sent_privately")
     if own and words.strip() in LIFE:
         say.privately("help.lifecycle", steps=life_of_a_case())
     elif own:
         say.privately("help.officer", own=own, everybody=everybody)
+    elif aside:
+        say.privately("help.neighbours", commands=everybody)
     else:
-        say.reply("help.neighbours" if aside else "help.resident", commands=everybody, quote=False)
+        say.reply("help.resident", commands=everybody, quote=False)
 
 
 def life_of_a_case() -> list[tuple[str, str, str, str, str]]:

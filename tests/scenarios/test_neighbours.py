@@ -381,3 +381,12 @@ def test_wishes_of_a_case_tell_their_history(chat: Scenario) -> None:
     chat.skip(GROUP, "唐工")
     assert "resolved" in chat.rows(CaseEntry.state)
     assert chat.clock() - timedelta(hours=1) < chat.rows(WishClaim.asked_at)[0]
+
+
+def test_the_list_of_commands_for_neighbours_does_not_fill_the_group(chat: Scenario) -> None:
+    chat.say("张阿姨", GROUP, "/帮助 邻里")
+    chat.expect(GROUP, "已在私聊里发给您。")
+    chat.expect("张阿姨", "邻里之间：*/认领 号*/活动*/提议*")
+    chat.say("张阿姨", PRIVATE, "/帮助")
+    shown = chat.expect("张阿姨", "直接说就行*")
+    assert "/认领" not in shown.what.text
