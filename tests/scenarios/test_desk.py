@@ -49,7 +49,7 @@ def test_a_wrong_ticket_goes_back_once_and_then_the_dispatcher_has_the_last_word
 
 def test_a_unit_cannot_give_back_what_is_another_ones(chat: Scenario, number: str) -> None:
     chat.say("李敏", PRIVATE, f"/退单 {number} 不是我们的事情")
-    chat.expect("李敏", "没有执行：这件事不在您负责的网格或单位。")
+    chat.expect("李敏", "没有执行：这件事不在您负责的网格或单位。要办请找调度员。")
 
 
 # --- more time ---
@@ -192,7 +192,7 @@ def test_an_emergency_breaks_into_a_talk(chat: Scenario) -> None:
 
 def test_a_talk_needs_the_right_and_an_open_case(chat: Scenario, number: str) -> None:
     chat.say("李敏", PRIVATE, f"/对话 {number}")
-    chat.expect("李敏", "没有执行：这件事不在您负责的网格或单位。")
+    chat.expect("李敏", "没有执行：这件事不在您负责的网格或单位。要办请找调度员。")
     chat.say("马宏", PRIVATE, "/结束对话")
     chat.expect("马宏", "现在没有进行中的对话。*")
     chat.say("张阿姨", GROUP, f"/撤回 {number}")
