@@ -27,7 +27,7 @@ from tests.storage.conftest import open_writer
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # a Monday, twelve o'clock in Shanghai
 DAY = timedelta(days=1)
 ME = ("telegram", "a")
-FLOOD = int(os.environ.get("QIANSHAO_FLOOD", "3000"))  # messages of the faulty caller
+FLOOD = int(os.environ.get("QIANSHAO_CAPS_FLOOD", "3000"))  # messages of the faulty caller
 RULES = PostRules(SHANGHAI, weekly_cap=5, daily_cap=2, quiet_from=time(21, 30), quiet_to=time(7, 30))
 
 
