@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFont
 
-from bot.campaigns import cards as bot_cards
 from bot.campaigns.cards import Carded, Cards
 from bot.messages import Address, Outbound
 from content import cards
@@ -53,12 +52,13 @@ def test_no_line_runs_out_of_the_frame() -> None:
 
 async def test_many_sends_at_once_draw_it_once(posts: PostLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[str] = []
+    write_card = cards.write_card
 
     def count(post: Post, audience: Audience, path: Path) -> None:
         drawn.append(post.slug)
-        cards.write_card(post, audience, path)
+        write_card(post, audience, path)
 
-    monkeypatch.setattr(bot_cards, "write_card", count)
+    monkeypatch.setattr(cards, "write_card", count)
     post = with_cards(posts)[0]
     platform = FakePlatform()
     carded = Carded(platform, Sealer(tmp_path / "key"), Cards(posts, PHRASES, "", tmp_path))
