@@ -108,7 +108,7 @@ async def nothing(job: Job) -> None:
 
 async def serve(name: str, folder: Path) -> None:
     """A server on a free port, named in one line on standard output, until standard input ends."""
-    senses = Senses(keyword_glance(stream(1).keywords), lambda text: None, lambda text: False)
+    senses = Senses(keyword_glance([*stream(1).keywords, "电动车"]), lambda text: None, lambda text: False)
     keep = await STORES[name](folder, senses, Lanes(nothing, most_waiting=10_000_000))
 
     async def post(request: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ made by `storage.engine.open_engine` (tests of single rooms).
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import threading
 import weakref
 from collections import OrderedDict
@@ -62,8 +63,12 @@ class Keyring:
 
     def _look(self, name: str) -> bytes | None:
         if isinstance(self._engine.pool, StaticPool):
-            found = self.memory.execute("SELECT key FROM shred_key WHERE name = ?", (name,)).fetchone() if self.memory else None
-            return bytes(found[0]) if found else None
+            if self.memory is None:
+                return None
+            with contextlib.suppress(sqlite3.ProgrammingError):  # closed meanwhile
+                found = self.memory.execute("SELECT key FROM shred_key WHERE name = ?", (name,)).fetchone()
+                return bytes(found[0]) if found else None
+            return None
         with contextlib.suppress(SQLAlchemyError), self._engine.connect() as connection:
             key = connection.execute(select(ShredKey.key).where(ShredKey.name == name)).scalar()  # type: ignore[call-overload]
             return bytes(key) if key is not None else None
@@ -76,6 +81,13 @@ def attach(engine: Engine) -> Keyring:
     _keyrings.add(keyring)
     engine.dialect.keyring = keyring  # type: ignore[attr-defined]
     return keyring
+
+
+def detach(engine: Engine) -> None:
+    """The database of this engine is closed: nothing is looked for there any more."""
+    keyring = getattr(engine.dialect, "keyring", None)
+    if keyring is not None:
+        _keyrings.discard(keyring)
 
 
 def find_key(name: str) -> bytes | None:

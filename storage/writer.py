@@ -28,6 +28,7 @@ from sqlmodel import Session
 
 from storage.engine import check_integrity, is_fatal, open_engine, percent, sqlite_version_warning
 from storage.failpoints import failpoint
+from storage.keyring import detach
 from storage.watchdog import Watchdog
 
 __all__ = ["StorageUnavailable", "Writer", "check_integrity", "open_engine", "sqlite_version_warning", "take_turn"]
@@ -195,6 +196,7 @@ class Writer:
             if self._watchdog is not None:
                 self._watchdog.close()
             if self._owns_engine:
+                detach(self.engine)
                 self.engine.dispose()
 
     def _hand_over(self, units: list[_Unit]) -> None:
