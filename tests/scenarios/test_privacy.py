@@ -34,6 +34,13 @@ def finish(chat: Scenario, number: str) -> None:
     assert chat.rows(Case.state)[-1] == "closed_confirmed"
 
 
+def hear_out(chat: Scenario) -> None:
+    """After four weeks the reporter is asked whether it came back: not this test's matter, whenever the timer gets its turn."""
+    chat.settle()
+    chat.skip(GROUP, "张阿姨")
+    chat.skip_officers()
+
+
 def keys(chat: Scenario) -> list[str]:
     return chat.app.writer.read_now(lambda session: list(session.exec(select(ShredKey.name)).all()))
 
@@ -129,6 +136,7 @@ def test_after_two_years_the_words_the_photo_and_the_person_go_and_the_numbers_s
     assert keys(chat) == []
     assert not (chat.folder / photo).exists()
     assert chat.run(tidy(chat.app)) == {}
+    hear_out(chat)
 
 
 def test_a_dry_look_says_what_a_run_does(chat: Scenario) -> None:
@@ -141,6 +149,7 @@ def test_a_dry_look_says_what_a_run_does(chat: Scenario) -> None:
     before = {one.name: one.count for one in chat.app.writer.read_now(look) if one.count}
     assert before == chat.app.writer.read_now(lambda s: {one.name: one.count for one in look(s) if one.count})
     assert chat.run(tidy(chat.app)) == before
+    hear_out(chat)
 
 
 def test_a_tip_ends_after_ninety_days_down_to_its_key(chat: Scenario) -> None:
