@@ -33,6 +33,7 @@ from bot.platforms.wechat import WechatPlatform, WechatSettings
 
 FOLDER = Path(__file__).resolve().parents[1] / "peers" / "wechat"
 TOKEN = "puppet_workpro_canary1234567890"
+STOP_SECONDS = 3.0
 BOT = "wxid_bot"
 NAME = "前哨"
 MEND = "install Node.js 18 or newer (apt-get install nodejs npm), then: make peers"
@@ -173,9 +174,11 @@ class Puppet:
             try:
                 if self._stopped:
                     raise ConnectionError
-                await self._do("stop")
+                # a download that the service cannot end keeps it from stopping; then it is killed
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self._do("stop")
                 process.give_back()
-            except ConnectionError:
+            except (ConnectionError, TimeoutError):
                 process.end()
         await self._hang_up()
         if self._spare is not None:
