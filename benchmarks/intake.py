@@ -45,7 +45,14 @@ async def ours(folder: Path, senses: Senses, lanes: Lanes[Job]) -> Keep:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OldLibrary)
         writer = prepare(f"sqlite:///{folder}/qianshao.db")
-    return Inbox(writer, Sealer(folder / "key"), senses, lanes, Mind(), Clock(), timedelta(minutes=2)).take
+    inbox = Inbox(writer, Sealer(folder / "key"), senses, lanes, Mind(), Clock(), timedelta(minutes=2))
+
+    async def keep(event: Inbound) -> None:
+        await inbox.take(event)
+        if inbox.flood.repeated:
+            raise ValueError("this was said already and is not kept")
+
+    return keep
 
 
 async def memory(folder: Path, senses: Senses, lanes: Lanes[Job]) -> Keep:
@@ -175,7 +182,7 @@ class Talker(asyncio.Protocol):
 
     def _say(self) -> None:
         n = next(self._numbers)
-        said = f'{{"id": "e{n}", "room": "g{n % 40}", "from": "p{n % 500}", "text": "{TEXT}"}}'.encode()
+        said = f'{{"id": "e{n}", "room": "g{n % 40}", "from": "p{n}", "text": "{TEXT}"}}'.encode()
         self._began = time.perf_counter()
         self._transport.write(f"{self._head}{len(said)}\r\n\r\n".encode() + said)
 

@@ -68,7 +68,7 @@ async def measure(folder: Path) -> dict[str, float]:
     theirs: list[float] = []
     body = b"x" * 480
     for n in range(ROUNDS):
-        event = Inbound(f"event-{n}", Address("web", "web", "gx01"), Sender("zhang", "张阿姨"), clock(), text=TEXT)
+        event = Inbound(f"event-{n}", Address("web", "web", "gx01"), Sender(f"p{n}", "张阿姨"), clock(), text=TEXT)
         began = time.perf_counter()
         await inbox.take(event)
         ours.append(time.perf_counter() - began)
@@ -78,6 +78,8 @@ async def measure(folder: Path) -> dict[str, float]:
         cursor.execute(INSERT, row)
         cursor.execute("COMMIT")
         theirs.append(time.perf_counter() - began)
+    if inbox.kept != ROUNDS:
+        raise RuntimeError("a report was not kept")
     connection.close()
     writer.close()
     kept = sorted(ours[WARM:]), sorted(theirs[WARM:])

@@ -186,7 +186,7 @@ def test_another_unit_hears_that_it_is_not_solved(tmp_path: Path) -> None:
     with reviewing(tmp_path) as chat:
         confirmed(chat)
         chat.say("王建国", PRIVATE, "/回访 2611-0001 不属实 车只是挪到了隔壁单元")
-        chat.expect("王建国", "2611-0001已重新办理，原因已告诉承办的人。")
+        chat.expect("王建国", "2611-0001已重新办理，原因已告诉承办人。")
         chat.expect("马宏", "2611-0001反映人说没解决：车只是挪到了隔壁单元。*")
         chat.expect("张阿姨", "我们又核对了一遍，2611-0001还没有真正解决，已经重新办理。")
         assert state(chat) == "reopened"
