@@ -219,6 +219,13 @@ class Cluster:
             self.world.say(account, chat, f"{chat}-first", "/回声 1")
         await self.quiet(seconds)
 
+    async def sending(self, most: int = 12) -> str:
+        """The node that is in the middle of sending: it has just said so many things, and has more to say."""
+        before = len(self.world.attempts)
+        while len(self.world.attempts) < before + most:
+            await asyncio.sleep(0.002)
+        return self.world.attempts[-1].node
+
     async def quiet(self, seconds: float = 40.0) -> None:
         """Return when everything is confirmed, handled and sent, or when the patience ends."""
         deadline = time.monotonic() + seconds
