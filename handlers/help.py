@@ -22,9 +22,9 @@ LIFE = ("流程", "lifecycle")
 NEIGHBOURS = ("邻里", "更多", "more")
 
 
-@router.command("帮助", "help", usage="（心愿、活动、议事发：/帮助 邻里）", about="看能做什么")
+@router.command("帮助", "help", about="看能做什么；心愿、活动、议事发 /帮助 邻里")
 def show_help(message: Inbound, words: Words, menu: Menu, say: Say) -> None:
-    """Residents see a few lines; officers their commands, or the life of a case; in a group it goes to the private chat."""
+    """A few lines in a group, everything in a private chat; officers get their commands, or the life of a case, there."""
     aside = words.strip() in NEIGHBOURS
     shown = [command for command in menu.commands if command.aside == aside]
     own = [(command.name, command.usage, command.about) for command in shown if command.needs]
@@ -37,8 +37,10 @@ def show_help(message: Inbound, words: Words, menu: Menu, say: Say) -> None:
         say.privately("help.officer", own=own, everybody=everybody)
     elif aside:
         say.privately("help.neighbours", commands=everybody)
-    else:
+    elif message.address.private:
         say.reply("help.resident", commands=everybody, quote=False)
+    else:
+        say.reply("help.resident_in_group", quote=False)
 
 
 def life_of_a_case() -> list[tuple[str, str, str, str, str]]:

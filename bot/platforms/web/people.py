@@ -54,7 +54,12 @@ class Membership:
 
 def clean_name(raw: str) -> str:
     """A name as it may be shown: no control, format or bidi characters, single spaces, at most 20 characters."""
-    seen = (" " if mark.isspace() else mark for mark in unicodedata.normalize("NFKC", raw[:200]))
+    return clean_title(unicodedata.normalize("NFKC", raw[:200]))
+
+
+def clean_title(raw: str) -> str:
+    """What stands beside a name, in its own punctuation; otherwise as a name."""
+    seen = (" " if mark.isspace() else mark for mark in raw[:200])
     kept = (mark for mark in seen if unicodedata.category(mark)[0] not in "CM" or mark == "\ufe0f")
     return " ".join("".join(kept).split())[:LONGEST_NAME].strip()
 
@@ -157,7 +162,7 @@ class People:
             for seed in seeded:
                 _put_room(session, Room(seed.id, clean_name(seed.name), "group", seed.labels, seed.officers_only))
             for user in users:
-                person = Person(user.id, clean_name(user.name), user.role, clean_name(user.title), user.badge, personas)
+                person = Person(user.id, clean_name(user.name), user.role, clean_title(user.title), user.badge, personas)
                 self._put_person(session, person)
             for seed in seeded:
                 for who in seed.members:
@@ -173,7 +178,7 @@ class People:
 
     async def add_officer(self, card: OfficerCard) -> Person:
         """The account of this officer, made or brought up to the card."""
-        made = Person(officer_id(card.badge), clean_name(card.name), "officer", clean_name(card.title), card.badge)
+        made = Person(officer_id(card.badge), clean_name(card.name), "officer", clean_title(card.title), card.badge)
         known = self._people.get(made.id)
         return await self._add(replace(made, met=known.met if known else False))
 
