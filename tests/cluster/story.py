@@ -222,7 +222,7 @@ class Cluster:
     async def sending(self, most: int = 12) -> str:
         """The node that is in the middle of sending: it has just said so many things, and has more to say."""
         before = len(self.world.attempts)
-        while len(self.world.attempts) < before + most:
+        while len(self.world.attempts) < before + most:  # noqa: ASYNC110
             await asyncio.sleep(0.002)
         return self.world.attempts[-1].node
 
