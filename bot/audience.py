@@ -88,6 +88,12 @@ class Audiences:
             return next((grid.name for grid in self._grids.values() if grid.code == value), value)
         return value
 
+    @property
+    def anybody(self) -> Audience:
+        """What a text that is the same for all groups may say about them."""
+        say = self._phrases.say
+        return Audience("", say("posts.neighbours"), say("posts.no_grid"), say("posts.no_officer"), self._station)
+
     def group(self, group_id: int) -> MeantGroup | None:
         """The group with this id, if the bot is in it."""
         if self._by_id is None:

@@ -117,6 +117,9 @@ ACTIONS: dict[str, tuple[Role, ...]] = {
     "missing.write": _DESK,
     "missing.verify": (Role.OFFICER, Role.APPROVER),
     "missing.found": _DESK,
+    "appeal.write": (*_DESK, Role.EDITOR),
+    "appeal.verify": (Role.APPROVER, Role.SUPERVISOR),
+    "appeal.end": (Role.DISPATCHER, Role.EDITOR, Role.APPROVER, Role.SUPERVISOR),
 }
 
 

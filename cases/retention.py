@@ -17,7 +17,20 @@ from sqlmodel import Session, SQLModel, col
 from cases.tips import Tips
 from storage.media import seal_name
 from storage.shredding import destroy_key
-from storage.tables import Alarm, Attachment, BindCode, Case, CaseEntry, CaseReview, CaseWitness, Dialog, InboxEvent, Notice
+from storage.tables import (
+    Alarm,
+    Appeal,
+    Attachment,
+    BindCode,
+    Campaign,
+    Case,
+    CaseEntry,
+    CaseReview,
+    CaseWitness,
+    Dialog,
+    InboxEvent,
+    Notice,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +99,13 @@ class Retention:
         sealed = col(Case.seal) != ""
         missing = and_(col(Case.kind) == "missing", col(Case.closed_at) <= now - terms.missing_photo)
         ended_photos = and_(col(Attachment.case_id).in_(select(col(Case.id)).where(missing)))
-        loose = and_(col(Attachment.case_id).is_(None), col(Attachment.created_at) <= now - terms.loose_photo)
+        appealed = select(col(Appeal.photo)).where(col(Appeal.photo).is_not(None))  # an appeal's own photos end with it
+        updated = select(col(Campaign.photo)).where(col(Campaign.photo).is_not(None))
+        loose = and_(
+            col(Attachment.case_id).is_(None),
+            col(Attachment.created_at) <= now - terms.loose_photo,
+            col(Attachment.path).not_in(appealed.union(updated)),
+        )
         final = ("sent", "dead", "cancelled")
         return (
             self._cases("cases", and_(sealed, col(Case.kind) != "lost_found", col(Case.closed_at) <= now - terms.case)),

@@ -17,6 +17,7 @@ from bot.turn import NotMine, Photos, Rules
 from cases.desk import CaseDesk
 from cases.lifecycle import ABOUT, State
 from content.refusal import Refusal
+from handlers.appeals import about_appeal
 from handlers.callback import take_answer, take_rating
 from handlers.cards import tell_holder, trouble_with
 from handlers.closing import ASKED, reopen
@@ -51,6 +52,8 @@ def about_a_case(
     """A message that quotes one of our answers, or names the number: an answer about that case, or more about it."""
     known = session.exec(select(Case).where(Case.number == number)).first()
     if known is not None and about_missing(message, known, group, photos, rights, desk, say, session, now):
+        return
+    if known is None and about_appeal(message, number, group, photos, rights, say, session, now):
         return
     if message.copied:
         raise NotMine

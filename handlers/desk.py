@@ -18,6 +18,7 @@ from cases.lifecycle import ABOUT, CASE_CHAIN, State
 from cases.queue import queue_of
 from cases.statistics import count
 from content.refusal import Refusal
+from handlers.appeals import is_public
 from handlers.cards import case_card, moment
 from storage.tables import CaseEntry, Officer
 
@@ -57,6 +58,9 @@ def show(
         mine = desk.of_reporter(message.address.platform, message.sender.id)
         rows = [case_card(case, desk, session) for case in mine]
         out_of_the_group(message, say, "desk.mine" if rows else "desk.none_of_mine", cases=rows)
+        return
+    if (appeal := is_public(number, session)) is not None:
+        say.reply(f"appeals.genuine.{appeal}", number=number)
         return
     case = desk.find(number)
     if desk.brought_by(case, message.address.platform, message.sender.id):

@@ -11,7 +11,7 @@ from msgspec.structs import replace as changed
 from sqlmodel import Session, col, select
 
 from bot.campaigns import Campaigns
-from bot.campaigns.chain import Chain, end, missing_of, tell_more, verify
+from bot.campaigns.chain import EVERYBODY, Chain, end, missing_of, split_groups, tell_more, verify
 from bot.campaigns.steps import officers_for
 from bot.dialogs import Dialogs
 from bot.errors import NotAllowed
@@ -34,8 +34,6 @@ from storage.tables import Attachment, Case, Group, Missing, Officer, OfficerAcc
 router = Router("missing")
 
 SHORTEST, LONGEST = 8, 400  # characters of a description
-EVERYBODY = "not class:工作"  # the groups of residents, when nobody says which
-_TO = re.compile(r"[\s,，。;；]*(?:发到|发给|发往)[:： ]*(.+)$", re.DOTALL)
 _OFF = re.compile(r"\s*(?:撤回|撤销|不找了|取消)\s*(.*)", re.DOTALL)
 
 
@@ -136,7 +134,7 @@ def _write_down(
     say: Say,
     session: Session,
 ) -> None:
-    text, labels = _split(words, campaigns)
+    text, labels = split_groups(words, campaigns)
     if case is None:
         origin = origin_of(message, group)
         # what an officer writes down in the private chat is a matter of the grid that he has
@@ -174,7 +172,7 @@ def _write_again(
 ) -> None:
     """Before it is verified the text, the groups and the photo can still be changed, by anybody who may write one."""
     officer = rights.require("missing.write", grid_id=case.grid_id, target=case.number)
-    text, labels = _split(words, campaigns)
+    text, labels = split_groups(words, campaigns)
     if text:
         _check(text)
         missing.text = text
@@ -267,14 +265,6 @@ def _is_officer(case: Case, session: Session) -> bool:
     """Whether the case was brought by somebody on the roster, who is told as an officer."""
     mine = select(OfficerAccount).where(OfficerAccount.platform == case.platform, OfficerAccount.user_id == case.reporter)
     return session.exec(mine).first() is not None
-
-
-def _split(words: str, campaigns: Campaigns) -> tuple[str, str]:
-    """The description, and the groups in their canonical spelling. Raises Refusal for labels that nobody has."""
-    found = _TO.search(words)
-    if found is None:
-        return words.strip(), EVERYBODY
-    return words[: found.start()].strip(), str(campaigns.whom(found[1].strip())) or EVERYBODY
 
 
 def _check(text: str) -> None:

@@ -16,6 +16,7 @@ from cases.codes import MOST_WRONG, Guesses
 from cases.desk import CaseDesk
 from cases.roster import Roster
 from content.refusal import Refusal
+from handlers.appeals import is_public
 from handlers.origin import platform_name
 from storage.tables import Unit
 
@@ -62,6 +63,9 @@ def verify(words: Words, roster: Roster, desk: CaseDesk, say: Say, session: Sess
         return
     number: CaseNumber | None = parse_number(words)
     if number is not None:
+        if (appeal := is_public(number, session)) is not None:
+            say.reply(f"appeals.genuine.{appeal}", number=number)
+            return
         known = True
         try:
             desk.find(number)

@@ -6,7 +6,8 @@ import re
 
 from sqlmodel import Session
 
-from bot.campaigns import Campaigns, CampaignState, Kind, Plan, Request, Skipped, correct
+from bot.campaigns import Campaigns, CampaignState, Plan, Request, Skipped, correct
+from bot.campaigns.appeals import appeal_of
 from bot.campaigns.correction import not_reached, taken_back
 from bot.campaigns.echo import campaign_quoted, count_opt_out
 from bot.campaigns.proof import prove, reach_by_label
@@ -21,6 +22,7 @@ from cases.desk import CaseDesk
 from cases.dispatch import dispatchers, officers_with
 from content.posts import CATEGORIES
 from content.refusal import Refusal
+from handlers.appeals import approve_appeal
 from handlers.missing import verify_missing
 from storage.tables import Campaign, Group, Officer
 
@@ -105,7 +107,7 @@ def send(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
     "批准",
     "approve",
     usage="号",
-    about="核对后放行一条要两个人把关的推送或寻人",
+    about="核对后放行一条要两个人把关的推送、寻人或急告",
     needs=(Role.APPROVER, Role.SUPERVISOR, Role.OFFICER),
 )
 def approve(
@@ -117,9 +119,15 @@ def approve(
     say: Say,
     session: Session,
 ) -> None:
-    """Let a campaign go (its number), or a missing person's alert (the case number). Never by the person who wrote it."""
+    """Let a campaign go (its number), or a missing person's alert or an appeal (the case number).
+
+    Never by the person who wrote it.
+    """
     if number is not None:
-        verify_missing(desk.find(number), rights, campaigns, desk, say)
+        if (appeal := appeal_of(session, number)) is not None:
+            approve_appeal(appeal, rights, campaigns, desk, say)
+        else:
+            verify_missing(desk.find(number), rights, campaigns, desk, say)
         return
     found = NUMBER.fullmatch(words)
     if found is None or not found[1]:
@@ -237,7 +245,7 @@ def _say_progress(campaign: Campaign, campaigns: Campaigns, say: Say) -> None:
     say.privately(
         "posts.progress",
         number=campaign.id,
-        what=say.word(f"posts.kind.{campaign.kind}") if campaign.kind != Kind.POST else campaigns.name_of(campaign.post),
+        what=campaigns.title_of(campaign),
         state=say.word(f"posts.state.{campaign.state}"),
         sent=progress.sent,
         total=progress.total,

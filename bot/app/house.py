@@ -21,6 +21,7 @@ from bot.album import Album
 from bot.app.knowledge import StoredAnswers
 from bot.app.routes import build_router
 from bot.campaigns import Campaigns, PostRules
+from bot.campaigns.appeals import appeal_said
 from bot.campaigns.cards import Carded, Cards
 from bot.campaigns.loop import CampaignLoop
 from bot.clock import Clock
@@ -481,7 +482,7 @@ def _keep_lines(turn: Turn, zone: ZoneInfo) -> None:
 
 
 def _number_of(session: Session, address: Address, message_id: str) -> str | None:
-    """The case that a message in this chat belongs to, by its history or by the notice that we sent."""
+    """The case or appeal that a message in this chat belongs to, by its history or by the notice that we sent."""
     found = session.exec(
         select(Case.number)
         .join(CaseEntry, col(CaseEntry.case_id) == col(Case.id))
@@ -493,4 +494,4 @@ def _number_of(session: Session, address: Address, message_id: str) -> str | Non
         select(Case.number)
         .join(Notice, col(Notice.case_id) == col(Case.id))
         .where(Notice.message_id == message_id, Notice.platform == address.platform, Notice.chat == address.chat)
-    ).first()
+    ).first() or appeal_said(session, address, message_id)

@@ -25,6 +25,7 @@ from cases.tips import Tips
 from cases.wishes import Wishes
 from handlers import (
     additions,
+    appeals,
     away,
     callback,
     casework,
@@ -63,7 +64,7 @@ NEIGHBOURS = (wishes, lost, disputes, volunteers, proposals, deeds, visits)
 HANDLERS = (
     *(emergencies, scams, hazards, additions, questions, tips, tip_desk),
     *(desk, dispatching, casework, talk, callback, closing, clocks, shift),
-    *(officers, help_, privacy, posts, missing, clues, away, groups, identity),
+    *(officers, help_, privacy, posts, missing, appeals, clues, away, groups, identity),
     keeping,
     *NEIGHBOURS,
 )

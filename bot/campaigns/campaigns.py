@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlmodel import Session, col, func, insert, select, update
 
@@ -30,6 +30,7 @@ from storage.tables import Campaign, CampaignGroup, Notice
 OPEN_STATES = ("pending", "sending", "held")
 FIRST_LOOK = timedelta(seconds=2)  # after the first groups got it
 THEME = "theme:"
+APPEAL = "appeal:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,13 @@ class Campaigns:
             return theme.name if theme else what
         post = self.library.posts.get(what)
         return f"《{post.title}》" if post else what
+
+    def title_of(self, campaign: Campaign) -> str:
+        """What a campaign is, as an officer reads it."""
+        if campaign.kind == Kind.POST:
+            return self.name_of(campaign.post)
+        chain = "appeal_kind" if campaign.origin.startswith(APPEAL) else "kind"
+        return self.phrases.say(f"posts.{chain}.{campaign.kind}")
 
     # --- what would happen ---
 
@@ -338,6 +346,16 @@ class Campaigns:
         """What a refusal says."""
         return self.phrases.say(refusal.phrase, **refusal.values)
 
+    def sendable(self, slug: str, today: date) -> Post:
+        """The post with this slug; Refusal when it may not be sent on that day."""
+        post = self.library.posts.get(slug)
+        if post is None:
+            raise Refusal("posts.unknown_post", what=slug)
+        if reason := post.why_not(today):
+            phrase = {"draft": "posts.draft", "expired": "posts.expired"}.get(reason, "posts.unchecked")
+            raise Refusal(phrase, title=post.title, day=post.expires_on.isoformat())
+        return post
+
     # --- inside ---
 
     def _candidates(self, what: str, at: datetime) -> list[Post]:
@@ -352,13 +370,7 @@ class Campaigns:
             if not posts:
                 raise Refusal("posts.empty_category", category=self.name_of(what))
             return posts
-        post = self.library.posts.get(what)
-        if post is None:
-            raise Refusal("posts.unknown_post", what=what)
-        if reason := post.why_not(today):
-            phrase = {"draft": "posts.draft", "expired": "posts.expired"}.get(reason, "posts.unchecked")
-            raise Refusal(phrase, title=post.title, day=post.expires_on.isoformat())
-        return [post]
+        return [self.sendable(what, today)]
 
     def _plan_group(self, group: MeantGroup, posts: Sequence[Post], history: History, quiet: bool) -> Planned:
         if reason := self._why_silent(group, history, quiet):

@@ -7,6 +7,7 @@ the database half a day after the end, so that a day of downtime still keeps the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -25,6 +26,8 @@ from storage.tables import Attachment, Campaign, Case, CaseEntry, Missing, Notic
 ACTIVE_FOR = timedelta(days=3)
 PURGE_AFTER = timedelta(hours=12)
 LATE_FORWARDS_FOR = timedelta(days=90)
+EVERYBODY = "not class:工作"  # the groups of residents, when nobody says which
+_TO = re.compile(r"[\s,，。;；]*(?:发到|发给|发往)[:： ]*(.+)$", re.DOTALL)
 
 
 class Chain(StrEnum):
@@ -35,6 +38,14 @@ class Chain(StrEnum):
     FOUND = "found"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
+
+
+def split_groups(words: str, campaigns: Campaigns) -> tuple[str, str]:
+    """The description, and the groups in their canonical spelling. Raises Refusal for labels that nobody has."""
+    found = _TO.search(words)
+    if found is None:
+        return words.strip(), EVERYBODY
+    return words[: found.start()].strip(), str(campaigns.whom(found[1].strip())) or EVERYBODY
 
 
 def missing_of(session: Session, case_id: int | None) -> Missing | None:
@@ -58,15 +69,23 @@ def verify(campaigns: Campaigns, missing: Missing, case: Case, officer: Officer,
         photo=missing.photo,
         case_id=case.id,
     )
-    targets = campaigns.targets(alert)
-    if not any(each.skipped is None for each in targets):
+    groups = send_alert(campaigns, alert)
+    if not groups:
         raise Refusal("missing.no_group", number=case.number)
-    campaigns.carry_out(alert, targets)
     missing.state, missing.verified_by, missing.campaign_id = Chain.ACTIVE, officer.id, alert.id
     missing.expires_at = campaigns.now + ACTIVE_FOR
     campaigns.session.add(missing)
     campaigns.session.flush()
-    return alert, sum(each.skipped is None for each in targets)
+    return alert, groups
+
+
+def send_alert(campaigns: Campaigns, alert: Campaign) -> int:
+    """The first link of a chain goes out; how many groups get it. When nobody would, nothing is written."""
+    targets = campaigns.targets(alert)
+    groups = sum(each.skipped is None for each in targets)
+    if groups:
+        campaigns.carry_out(alert, targets)
+    return groups
 
 
 def tell_more(campaigns: Campaigns, missing: Missing, case: Case, officer: Officer, text: str, photo: str | None) -> int:

@@ -1,26 +1,29 @@
-"""What campaigns and missing people's chains do by themselves, as long as the bot runs.
+"""What campaigns and the chains of missing people and appeals do by themselves, as long as the bot runs.
 
-What is due stands in rows (`Campaign.next_step_at`, `Missing.expires_at`, `Missing.purge_at`), so that a restart goes on where it
-was and any node may do the next step; the row is taken in the transaction that does it.
+What is due stands in rows (`Campaign.next_step_at`, `expires_at` and `purge_at` of `Missing` and `Appeal`), so that a restart
+goes on where it was and any node may do the next step; the row is taken in the transaction that does it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import structlog
 from sqlmodel import Session, col, func, select
 
+from bot.campaigns.appeals import appeal_photos, ended_appeals, expire_appeal, purge_appeal
 from bot.campaigns.campaigns import Campaigns
 from bot.campaigns.chain import expire, listening, photos_to_purge, purged
 from bot.campaigns.steps import take_step
 from bot.clock import Clock
 from bot.say import Say, Voice
 from storage.media import drop
-from storage.tables import Campaign, Missing
+from storage.tables import Appeal, Campaign, Missing
 from storage.writer import StorageUnavailable, Writer
 
 log = structlog.get_logger(__name__)
@@ -76,20 +79,24 @@ class CampaignLoop:
     async def run_due(self) -> datetime | None:
         """Do every step that is due; returns when the next one is."""
         now = self._clock()
-        self._listen(*await self._writer.read(lambda session: listening(session, now)))
+        self._listen(*await self._writer.read(lambda session: _listening(session, now)))
         if not self._steps:
             return None
         due = await self._writer.read(lambda session: _due(session, now))
         for campaign_id in due.campaigns:
             await self._step(campaign_id, now)
-        for missing_id in due.expired:
-            await self._run(lambda session, row=missing_id: expire(session, row, now, self._say(session, now, f"m:{row}")))  # type: ignore[misc]
-        for missing_id in due.photos:
-            await self._purge(missing_id, now)
+        for row in due.expired:
+            await self._run(partial(self._expire, row, now))
+        for row in due.photos:
+            await self._purge(row, now)
         if not due.any:
             return due.next_at
-        self._listen(*await self._writer.read(lambda session: listening(session, now)))
+        self._listen(*await self._writer.read(lambda session: _listening(session, now)))
         return await self._writer.read(lambda session: _due(session, now).next_at)
+
+    def _expire(self, row: _Row, now: datetime, session: Session) -> bool:
+        say = self._say(session, now, f"{row.chain.__name__}:{row.id}")
+        return expire(session, row.id, now, say) if row.chain is Missing else expire_appeal(session, row.id, now, say)
 
     async def _step(self, campaign_id: int, now: datetime) -> None:
         def work(session: Session) -> bool:
@@ -98,12 +105,12 @@ class CampaignLoop:
 
         await self._run(work)
 
-    async def _purge(self, missing_id: int, now: datetime) -> None:
+    async def _purge(self, row: _Row, now: datetime) -> None:
         """Files first: a crash in between does it again; the other way round it would leave them for ever."""
-        paths = await self._writer.read(lambda session: photos_to_purge(session, missing_id, now))
-        for path in paths:
+        find, end = (photos_to_purge, purged) if row.chain is Missing else (appeal_photos, purge_appeal)
+        for path in await self._writer.read(lambda session: find(session, row.id, now)):
             await asyncio.to_thread(drop, self._data_dir, path)
-        await self._run(lambda session: purged(session, missing_id, now))
+        await self._run(lambda session: end(session, row.id, now))
 
     async def _run(self, work: Callable[[Session], object]) -> None:
         try:
@@ -121,22 +128,42 @@ class CampaignLoop:
         return Say(session, self._voice, now, f"{unique}:{now.timestamp():.3f}", None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of a chain."""
+
+    chain: type[Missing] | type[Appeal]
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Due:
-    def __init__(self, campaigns: list[int], expired: list[int], photos: list[int], next_at: datetime | None) -> None:
-        self.campaigns = campaigns
-        self.expired = expired
-        self.photos = photos
-        self.next_at = next_at
+    """What has to be done now, and when there is something next."""
+
+    campaigns: list[int]
+    expired: list[_Row]
+    photos: list[_Row]
+    next_at: datetime | None
 
     @property
     def any(self) -> bool:
         return bool(self.campaigns or self.expired or self.photos)
 
 
+def _listening(session: Session, now: datetime) -> tuple[frozenset[tuple[str, str, str]], frozenset[str]]:
+    """Where clues may come, and the numbers of whatever is over."""
+    chats, numbers = listening(session, now)
+    return chats, numbers | ended_appeals(session, now)
+
+
 def _due(session: Session, now: datetime) -> _Due:
     steps = select(Campaign.id).where(col(Campaign.next_step_at) <= now).order_by(col(Campaign.next_step_at))
-    expired = select(Missing.id).where(Missing.state == "active", col(Missing.expires_at) <= now)
-    photos = select(Missing.id).where(col(Missing.purge_at) <= now)
     next_at = session.exec(select(func.min(Campaign.next_step_at)).where(col(Campaign.next_step_at) > now)).one()
-    campaigns, ended, purges = ([row for row in session.exec(one).all() if row is not None] for one in (steps, expired, photos))
-    return _Due(campaigns, ended, purges, next_at)
+    expired: list[_Row] = []
+    photos: list[_Row] = []
+    for chain in (Missing, Appeal):
+        still = select(chain.id).where(col(chain.state).in_(("pending_verification", "active")), col(chain.expires_at) <= now)
+        expired += [_Row(chain, row) for row in session.exec(still).all() if row is not None]
+        gone = select(chain.id).where(col(chain.purge_at) <= now)
+        photos += [_Row(chain, row) for row in session.exec(gone).all() if row is not None]
+    return _Due([row for row in session.exec(steps).all() if row is not None], expired, photos, next_at)

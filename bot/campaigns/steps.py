@@ -67,9 +67,7 @@ def _ask_second(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> Non
         "posts.approve_card",
         number=campaign.id,
         planner=planner_name(campaigns, campaign),
-        what=campaigns.phrases.say(f"posts.kind.{campaign.kind}")
-        if campaign.kind != Kind.POST
-        else campaigns.name_of(campaign.post),
+        what=campaigns.title_of(campaign),
         whom=campaigns.spell(campaigns.whom(campaign.labels)),
         groups=groups,
         members=members,
@@ -187,10 +185,7 @@ def _tell_planner(campaigns: Campaigns, campaign: Campaign, saying: Saying, key:
     if not whom and key in ("halted", "not_started", "never_approved"):
         whom = officers_for(campaigns.session, "post.send")  # nobody planned it, but somebody has to know
     say = saying(f"{key}:{campaign.told}")
-    name = (
-        campaigns.phrases.say(f"posts.kind.{campaign.kind}") if campaign.kind != Kind.POST else campaigns.name_of(campaign.post)
-    )
-    say.to_officers(whom, f"posts.step.{key}", number=campaign.id, what=name, **values)
+    say.to_officers(whom, f"posts.step.{key}", number=campaign.id, what=campaigns.title_of(campaign), **values)
 
 
 def planner_name(campaigns: Campaigns, campaign: Campaign) -> str:

@@ -28,7 +28,7 @@ from storage.tables.neighbours import (
     WishClaim,
 )
 from storage.tables.people import CodeGuess, LinkCode, LinkedAccount
-from storage.tables.posts import Campaign, CampaignGroup, Missing, Occurrence
+from storage.tables.posts import Appeal, Campaign, CampaignGroup, Missing, Occurrence
 from storage.tables.tips import OfficerKey, Tip, TipKey, TipMessage, TipRead, TipRequest
 from storage.tables.traffic import Dialog, InboxEvent, Lease, Notice, Pace, Pause, Timer
 from storage.tables.trust import Audit, AuditHead, ShredKey
@@ -38,6 +38,7 @@ __all__ = [
     "Activity",
     "ActivityEntry",
     "Alarm",
+    "Appeal",
     "Attachment",
     "Audit",
     "AuditHead",

@@ -1,4 +1,4 @@
-"""Posts going out: due times of schedules, campaigns, what each group got, and missing people."""
+"""Posts going out: due times of schedules, campaigns, what each group got, missing people, and appeals."""
 
 from __future__ import annotations
 
@@ -90,3 +90,28 @@ class Missing(SQLModel, table=True):
     expires_at: datetime | None = Field(default=None, sa_column=time_column())
     ended_at: datetime | None = Field(default=None, sa_column=time_column())
     purge_at: datetime | None = Field(default=None, sa_column=time_column(index=True))  # when its photos have to be gone
+
+
+class Appeal(SQLModel, table=True):
+    """急告: an appeal or an urgent notice as a chain, with a number of the same series as cases have. `state`:
+    pending_verification, active, ended, expired. Its words are written to be public, and wiped when it is over all the same."""
+
+    id: int | None = Field(default=None, sa_column=key_column())
+    number: str = Field(unique=True)
+    post: str = ""  # the post that it was made from
+    case_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))  # the case that it was made from
+    state: str = "pending_verification"
+    text: str = Field(sa_column=text_column())  # as the groups read it
+    labels: str = ""
+    photo: str | None = None
+    officer_id: int = Field(sa_column=to_column("officer", nullable=False))  # who wrote it and gets the replies
+    verified_by: int | None = Field(default=None, sa_column=to_column("officer"))
+    campaign_id: int | None = Field(default=None, sa_column=to_column("campaign"))  # the alert
+    replies: int = 0
+    created_at: datetime = Field(sa_column=time_column(nullable=False))
+    until: datetime | None = Field(default=None, sa_column=time_column())  # how long it is true, when its writer said so
+    expires_at: datetime | None = Field(default=None, sa_column=time_column())
+    ended_at: datetime | None = Field(default=None, sa_column=time_column())
+    purge_at: datetime | None = Field(
+        default=None, sa_column=time_column(index=True)
+    )  # when its words and photos have to be gone

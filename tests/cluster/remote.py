@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,6 +73,7 @@ class RemotePlatform:
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
+            asked["left"] = time.monotonic()
             self._writer.write(json.dumps({"n": number, "account": self.account, **asked}).encode() + b"\n")
             return await answer
         finally:

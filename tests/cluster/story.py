@@ -30,7 +30,7 @@ from tests.cluster.checker import Trouble, Verdict, judge
 from tests.cluster.node import Order
 from tests.cluster.remote import PLATFORM
 from tests.cluster.world import World
-from tests.kit.postgres import PostgresServer
+from tests.kit.postgres import PostgresServer, spent
 from tests.kit.proxy import FaultProxy
 
 ACCOUNTS = ("a1", "a2", "a3")
@@ -247,6 +247,12 @@ class Cluster:
             select(Occurrence.id).where(Occurrence.state == "due", Occurrence.due_at <= datetime.now(UTC)),
         )
         return any(session.exec(rows.limit(1)).first() is not None for rows in open_rows)
+
+    @property
+    def processor_seconds(self) -> dict[str, float]:
+        """What each node, the database and the test's own process have used of the processors."""
+        used = {name: spent(pid) for name, pid in self._pids.items()}
+        return used | {"PostgreSQL": self._server.processor_seconds, "this program": spent(os.getpid())}
 
     def judge(self) -> Verdict:
         verdict = self.writer.read_now(lambda session: judge(session, self.world, self.troubles))

