@@ -4,29 +4,46 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import structlog
-from telegram import Bot, InputFile, Message, ReplyParameters
+from telegram import Bot
 from telegram.error import BadRequest, ChatMigrated, TelegramError
 
 from bot.errors import AnswerLost, NeverDelivered, RetryLater, TransportError
 from bot.messages import Address, Outbound
 from bot.platforms.telegram.parse import Moved
-from bot.platforms.telegram.request import AiohttpRequest
+from bot.platforms.telegram.request import AiohttpRequest, Upload
 from bot.platforms.telegram.text import MOST_CAPTION, MOST_TEXT, buttons, calling, split, units
 from bot.platforms.telegram.verdict import Verdicts
 from storage.media import opened
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 MOST_PHOTO_BYTES = 10_000_000
 MOST_KNOWN_PHOTOS = 256
 NAME_UNITS = 160  # kept free for a name that is put before the text
 _NO_THREAD = ("thread not found", "topic_closed", "topic_deleted")
 JOIN = "+"  # between the ids of the messages of one long notice
+
+
+class Photo(msgspec.Struct):
+    """One size of a photo that is in a chat."""
+
+    file_id: str
+
+
+class Sent(msgspec.Struct):
+    """What we want to know of a message that we sent; python-telegram-bot makes an object of every field, which takes longer than
+    the request."""
+
+    message_id: int
+    photo: list[Photo] = []
 
 
 class Sending:
@@ -88,11 +105,11 @@ class Sending:
         }
         try:
             try:
-                await self._bot.edit_message_text(words, **which)
+                await self._ask("editMessageText", object, {"text": words, **which})
             except BadRequest as problem:
                 if "no text in the message" not in problem.message.lower() or units(words) > MOST_CAPTION:
                     raise
-                await self._bot.edit_message_caption(caption=words, **which)
+                await self._ask("editMessageCaption", object, {"caption": words, **which})
         except ChatMigrated as moved:
             await self._on_move(Moved(chat, str(moved.new_chat_id)))
             return False
@@ -109,7 +126,7 @@ class Sending:
         gone = bool(ids)
         for one in ids:
             try:
-                gone = await self._bot.delete_message(_chat(chat), one) and gone
+                gone = await self._ask("deleteMessage", bool, {"chat_id": _chat(chat), "message_id": one}) and gone
             except TelegramError as problem:
                 log.info("telegram.not_recalled", why=type(problem).__name__)
                 gone = False
@@ -169,24 +186,28 @@ class Sending:
             message = await self._message(chat, words, photo, extra)  # the topic is gone, the group is not
         said.append(str(message.message_id))
 
-    async def _message(self, chat: str, words: str, photo: str | None, extra: dict[str, object]) -> Message:
+    async def _message(self, chat: str, words: str, photo: str | None, extra: dict[str, object]) -> Sent:
+        given = {"chat_id": _chat(chat), **extra}
         if photo is None:
-            return await self._bot.send_message(_chat(chat), words, **extra)  # type: ignore[arg-type]
+            return await self._ask("sendMessage", Sent, {**given, "text": words})
+        given["caption"] = words or None
         known = self._photos.get(photo)
         if known is not None:
             try:
-                return await self._bot.send_photo(_chat(chat), known, caption=words or None, **extra)  # type: ignore[arg-type]
+                return await self._ask("sendPhoto", Sent, {**given, "photo": known})
             except BadRequest as problem:
                 if "file" not in problem.message.lower():
                     raise
                 del self._photos[photo]
-        upload = InputFile(await self._read(photo), filename="photo.jpg")
-        message = await self._bot.send_photo(_chat(chat), upload, caption=words or None, **extra)  # type: ignore[arg-type]
+        message = await self._ask("sendPhoto", Sent, given, Upload("photo", "photo.jpg", await self._read(photo), "image/jpeg"))
         if message.photo:
             self._photos[photo] = message.photo[-1].file_id
             if len(self._photos) > MOST_KNOWN_PHOTOS:
                 self._photos.popitem(last=False)
         return message
+
+    async def _ask(self, method: str, kind: type[T], given: Mapping[str, object], upload: Upload | None = None) -> T:
+        return await self._pool.ask(f"{self._bot.base_url}/{method}", given, kind, upload)
 
     async def _read(self, photo: str) -> bytes:
         def read() -> bytes:
@@ -219,10 +240,10 @@ class Sending:
         return name if units(name) + 1 <= NAME_UNITS else name[: NAME_UNITS // 2 - 1]
 
 
-def _reply(message_id: str | None) -> ReplyParameters | None:
+def _reply(message_id: str | None) -> dict[str, object] | None:
     """To quote what may be deleted by now; an id of another time or place is left out."""
     first = (message_id or "").split(JOIN)[0]
-    return ReplyParameters(int(first), allow_sending_without_reply=True) if first.isdigit() else None
+    return {"message_id": int(first), "allow_sending_without_reply": True} if first.isdigit() else None
 
 
 def _chat(chat: str) -> int:

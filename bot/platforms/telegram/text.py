@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import html
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup
-
 from bot.messages import Choice
 
 MOST_TEXT = 4096  # UTF-16 code units of a message
@@ -47,11 +45,12 @@ def calling(text: str, person: str, name: str) -> str:
     return f'<a href="tg://user?id={int(person)}">{html.escape(name)}</a> {html.escape(text, quote=False)}'
 
 
-def buttons(choices: tuple[Choice, ...]) -> InlineKeyboardMarkup | None:
-    """Buttons for the choices whose value fits; typing the value is always the equal way, so none is missed for good."""
+def buttons(choices: tuple[Choice, ...]) -> dict[str, list[list[dict[str, str]]]] | None:
+    """Buttons for the choices whose value fits, as the Bot API's InlineKeyboardMarkup; typing the value is always the equal way,
+    so none is missed for good."""
     fitting = [choice for choice in choices if choice.value and len(choice.value.encode()) <= MOST_DATA]
     if not fitting:
         return None
-    made = [InlineKeyboardButton(choice.label, callback_data=choice.value) for choice in fitting]
+    made = [{"text": choice.label, "callback_data": choice.value} for choice in fitting]
     wide = 5 if all(len(choice.label) <= _SHORT for choice in fitting) else 2
-    return InlineKeyboardMarkup([made[index : index + wide] for index in range(0, len(made), wide)])
+    return {"inline_keyboard": [made[index : index + wide] for index in range(0, len(made), wide)]}
