@@ -125,6 +125,9 @@ class BotSettings(Section):
         description="read screenshots and QR codes brought to the bot, if the extra pictures is installed",
     )
     photo_wait_seconds: int = Field(default=120, ge=0, le=600, description="how long a photo and its words wait for each other")
+    least_shown: int = Field(
+        default=5, ge=1, le=50, description="statistics and exports show smaller numbers of people as “fewer than this”; 1: all"
+    )
 
     @property
     def zone(self) -> ZoneInfo:

@@ -29,6 +29,7 @@ from bot.understanding.answers import Hit
 from bot.understanding.laws import LawHit
 from bot.understanding.meaning import Danger, Intent, Meaning, Scam
 from content.refusal import Refusal
+from content.small_numbers import LEAST
 from storage.intake import park
 from storage.shredding import put_key
 from storage.tables import Attachment, Case, Group, Officer
@@ -142,6 +143,8 @@ class Rules:
     alarm_repeat: timedelta = timedelta(minutes=2)
     auto_dispatch: bool = True  # the bot accepts and dispatches routine categories by the routing table
     review_share: float = 0.05  # of confirmed cases, asked about once more by another unit
+    least_shown: int = LEAST  # smaller numbers of people are not told in statistics
+    rooms_keep_days: int = 7  # how long our own web rooms keep their messages
     talk_quiet: timedelta = timedelta(minutes=15)  # silence after which a conversation with an officer is over
     vague_places: frozenset[str] = frozenset()  # words for a place to which nobody can be sent
     scam_now: re.Pattern[str] = re.compile("(?!)")  # what is said of somebody who is being defrauded at this moment

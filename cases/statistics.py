@@ -12,12 +12,15 @@ from sqlmodel import Session, col, select
 
 from cases.lifecycle import ABOUT, State
 from content.desk import CLOCKS
+from content.small_numbers import LEAST, hidden, shown
 from storage.tables import Case, CaseClock, CaseReview
 
 
 @dataclass(frozen=True, slots=True)
 class MonthCount:
-    """Numbers of cases brought in one month. `stars` is the mean rating or None when nobody rated."""
+    """Numbers of cases brought in one month (docs/decisions/0200). What concerns few people is not told: `rated` is -1 and
+    `stars` None when fewer than the threshold rated; a kind counts -1 when it is too small to be told and None when it would give such a
+    one back. `kinds` is empty when nothing of it can be told."""
 
     month: str
     total: int
@@ -33,7 +36,7 @@ class MonthCount:
     reviewed: int  # second call-backs that were answered
     overturned: int
     trends: tuple[tuple[str, int, int], ...]  # category code, this month, the month before; the most frequent first
-    kinds: tuple[tuple[str, int], ...]
+    kinds: tuple[tuple[str, int | None], ...]
 
 
 KIND_NAMES = {
@@ -46,13 +49,16 @@ KIND_NAMES = {
     "scam": "涉诈",
     "feedback": "评价",
 }
+# in these a case is a person's trouble: a neighbour who reads "1" knows whose (docs/decisions/0200)
+SENSITIVE_KINDS = frozenset({"dispute", "scam", "missing", "wish"})
 
 
 MOST_TRENDS = 3
 
 
-def count(session: Session, now: datetime, zone: ZoneInfo, mine: Callable[[Case], bool]) -> MonthCount:
-    """The local month in which `now` falls, over the cases for which `mine` is true."""
+def count(session: Session, now: datetime, zone: ZoneInfo, mine: Callable[[Case], bool], least: int = LEAST) -> MonthCount:
+    """The local month in which `now` falls, over the cases for which `mine` is true. Numbers of people, and of cases of a
+    sensitive kind, below `least` are not told."""
     local = now.astimezone(zone)
     start = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     cases = [case for case in session.exec(select(Case).where(Case.created_at >= start)).all() if mine(case)]
@@ -63,9 +69,9 @@ def count(session: Session, now: datetime, zone: ZoneInfo, mine: Callable[[Case]
     answered = session.exec(select(CaseReview).where(col(CaseReview.answered_at).is_not(None))).all()
     reviews = [review for review in answered if review.case_id in ids]
     stars = [case.rating for case in cases if case.rating is not None]
-    kinds: dict[str, int] = {}
-    for case in cases:
-        kinds[KIND_NAMES.get(case.kind, case.kind)] = kinds.get(KIND_NAMES.get(case.kind, case.kind), 0) + 1
+    kinds = Counter(case.kind for case in cases).most_common()
+    told = _told(kinds, least)
+    untold = {kind for kind, number in told if number is None or number < 0} if told else {kind for kind, _ in kinds}
     return MonthCount(
         month=local.strftime("%Y年%m月"),
         total=len(cases),
@@ -74,14 +80,26 @@ def count(session: Session, now: datetime, zone: ZoneInfo, mine: Callable[[Case]
         unreached=states.count(State.CLOSED_UNREACHED),
         rejected=states.count(State.REJECTED),
         reopened=sum(case.reopened for case in cases),
-        rated=len(stars),
-        stars=sum(stars) / len(stars) if stars else None,
+        rated=shown(len(stars), least),
+        stars=sum(stars) / len(stars) if len(stars) >= least else None,
         merged=states.count(State.DUPLICATE),
         missed=_missed(session, ids),
         reviewed=len(reviews),
         overturned=sum(review.agreed is False for review in reviews),
-        trends=_trends(cases, before),
-        kinds=tuple(sorted(kinds.items(), key=lambda item: -item[1])),
+        trends=_trends([case for case in cases if case.kind not in untold], before, least),
+        kinds=tuple((KIND_NAMES.get(kind, kind), number) for kind, number in told),
+    )
+
+
+def _told(kinds: Sequence[tuple[str, int]], least: int) -> tuple[tuple[str, int | None], ...]:
+    """The kinds with what may be told of each beside the exact total."""
+    sensitive = {at for at, (kind, _) in enumerate(kinds) if kind in SENSITIVE_KINDS}
+    left_out = hidden([number for _, number in kinds], sensitive, least)
+    if left_out is None:
+        return ()
+    return tuple(
+        (kind, number if at not in left_out else -1 if at in sensitive and number < least else None)
+        for at, (kind, number) in enumerate(kinds)
     )
 
 
@@ -95,7 +113,11 @@ def _missed(session: Session, ids: set[int | None]) -> tuple[tuple[str, int], ..
     return tuple((name, number) for name, number in counts.items() if number)
 
 
-def _trends(cases: Sequence[Case], before: Sequence[Case]) -> tuple[tuple[str, int, int], ...]:
-    """What is reported most, beside the month before; what was merged is one matter and counts once."""
+def _trends(cases: Sequence[Case], before: Sequence[Case], least: int) -> tuple[tuple[str, int, int], ...]:
+    """What is reported most, beside the month before (-1: too few to be told); what was merged is one matter and counts once."""
     now, then = (Counter(case.category for case in some if case.state != State.DUPLICATE) for some in (cases, before))
-    return tuple((code, number, then[code]) for code, number in now.most_common(MOST_TRENDS))
+    private = {case.category for case in (*cases, *before) if case.kind in SENSITIVE_KINDS}
+    frequent = [(code, number) for code, number in now.most_common() if code not in private or number >= least]
+    return tuple(
+        (code, number, shown(then[code], least) if code in private else then[code]) for code, number in frequent[:MOST_TRENDS]
+    )

@@ -12,6 +12,7 @@ from bot.messages import Inbound
 from bot.permissions import Rights, Role
 from bot.router import CaseNumber, Router, Words
 from bot.say import Say
+from bot.turn import Rules
 from cases.desk import CaseDesk
 from cases.drawing import next_steps
 from cases.lifecycle import ABOUT, CASE_CHAIN, State
@@ -20,7 +21,7 @@ from cases.statistics import count
 from content.refusal import Refusal
 from handlers.appeals import is_public
 from handlers.cards import case_card, moment
-from storage.tables import CaseEntry, Officer
+from storage.tables import Case, CaseEntry, Officer
 
 router = Router("desk")
 
@@ -102,14 +103,18 @@ def _told(line: CaseEntry) -> str:
 
 
 @router.command("统计", "stats", about="看本月的件数和办结情况", needs=(*DESK, Role.AUDITOR))
-def stats(message: Inbound, rights: Rights, desk: CaseDesk, say: Say, session: Session) -> None:
-    """This month in the officer's scope; what could not be confirmed is counted apart."""
+def stats(message: Inbound, rights: Rights, desk: CaseDesk, say: Say, session: Session, rules: Rules) -> None:
+    """This month in the officer's scope; what could not be confirmed is counted apart, what concerns few people is not told."""
     rights.audit("stats.view", target="", allowed=True)
-    table = count(session, desk.now, desk.zone, lambda case: rights.covers("stats.view", case.grid_id, desk.units(case)))
+
+    def mine(case: Case) -> bool:
+        return rights.covers("stats.view", case.grid_id, desk.units(case))
+
+    table = count(session, desk.now, desk.zone, mine, rules.least_shown)
     categories = desk.taxonomy.categories
     trends = [(categories[code].name, number, before) for code, number, before in table.trends if code in categories]
     missed = [(say.word(f"clocks.name.{name}"), number) for name, number in table.missed]
-    out_of_the_group(message, say, "desk.stats", table=table, missed=missed, trends=trends)
+    out_of_the_group(message, say, "desk.stats", table=table, missed=missed, trends=trends, least=rules.least_shown)
 
 
 def out_of_the_group(message: Inbound, say: Say, phrase: str, **values: Any) -> None:

@@ -40,7 +40,8 @@ def introduce(
     session.flush()
     if group.introduced_at is None:
         group.introduced_at = now
-        say.to_group(group, "help.introduction", name=rules.bot_name, station=rules.station)
+        kept = rules.rooms_keep_days if group.platform == "web" else None
+        say.to_group(group, "help.introduction", name=rules.bot_name, station=rules.station, kept=kept)
         if unassigned(group):
             example = session.exec(select(Grid.code).order_by(col(Grid.code)).limit(1)).first() or "网格代码"
             say.to_officers(

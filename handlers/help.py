@@ -58,11 +58,12 @@ def life_of_a_case() -> list[tuple[str, str, str, str, str]]:
 
 
 @router.on(Kind.MET)
-def first_private_words(officer: Officer | None, say: Say, rules: Rules) -> None:
+def first_private_words(message: Inbound, officer: Officer | None, say: Say, rules: Rules) -> None:
     """What it is, what is kept, what to do; once, when the private chat is opened. Officers know."""
     if officer is not None:
         return
-    say.reply("help.met", name=rules.bot_name, station=rules.station, quote=False)
+    kept = rules.rooms_keep_days if message.address.platform == "web" else None
+    say.reply("help.met", name=rules.bot_name, station=rules.station, kept=kept, quote=False)
 
 
 @router.special("failed")

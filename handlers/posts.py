@@ -10,7 +10,7 @@ from bot.campaigns import Campaigns, CampaignState, Plan, Request, Skipped, corr
 from bot.campaigns.appeals import appeal_of
 from bot.campaigns.correction import not_reached, taken_back
 from bot.campaigns.echo import campaign_quoted, count_opt_out
-from bot.campaigns.proof import prove, reach_by_label
+from bot.campaigns.proof import members_of, prove, reach_by_label
 from bot.campaigns.wording import read_wording
 from bot.errors import NotAllowed
 from bot.messages import Inbound
@@ -22,6 +22,7 @@ from cases.desk import CaseDesk
 from cases.dispatch import dispatchers, officers_with
 from content.posts import CATEGORIES
 from content.refusal import Refusal
+from content.small_numbers import shown
 from handlers.appeals import approve_appeal
 from handlers.missing import verify_missing
 from storage.tables import Campaign, Group, Officer
@@ -252,7 +253,7 @@ def _say_progress(campaign: Campaign, campaigns: Campaigns, say: Say) -> None:
         open=progress.open,
         unknown=progress.notices.get("unknown", 0),
         failed=progress.notices.get("dead", 0),
-        members=sum(proof.members or 0 for proof in proofs if proof.outcome == "sent"),
+        members=members_of([proof for proof in proofs if proof.outcome == "sent"], campaigns.rules.least_shown),
         reasons=campaigns.why({Skipped(reason): count for reason, count in progress.skipped.items()}),
         missed=_names(not_reached(campaigns, campaign)),
         labels="；".join(
@@ -263,7 +264,8 @@ def _say_progress(campaign: Campaign, campaigns: Campaigns, say: Say) -> None:
         not_recalled=back.get("dead", 0),
         replies=sum(proof.replies for proof in proofs),
         questions=sum(proof.questions for proof in proofs),
-        opt_outs=sum(proof.opt_outs for proof in proofs),
+        opt_outs=shown(sum(proof.opt_outs for proof in proofs), campaigns.rules.least_shown),
+        least=campaigns.rules.least_shown,
         problem=campaign.problem if campaign.state == CampaignState.HALTED else "",
     )
 

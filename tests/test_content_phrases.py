@@ -86,6 +86,12 @@ class Sample(str):
     def __index__(self) -> int:
         return 1
 
+    def __lt__(self, other: object) -> bool:
+        return other > 1 if isinstance(other, int) else super().__lt__(str(other))
+
+    def __gt__(self, other: object) -> bool:
+        return other < 1 if isinstance(other, int) else super().__gt__(str(other))
+
     def __iter__(self) -> Iterator[object]:  # type: ignore[override]
         width = self.widths.get(str(self).strip("〈〉"), 0)
         yield tuple(Sample(str(n), self.widths) for n in range(width)) if width else Sample("0", self.widths)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,25 @@ def test_the_table_reads_back_as_it_was_meant(district: District) -> None:
     assert first["群"] == '\'=HYPERLINK("http://x")'
     assert (first["结果"], first["发出时间"], first["回执号"]) == ("已发", "2026-11-23 10:00:00", "m77")
     assert next(row for row in rows if row["群号"] == "hotpot")["结果"] == "失败"
+
+
+def test_few_people_are_not_told_and_no_total_gives_them_back(district: District) -> None:
+    proofs = [
+        replace(one, members=members, replies=replies, opt_outs=outs)
+        for one, members, replies, outs in zip(
+            sent(district), (3, 120, 80, 60, None, 7, 5, 0), (1, 9, 6, 0, 0, 0, 0, 0), (1, 0, 0, 0, 0, 0, 0, 0), strict=True
+        )
+    ]
+    rows = list(csv.DictReader(io.StringIO(write_csv(proofs, SHANGHAI).removeprefix("\ufeff"))))
+    assert [row["人数"] for row in rows] == ["少于5", "120", "80", "60", "", "7", "5", "0"]
+    # with 6 alone beside it, whoever knows the sum of 7 and that 6 is no small number would know that it is 1 or 2
+    assert [row["回复数"] for row in rows][:4] == ["少于5", "不列", "不列", "0"]
+    assert {row["要求不发数"] for row in rows} == {"不列", "0"}, "alone it could only be hidden with its total"
+    everything = csv.DictReader(io.StringIO(write_csv(proofs, SHANGHAI, 1).removeprefix("\ufeff")))
+    assert next(everything)["人数"] == "3"
+    small = [replace(one, outcome="sent", labels="class:a", members=3) for one in proofs[:2]]
+    assert [one.members for one in reach_by_label([*small, replace(proofs[2], outcome="sent", labels="class:a")])] == [80]
+    assert [one.members for one in reach_by_label(small)] == [-1]
 
 
 @pytest.mark.parametrize(

@@ -372,6 +372,8 @@ class App:
             vague_places=self.library.vague_places,
             auto_dispatch=settings.desk.auto_dispatch,
             review_share=settings.desk.review_share,
+            least_shown=settings.bot.least_shown,
+            rooms_keep_days=settings.web.keep_days,
             talk_quiet=timedelta(minutes=settings.desk.talk_minutes),
             scam_now=re.compile("|".join(sorted(self.library.scam_now)) or "(?!)"),
         )

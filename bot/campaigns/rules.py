@@ -9,6 +9,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from bot.config import Settings
+from content.small_numbers import LEAST
 from storage.caps import Caps
 
 ALARM_LASTS = timedelta(hours=2)  # an emergency that nobody declared over keeps posts away for so long
@@ -79,6 +80,7 @@ class PostRules:
     trial_groups: int = 5
     cards: bool = True
     rates: Mapping[str, float] = field(default_factory=dict)
+    least_shown: int = LEAST  # smaller numbers of people are not told
 
     @staticmethod
     def of(settings: Settings) -> PostRules:
@@ -96,6 +98,7 @@ class PostRules:
             posts.trial_groups,
             posts.cards,
             {platform: rule.per_account_per_second for platform, rule in settings.pacing.rules.items()},
+            settings.bot.least_shown,
         )
 
     def is_quiet(self, now: datetime) -> bool:

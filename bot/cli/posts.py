@@ -216,11 +216,15 @@ def export(
         campaigns = shell.campaigns(session, chosen)
         proofs = prove(campaigns, campaigns.get(number))
         shell.audit(session, "post.export", f"campaign {number}")
-        return proofs, [(one.label, one.groups, one.sent, one.members) for one in reach_by_label(proofs)]
+        least = chosen.bot.least_shown
+        reached = reach_by_label(proofs, least)
+        return proofs, [
+            (one.label, one.groups, one.sent, f"fewer than {least}" if one.members < 0 else one.members) for one in reached
+        ]
 
     with shell.storage() as (chosen, writer):
         proofs, reach = writer.run_now(work)
-        text = write_csv(proofs, chosen.bot.zone)
+        text = write_csv(proofs, chosen.bot.zone, chosen.bot.least_shown)
     if output is None:
         typer.echo(text, nl=False)
         return

@@ -1,7 +1,7 @@
 """Canaries: words, numbers and secrets that are nowhere else, through every flow; then every byte of every file is searched.
 
-By default a small flock; QIANSHAO_CANARIES=50 makes 1,000 tips, 500 telephone numbers and 20 secrets of it (docs/privacy.md says what
-a run of it found).
+By default a small flock; QIANSHAO_CANARIES=50 makes 1,000 tips, 500 telephone numbers and 20 secrets of it (docs/privacy.md says
+what a run of it found).
 """
 
 from __future__ import annotations
@@ -262,6 +262,7 @@ def test_not_one_canary_lies_in_any_file(
 
 def exports(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     """What the command line says about this data."""
+    monkeypatch.delenv("QIANSHAO_CANARIES", raising=False)  # no setting
     monkeypatch.setenv("QIANSHAO_BOT__DATA_DIR", str(folder))
     said = ""
     for arguments in (("audit", "list", "--most", "10000"), ("erase", "--dry-run"), ("group", "list"), ("officer", "list")):

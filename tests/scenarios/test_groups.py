@@ -31,7 +31,7 @@ def row(chat: Scenario) -> Group:
 def welcomed(chat: Scenario) -> int:
     """The new group's number."""
     added(chat)
-    chat.expect(NEW, "大家好，我是前哨*平时聊天我不回也不保存*")
+    chat.expect(NEW, "大家好，我是前哨*平时聊天我不回也不记*加密留7天，然后删掉。*")
     chat.expect("赵航", "进了一个新群：“港新3号楼群”*还没归网格*")
     chat.silence()
     return row(chat).id or 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 from sqlmodel import Session, col, delete, select
@@ -309,6 +310,32 @@ def test_statistics_of_ones_scope(chat: Scenario) -> None:
     chat.say("吴静", WORK, "/统计")
     chat.expect(WORK, "已在私聊里发给您。")
     chat.expect("吴静", "2026年11月：共2件*")
+
+
+def test_few_cases_of_a_private_kind_are_not_told_and_cannot_be_reckoned(chat: Scenario) -> None:
+    for number in range(6):
+        chat.say(f"邻居{number}", PRIVATE, f"{number + 1}号楼2单元楼道有人给电动车充电")
+    for number in range(5):
+        chat.say(f"居民{number}", PRIVATE, "身份证丢了怎么补办要去哪个窗口带什么材料，我这种情况能不能加急")
+    chat.say("张阿姨", PRIVATE, "楼上邻居天天半夜吵架摔东西，跟他说了几次都不听，帮忙调解一下")
+    kinds = Counter(chat.rows(Case.kind))
+    assert (kinds["dispute"], kinds["hazard"]) == (1, 6)
+    for where in ("张阿姨", *(f"居民{number}" for number in range(5)), *(f"邻居{number}" for number in range(6))):
+        chat.skip(where)
+    chat.skip(GROUP)
+    chat.skip_officers()
+    chat.say("刘卫东", PRIVATE, "/统计")
+    said = chat.expect("刘卫东", f"2026年11月：共{sum(kinds.values())}件*").what.text.splitlines()[0]
+    assert "纠纷少于5" in said
+    assert said.count("不单列") == 1, "one more is left out, or the total gives the dispute back"
+
+
+def test_a_single_dispute_of_a_month_is_not_told_as_one(chat: Scenario) -> None:
+    chat.say("张阿姨", PRIVATE, "楼上邻居天天半夜吵架摔东西，跟他说了几次都不听，帮忙调解一下")
+    chat.skip("张阿姨")
+    chat.skip_officers()
+    chat.say("刘卫东", PRIVATE, "/统计")
+    assert "纠纷" not in chat.expect("刘卫东", "2026年11月：共1件。（件数少，不分类列出。）*").what.text
 
 
 def test_meeting_a_resident_and_an_officer(chat: Scenario) -> None:

@@ -70,6 +70,40 @@ def test_looking_at_what_is_kept(chat: Scenario) -> None:
     chat.expect("刘洋", "没有存您反映过的事。\n*")
 
 
+def test_what_is_kept_beside_cases_is_shown_and_goes(chat: Scenario) -> None:
+    chat.say("周小琴", GROUP, "/活动 发布 清理倒下的树；明天上午9点；小区东门；2小时；限3人")
+    chat.say("张阿姨", GROUP, "/报名 1")
+    chat.say("张阿姨", PRIVATE, "/志愿 记 快递员")
+    chat.say("张阿姨", GROUP, "/提议 车棚里装个集中充电柜，找13912345678问")
+    chat.say("王建国", GROUP, "/议事 1 讨论")
+    chat.say("张阿姨", GROUP, "/表态 1 要装在通风的地方")
+    chat.say("王建国", GROUP, "/议事 1 表决")
+    chat.say("张阿姨", GROUP, "/表态 1 赞成")
+    chat.say("张阿姨", GROUP, "/补充 2611-9999 没有这件事")
+    chat.skip(GROUP, "张阿姨", "周小琴")
+    chat.skip_officers()
+    chat.say("张阿姨", PRIVATE, "/我的数据")
+    said = chat.expect("张阿姨", "没有存您反映过的事。\n还存了：\n*").what.text
+    for line in (
+        "2026年11月23日您报名了“清理倒下的树”，存了您的账号和名字。",
+        "2026年11月23日您同意记志愿工时：0小时（快递员）。不想记了发 /志愿 退出。",
+        "2026年11月23日您提的议题1号：车棚里装个集中充电柜，找139****5678问",
+        "2026年11月23日您对议题1号说的：要装在通风的地方",
+        "2026年11月23日您对议题1号投的票：赞成",
+        "我私下发给您的消息：",
+    ):
+        assert f"\n{line}" in said
+    chat.say("张阿姨", PRIVATE, "/忘记我")
+    chat.say("张阿姨", PRIVATE, "忘记")
+    chat.skip("张阿姨")
+    chat.say("张阿姨", PRIVATE, "/我的数据")
+    said = chat.expect("张阿姨", "没有存您反映过的事。\n还存了：\n*").what.text
+    assert [line for line in said.splitlines() if line.startswith("2026年")] == []
+    chat.say("王建国", GROUP, "/议事 1 决定 下月装")
+    assert "赞成1票" in chat.expect(GROUP, "【议定了】1号*").what.text  # the vote counts on without its voter
+    chat.skip_officers()
+
+
 def test_forgetting_takes_the_person_and_leaves_the_case(chat: Scenario) -> None:
     number = report(chat)
     chat.say("张阿姨", PRIVATE, "/忘记我")
