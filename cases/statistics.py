@@ -19,8 +19,8 @@ from storage.tables import Case, CaseClock, CaseReview
 @dataclass(frozen=True, slots=True)
 class MonthCount:
     """Numbers of cases brought in one month (docs/decisions/0200). What concerns few people is not told: `rated` is -1 and
-    `stars` None when fewer than the threshold rated; a kind counts -1 when it is too small to be told and None when it would give such a
-    one back. `kinds` is empty when nothing of it can be told."""
+    `stars` None when fewer than the threshold rated; a kind counts -1 when it is too small to be told and None when it
+    would give such a one back. `kinds` is empty when nothing of it can be told."""
 
     month: str
     total: int

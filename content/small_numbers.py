@@ -1,7 +1,7 @@
 """Small numbers of people, left out of tables in such a way that the rest does not give them back.
 
-A table of counts whose exact total stands beside it gives a hidden number back when it is the only hidden one, and often when there
-are two (1 and 1 of a total of 2). So more cells are hidden, the smallest first, until every small number could be anything
+A table of counts whose exact total stands beside it gives a hidden number back when it is the only hidden one, and often when
+there are two (1 and 1 of a total of 2). So more cells are hidden, the smallest first, until every small number could be anything
 from 1 to just below the threshold (complementary suppression; L. Willenborg and T. de Waal, "Elements of Statistical Disclosure
 Control", 2001, ch. 4). Where no number of hidden cells brings that about, the table is not shown at all.
 """
