@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bot.errors import ConfigError
 from bot.understanding.lexicon import WordFile, blank
 from bot.understanding.meaning import Danger
-from bot.understanding.scenes import Scenes
+from bot.understanding.scenes import Scenes, clause
 from bot.understanding.text import sentences
 
 if TYPE_CHECKING:
@@ -35,7 +35,11 @@ _BUT = re.compile("但|可是|不过|还有人|还在|又|还没|没完全")
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A reason why an alarm is none. `where` is "before", "any", "text" or "touching" (ends right before the match)."""
+    """A reason why an alarm is none.
+
+    `where` is "before", "any", "text", "touching" (ends right before the match) or "clause" (between the commas and spaces around the
+    match, which alone can lift it too: "去年我被骗过两万 现在不接陌生电话" is long ago in spite of its "now").
+    """
 
     name: str
     where: str
@@ -168,8 +172,8 @@ def _guard(file: WordFile, name: str, table: object) -> Guard:
     if not isinstance(table, dict):
         raise ConfigError(f"{file.path}: [guard.{name}] must be a table")
     where = file.text(table, "where")
-    if where not in ("before", "any", "text", "touching"):
-        raise ConfigError(f'{file.path}: [guard.{name}] where must be "before", "any", "text" or "touching"')
+    if where not in ("before", "any", "text", "touching", "clause"):
+        raise ConfigError(f'{file.path}: [guard.{name}] where must be "before", "any", "text", "clause" or "touching"')
     pattern = file.compile((file.text(table, "pattern"),))
     lifted = file.text(table, "lifted", "")
     if pattern is None:
@@ -184,6 +188,9 @@ def _holds(guard: Guard, part: str, match: re.Match[str], earlier: str, *, withi
     """
     if guard.where == "touching":
         return guard.pattern.search(part[max(0, match.start() - 4) : match.start()]) is not None
+    if guard.where == "clause":
+        near = clause(part, match.start(), match.end())
+        return guard.pattern.search(near) is not None and (guard.lifted is None or guard.lifted.search(near) is None)
     scope = part[: match.end() if within else match.start()] if guard.where == "before" else part
     if guard.pattern.search(scope) is None and not (guard.where == "text" and guard.pattern.search(earlier)):
         return False
