@@ -113,6 +113,7 @@ class Emergencies:
         """
         if len(text) > 4000:  # a wall of text is not a cry for help; its beginning and end are enough
             text = text[:2000] + "\n" + text[-2000:]
+        text = text.replace(" ", "，")  # who types on a phone parts clauses by spaces
         parts = sentences(text)
         staged = self.scenes.staged(families)
         for rule in self.rules:
@@ -139,7 +140,7 @@ class Emergencies:
             for match in rule.alarm.finditer(cleared):
                 if not match[0]:
                     continue
-                if not any(_holds(guard, part, match, text[:start]) for guard in rule.guards) and not self._over(part, match):
+                if not any(_holds(guard, part, match, text[:start]) for guard in rule.guards) and not self._over(rule.danger, part, match):
                     return match[0]
         return ""
 
@@ -147,7 +148,7 @@ class Emergencies:
         """The words of the first scene that the text shows and no guard denies."""
         cleared = blank(rule.quiet, text)
         for scene in scenes:
-            for start, end in self.scenes.places(scene, cleared):
+            for start, end in self.scenes.places(scene, cleared, text):
                 first = max((cleared.rfind(mark, 0, start) for mark in STOPS), default=-1) + 1
                 last = min((at for mark in STOPS if (at := cleared.find(mark, end)) >= 0), default=len(cleared))
                 part = cleared[first:last]
@@ -156,14 +157,17 @@ class Emergencies:
                     _holds(guard, text[first:last], match, text[:first], within=True) for guard in rule.guards
                 ):
                     continue
-                if not self._over(text[first:last], match):
+                if not self._over(rule.danger, text[first:last], match):
                     return f"{text[start:end]} ({scene.name})"
         return ""
 
-    def _over(self, part: str, match: re.Match[str]) -> bool:
+    def _over(self, danger: Danger, part: str, match: re.Match[str]) -> bool:
         """ "着火了，已经灭了，人没事": the same sentence says afterwards that it is over, and no "but" follows."""
         return any(
-            not safe[0].endswith("出来了") and not _BUT.search(part, safe.start())  # who got out is safe, what burns still burns
+            # who got out is safe, what burns still burns; and gas that put out its flame is just what leaks
+            not safe[0].endswith("出来了")
+            and not (danger is Danger.GAS and safe[0].endswith("灭了"))
+            and not _BUT.search(part, safe.start())
             for safe in self._safe.finditer(part, match.start())
         )
 

@@ -99,8 +99,11 @@ class Scenes:
                     found[scene.danger] = (*found.get(scene.danger, ()), scene)
         return found
 
-    def places(self, scene: Scene, text: str) -> Iterator[tuple[int, int]]:
-        """Where in a text the scene's families stand near each other: start and end of each such stretch."""
+    def places(self, scene: Scene, text: str, whole: str) -> Iterator[tuple[int, int]]:
+        """Where in a text the scene's families stand near each other: start and end of each such stretch.
+
+        `whole` is the text before false friends were blanked out: what must not stand there is looked for in it.
+        """
         first, *others = scene.families
         for head in first.finditer(text):
             start, end = head.span()
@@ -116,7 +119,7 @@ class Scenes:
                 taken.append(min(near, key=lambda span: max(end, span[1]) - min(start, span[0])))
                 start, end = min(start, taken[-1][0]), max(end, taken[-1][1])
             else:
-                if scene.without is None or not any(scene.without.search(clause(text, *span)) for span in taken[:2]):
+                if scene.without is None or not any(scene.without.search(clause(whole, *span)) for span in taken[:2]):
                     yield start, end
 
 
