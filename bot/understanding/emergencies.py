@@ -37,8 +37,8 @@ _BUT = re.compile("但|可是|不过|还有人|还在|又|还没|没完全")
 class Guard:
     """A reason why an alarm is none.
 
-    `where` is "before", "any", "text", "touching" (ends right before the match) or "clause" (between the commas and spaces around the
-    match, which alone can lift it too: "去年我被骗过两万 现在不接陌生电话" is long ago in spite of its "now").
+    `where` is "before", "any", "text", "touching" (ends right before the match) or "clause" (between the commas around the match;
+    only the clause can lift it too: "去年我被骗过两万 现在不接陌生电话" is long ago in spite of its "now").
     """
 
     name: str
@@ -140,7 +140,9 @@ class Emergencies:
             for match in rule.alarm.finditer(cleared):
                 if not match[0]:
                     continue
-                if not any(_holds(guard, part, match, text[:start]) for guard in rule.guards) and not self._over(rule.danger, part, match):
+                if any(_holds(guard, part, match, text[:start]) for guard in rule.guards):
+                    continue
+                if not self._over(rule.danger, part, match):
                     return match[0]
         return ""
 
