@@ -275,6 +275,21 @@ class ScheduleSettings(Section):
         return parse_days(self.days)
 
 
+class ConfirmationSettings(Section):
+    """High-impact actions wait for a one-time password and a delay; docs/security.md says which."""
+
+    enabled: bool = Field(default=True, description="false: large posts, tips' identities, access and roles take effect at once")
+    delay_minutes: float = Field(
+        default=10, ge=0, le=1440, description="between the one-time password and the action, in which it can be cancelled"
+    )
+    demo_delay_seconds: int = Field(default=30, ge=0, le=3600, description="the same in the sample district")
+    over_groups: int = Field(default=50, ge=1, le=1_000_000, description="a post to more groups than this waits")
+
+    def delay(self, *, demo: bool) -> timedelta:
+        """The delay, shorter in the sample district so that it can be tried."""
+        return timedelta(seconds=self.demo_delay_seconds) if demo else timedelta(minutes=self.delay_minutes)
+
+
 class AlarmSettings(Section):
     """Emergencies."""
 
@@ -441,6 +456,7 @@ class Settings(BaseSettings):
     wechat: WechatSection = WechatSection()
     posts: PostSettings = PostSettings()
     schedules: tuple[ScheduleSettings, ...] = ()
+    confirmations: ConfirmationSettings = ConfirmationSettings()
     alarms: AlarmSettings = AlarmSettings()
     tips: TipSettings = TipSettings()
     desk: DeskSettings = DeskSettings()

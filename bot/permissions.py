@@ -55,6 +55,8 @@ ROLE_NAMES: dict[Role, str] = {
 _HANDLERS = (Role.OFFICER, Role.GRID_WORKER)
 _DESK = (Role.OFFICER, Role.GRID_WORKER, Role.DISPATCHER)
 
+_RESPONSIBLE = (Role.SUPERVISOR, Role.EDITOR, Role.APPROVER, Role.CUSTODIAN, Role.ADMIN)  # of actions that reach far
+
 # every action that needs a right, and which roles may do it in the scope concerned; what is not listed here cannot be done
 ACTIONS: dict[str, tuple[Role, ...]] = {
     "case.queue": _DESK,
@@ -93,6 +95,10 @@ ACTIONS: dict[str, tuple[Role, ...]] = {
     "tip.grant": (Role.CUSTODIAN,),
     "tip.decide": (Role.CUSTODIAN,),
     "tip.destroy": (Role.CUSTODIAN,),
+    "pending.confirm": _RESPONSIBLE,
+    "pending.cancel": (Role.APPROVER, Role.SUPERVISOR, Role.CUSTODIAN, Role.ADMIN),
+    "totp.enrol": _RESPONSIBLE,
+    "roster.role": (Role.ADMIN,),
     "group.assign": (Role.DISPATCHER, Role.ADMIN),
     "wish.publish": _DESK,
     "wish.decide": _DESK,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
@@ -10,6 +11,15 @@ from cases.codes import DIGITS, code_hash, new_code
 from cases.dispatch import on_duty
 from content.refusal import Refusal
 from storage.tables import BindCode, Officer, OfficerAccount, OfficerRole
+
+
+@dataclass(frozen=True, slots=True)
+class RoleScope:
+    """Where a role counts: `kind` is "grid", "unit" or "district"; a district has no `id`."""
+
+    kind: str
+    id: int | None
+
 
 CODE_LIVES = timedelta(hours=24)
 CODE_DIGITS = DIGITS
@@ -88,3 +98,31 @@ class Roster:
 
     def roles(self, officer: Officer) -> list[OfficerRole]:
         return list(self._session.exec(select(OfficerRole).where(OfficerRole.officer_id == officer.id)).all())
+
+    def has_role(self, officer: Officer, role: str, scope: RoleScope) -> bool:
+        """Whether the roster gives exactly this role in exactly this scope."""
+        return self._role(officer, role, scope) is not None
+
+    def give_role(self, officer: Officer, role: str, scope: RoleScope) -> None:
+        """One more role."""
+        self._session.add(OfficerRole(officer_id=officer.id or 0, role=role, scope_kind=scope.kind, scope_id=scope.id))
+        self._session.flush()
+
+    def take_role(self, officer: Officer, role: str, scope: RoleScope) -> bool:
+        """One role less; false when there was none such."""
+        row = self._role(officer, role, scope)
+        if row is None:
+            return False
+        self._session.delete(row)
+        self._session.flush()
+        return True
+
+    def _role(self, officer: Officer, role: str, scope: RoleScope) -> OfficerRole | None:
+        return self._session.exec(
+            select(OfficerRole).where(
+                OfficerRole.officer_id == officer.id,
+                OfficerRole.role == role,
+                OfficerRole.scope_kind == scope.kind,
+                OfficerRole.scope_id == scope.id,
+            )
+        ).first()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from sqlmodel import Session
 
@@ -24,6 +25,7 @@ from content.posts import CATEGORIES
 from content.refusal import Refusal
 from content.small_numbers import shown
 from handlers.appeals import approve_appeal
+from handlers.asking import Act, Confirmations
 from handlers.missing import verify_missing
 from storage.tables import Campaign, Group, Officer
 
@@ -72,7 +74,7 @@ def preview(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> Non
     about="把一条推送发到带标签的群；写号看进度",
     needs=(Role.EDITOR, Role.APPROVER, Role.SUPERVISOR),
 )
-def send(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
+def send(words: Words, rights: Rights, campaigns: Campaigns, confirmations: Confirmations, say: Say) -> None:
     """Send a post, or a post of a category or theme, to the groups that an expression over labels means; "全部" is every group.
 
     With a number: how far that campaign is, or ("继续") go on with one that halted.
@@ -82,7 +84,24 @@ def send(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
         return
     editor = rights.require("post.send")
     request = _request(words, campaigns, editor, labels_needed=True)
+    ahead = campaigns.plan(request)
+    if confirmations.needed_for(ahead.sent) and not campaigns.needs_approval(ahead):
+        about = say.word("confirm.about_post", what=_title(ahead), whom=campaigns.spell(request.whom))
+        confirmations.ask("post.send", editor, scope=f"{ahead.sent}个群", about=about, payload={"words": str(words)})
+        return
     campaign, plan = campaigns.send(request)
+    _say_sent(campaign, plan, request, campaigns, say)
+
+
+def carry_out_post(act: Act) -> None:
+    """A large post that needed no second person, after its editor's delay."""
+    act.rights.require("post.send")
+    request = _request(act.text("words"), act.campaigns, act.officer, labels_needed=True)
+    campaign, plan = act.campaigns.send(request)
+    act.say.to_officers([act.officer], "posts.sent_now", number=campaign.id, title=_title(plan), sent=plan.sent)
+
+
+def _say_sent(campaign: Campaign, plan: Plan, request: Request, campaigns: Campaigns, say: Say) -> None:
     if campaign.state == CampaignState.WAITING:
         say.privately("posts.waiting", number=campaign.id, title=_title(plan), sent=plan.sent, whom=campaigns.spell(request.whom))
     elif campaign.state == CampaignState.PLANNED and request.starts_at is not None:
@@ -117,6 +136,7 @@ def approve(
     rights: Rights,
     campaigns: Campaigns,
     desk: CaseDesk,
+    confirmations: Confirmations,
     say: Say,
     session: Session,
 ) -> None:
@@ -134,25 +154,48 @@ def approve(
     if found is None or not found[1]:
         raise Refusal("posts.which_to_approve")
     officer = rights.require("post.approve", target=f"campaign {found[1]}")
-    campaign = campaigns.get(int(found[1]))
+    campaign = _to_approve(int(found[1]), officer, campaigns)
+    groups = campaigns.reach(campaign)
+    if campaign.case_id is None and confirmations.needed_for(groups):  # who looks for a missing person does not wait
+        about = say.word("confirm.about_approval", number=campaign.id, what=campaigns.name_of(campaign.post))
+        confirmations.ask("post.approve", officer, scope=f"{groups}个群", about=about, payload={"campaign": campaign.id or 0})
+        return
+    when = _approve(campaign, officer, campaigns, say, session)
+    if when:
+        say.privately("posts.approved_for", number=campaign.id, when=when)
+    else:
+        say.privately("posts.approved", number=campaign.id, sent=groups)
+
+
+def carry_out_approval(act: Act) -> None:
+    """The second person's delay is over: the campaign goes, if it still waits and the officer may still let it."""
+    number = act.number("campaign")
+    act.rights.require("post.approve", target=f"campaign {number}")
+    _approve(_to_approve(number, act.officer, act.campaigns), act.officer, act.campaigns, act.say, act.session)
+
+
+def _to_approve(number: int, officer: Officer, campaigns: Campaigns) -> Campaign:
+    campaign = campaigns.get(number)
     if campaign.state != CampaignState.WAITING:
         raise Refusal("posts.not_waiting", number=campaign.id)
     if campaign.officer_id == officer.id:
         raise NotAllowed("posts.own_plan", action="post.approve", target=f"campaign {campaign.id}")
+    return campaign
+
+
+def _approve(campaign: Campaign, officer: Officer, campaigns: Campaigns, say: Say, session: Session) -> str:
+    """Let it go and tell its planner; when it begins, empty when that is now."""
     groups = campaigns.approve(campaign, officer.id or 0)
     when = (
         campaigns.rules.local(campaign.starts_at, campaigns.now)
         if campaign.starts_at and campaign.next_step_at == campaign.starts_at
         else ""
     )
-    if when:
-        say.privately("posts.approved_for", number=campaign.id, when=when)
-    else:
-        say.privately("posts.approved", number=campaign.id, sent=groups)
     planner = session.get(Officer, campaign.officer_id) if campaign.officer_id else None
     if planner is not None:
         by = f"{officer.title}{officer.name}"
         say.to_officers([planner], "posts.was_approved", number=campaign.id, by=by, sent=groups, when=when)
+    return when
 
 
 @router.command("停止", "stop", usage="号", about="停下还没发完的推送", needs=(Role.EDITOR, Role.APPROVER, Role.SUPERVISOR))
@@ -177,23 +220,41 @@ def stop(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
     about="给收到错误推送的群发更正，能撤回的撤回",
     needs=(Role.EDITOR, Role.SUPERVISOR),
 )
-def correct_post(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
+def correct_post(words: Words, rights: Rights, campaigns: Campaigns, confirmations: Confirmations, say: Say) -> None:
     """A correction to exactly the groups that got the wrong one; what a platform takes back is taken back."""
     numbered = _NUMBERED.fullmatch(words)
     if numbered is None or len(numbered[2].strip()) < 4:
         raise Refusal("posts.correct_usage")
     editor = rights.require("post.correct", target=f"campaign {numbered[1]}")
     wrong = campaigns.get(int(numbered[1]))
-    text = say.word("posts.correction", title=campaigns.name_of(wrong.post), text=numbered[2].strip())
-    corrected = correct(campaigns, wrong, text, editor.id, f"officer:{editor.badge}")
-    waiting = corrected.campaign.state == CampaignState.WAITING
-    say.privately(
+    text = numbered[2].strip()
+    reached = len(campaigns.groups_reached(wrong.id or 0))
+    if confirmations.needed_for(reached) and reached <= campaigns.rules.approve_over:
+        about = say.word("confirm.about_correction", number=wrong.id, text=text)
+        payload: dict[str, str | int] = {"campaign": wrong.id or 0, "text": text}
+        confirmations.ask("post.correct", editor, scope=f"{reached}个群", about=about, payload=payload)
+        return
+    _correct(wrong, text, editor, campaigns, say)
+
+
+def carry_out_correction(act: Act) -> None:
+    """A large correction that needed no second person, after its editor's delay."""
+    number = act.number("campaign")
+    act.rights.require("post.correct", target=f"campaign {number}")
+    _correct(act.campaigns.get(number), act.text("text"), act.officer, act.campaigns, act.say, alone=True)
+
+
+def _correct(wrong: Campaign, text: str, editor: Officer, campaigns: Campaigns, say: Say, *, alone: bool = False) -> None:
+    words = say.word("posts.correction", title=campaigns.name_of(wrong.post), text=text)
+    corrected = correct(campaigns, wrong, words, editor.id, f"officer:{editor.badge}")
+    tell = partial(say.to_officers, [editor]) if alone else say.privately
+    tell(
         "posts.correcting",
         number=corrected.campaign.id,
         wrong=wrong.id,
         groups=corrected.groups,
         gone=_names(corrected.gone),
-        waiting=waiting,
+        waiting=corrected.campaign.state == CampaignState.WAITING,
     )
 
 

@@ -5,6 +5,7 @@ Whom a tip is sealed to decides who may read it; the roster only decides who may
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,8 +16,9 @@ from bot.router import Router, Words
 from bot.say import Say
 from bot.turn import Effects
 from cases.roster import Roster
-from cases.tips import STATE_NAMES, Tips, TipState
+from cases.tips import STATE_NAMES, Prepared, Tips, TipState
 from content.refusal import Refusal
+from handlers.asking import Act, Confirmations
 from storage.tables import Officer, Tip
 
 router = Router("tip_desk")
@@ -35,6 +37,7 @@ class Work:
     rights: Rights
     roster: Roster
     say: Say
+    confirmations: Confirmations
 
 
 @router.command("线索", "tips", usage="代号", about="看线索（只在私聊里；每次查看都有记录）", needs=READERS, private=True)
@@ -87,7 +90,7 @@ def answer_tip(words: Words, tips: Tips, rights: Rights, say: Say) -> None:
     private=True,
     confidential=True,
 )
-def work_on_tip(words: Words, tips: Tips, rights: Rights, roster: Roster, say: Say) -> None:
+def work_on_tip(words: Words, tips: Tips, rights: Rights, roster: Roster, confirmations: Confirmations, say: Say) -> None:
     """`/办线索 青松123 授权 3201`: one step, written down whether it was allowed or not."""
     name, _, rest = words.partition(" ")
     verb, _, more = rest.strip().partition(" ")
@@ -96,7 +99,7 @@ def work_on_tip(words: Words, tips: Tips, rights: Rights, roster: Roster, say: S
     action, do = VERBS[verb]
     officer = rights.require_anywhere(action, target=name[:20])
     tip = tips.find(name, officer)
-    do(Work(tip, officer, more.strip(), tips, rights, roster, say))
+    do(Work(tip, officer, more.strip(), tips, rights, roster, say, confirmations))
 
 
 @router.command(
@@ -169,9 +172,19 @@ def _reader(work: Work) -> Officer:
 
 def _grant(work: Work) -> None:
     other = _reader(work)
+    if work.confirmations.enabled:
+        _wait(work, "tip.grant", other, work.tips.prepare(work.tip, work.officer, other))
+        return
     work.tips.grant(work.tip, work.officer, other)
     work.say.reply("tips.granted", name=work.tip.designation, who=other.name, quote=False)
     work.say.to_officers([other], "tips.card_granted", name=work.tip.designation)
+
+
+def carry_out_grant(act: Act) -> None:
+    """The custodian's delay is over: the other officer may read it."""
+    tip, other = _of(act, "tip.grant")
+    act.tips.hand_over(tip, other, _prepared(act))
+    act.say.to_officers([other], "tips.card_granted", name=tip.designation)
 
 
 def _revoke(work: Work) -> None:
@@ -182,9 +195,42 @@ def _revoke(work: Work) -> None:
 
 def _transfer(work: Work) -> None:
     other = _reader(work)
+    if work.confirmations.enabled:
+        _wait(work, "tip.transfer", other, work.tips.prepare(work.tip, work.officer, other))
+        return
     work.tips.transfer(work.tip, work.officer, other)
     work.say.reply("tips.transferred", name=work.tip.designation, who=other.name, quote=False)
     work.say.to_officers([other], "tips.card_granted", name=work.tip.designation)
+
+
+def carry_out_transfer(act: Act) -> None:
+    """The same for giving it away."""
+    tip, other = _of(act, "tip.grant")
+    act.tips.transfer(tip, act.officer, other, _prepared(act))
+    act.say.to_officers([other], "tips.card_granted", name=tip.designation)
+
+
+def _wait(work: Work, kind: str, other: Officer, prepared: Prepared | None) -> None:
+    """What reaches far waits; the key was open now, so what it takes lies ready, sealed to the other officer."""
+    about = work.say.word(f"confirm.about_{kind.replace('.', '_')}", name=work.tip.designation, who=other.name, badge=other.badge)
+    payload: dict[str, str | int] = {"tip": work.tip.designation, "officer": other.id or 0}
+    if prepared is not None:
+        payload |= {"sealed": b64encode(prepared.sealed).decode(), "public": b64encode(prepared.public).decode()}
+    work.confirmations.ask(kind, work.officer, about=about, payload=payload)
+
+
+def _of(act: Act, action: str) -> tuple[Tip, Officer]:
+    """The tip and the other officer of a pending action, if all three are still there."""
+    name = act.text("tip")
+    act.rights.require_anywhere(action, target=name)
+    other = act.roster.get(act.number("officer"))
+    if other is None or not other.active:
+        raise Refusal("officers.has_left")
+    return act.tips.find(name, act.officer), other
+
+
+def _prepared(act: Act) -> Prepared:
+    return Prepared(b64decode(act.text("sealed")), b64decode(act.text("public")))
 
 
 def _ask_identity(work: Work) -> None:
@@ -195,14 +241,29 @@ def _ask_identity(work: Work) -> None:
     work.say.to_officers(deciders, "tips.card_asked", name=work.tip.designation, who=work.officer.name, badge=work.officer.badge)
 
 
-def _decide(allow: bool) -> Callable[[Work], None]:
-    def do(work: Work) -> None:
-        asker = _colleague(work)
-        work.tips.decide_identity(work.tip, work.officer, asker, allow=allow)
-        work.say.reply("tips.decided", name=work.tip.designation, who=asker.name, allow=allow, quote=False)
-        work.say.to_officers([asker], "tips.card_decided", name=work.tip.designation, allow=allow)
+def _allow(work: Work) -> None:
+    asker = _colleague(work)
+    if work.confirmations.enabled:
+        _wait(work, "tip.decide", asker, work.tips.prepare_identity(work.tip, work.officer, asker))
+        return
+    work.tips.decide_identity(work.tip, work.officer, asker, allow=True)
+    work.say.reply("tips.decided", name=work.tip.designation, who=asker.name, allow=True, quote=False)
+    work.say.to_officers([asker], "tips.card_decided", name=work.tip.designation, allow=True)
 
-    return do
+
+def carry_out_identity(act: Act) -> None:
+    """The custodian's delay is over: the asker may see who the source is."""
+    tip, asker = _of(act, "tip.decide")
+    prepared = _prepared(act) if "sealed" in act.payload else None
+    act.tips.decide_identity(tip, act.officer, asker, allow=True, prepared=prepared)
+    act.say.to_officers([asker], "tips.card_decided", name=tip.designation, allow=True)
+
+
+def _refuse(work: Work) -> None:
+    asker = _colleague(work)
+    work.tips.decide_identity(work.tip, work.officer, asker, allow=False)
+    work.say.reply("tips.decided", name=work.tip.designation, who=asker.name, allow=False, quote=False)
+    work.say.to_officers([asker], "tips.card_decided", name=work.tip.designation, allow=False)
 
 
 def _requests(work: Work) -> None:
@@ -215,9 +276,28 @@ def _identity(work: Work) -> None:
     work.say.secretly("tips.identity", name=work.tip.designation, words=words)
 
 
+def _unseal(work: Work) -> None:
+    if work.confirmations.enabled:
+        _wait(work, "tip.unseal", work.officer, None)
+        return
+    _step("unseal")(work)
+
+
 def _destroy(work: Work) -> None:
+    if work.confirmations.enabled:
+        _wait(work, "tip.destroy", work.officer, None)
+        return
     work.tips.destroy(work.tip)
     work.say.reply("tips.destroyed", name=work.tip.designation, quote=False)
+
+
+def carry_out_step(act: Act) -> None:
+    """The custodian's delay is over: what was sealed is opened, or what was to go is gone."""
+    tip, _ = _of(act, act.row.kind)
+    if act.row.kind == "tip.destroy":
+        act.tips.destroy(tip)
+    else:
+        act.tips.move(tip, "unseal")
 
 
 VERBS: dict[str, tuple[str, Callable[[Work], None]]] = {
@@ -232,9 +312,9 @@ VERBS: dict[str, tuple[str, Callable[[Work], None]]] = {
     "移交": ("tip.grant", _transfer),
     "身份": ("tip.identity", _ask_identity),
     "申请": ("tip.decide", _requests),
-    "准": ("tip.decide", _decide(True)),
-    "不准": ("tip.decide", _decide(False)),
+    "准": ("tip.decide", _allow),
+    "不准": ("tip.decide", _refuse),
     "看身份": ("tip.identity", _identity),
-    "启封": ("tip.unseal", _step("unseal")),
+    "启封": ("tip.unseal", _unseal),
     "销毁": ("tip.destroy", _destroy),
 }

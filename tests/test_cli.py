@@ -163,6 +163,18 @@ def test_the_code_works_once_in_the_roster(district: Shell, tmp_path: Path) -> N
     assert code not in hashes[0]
 
 
+def test_a_key_for_one_time_passwords_is_shown_once_and_lies_sealed(district: Shell, tmp_path: Path) -> None:
+    shown = district("officer", "totp", "3201")
+    key = shown.out.partition("type the key: ")[2].split()[0]
+    assert len(key) == 32
+    assert f"otpauth://totp/%E5%89%8D%E5%93%A8:3201?secret={key}" in shown.out
+    assert "▀" in shown.out or "█" in shown.out, "a QR code"
+    assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file() and key.encode() in path.read_bytes()]
+    assert "the key is gone" in district("officer", "totp", "3201", "--drop").out
+    assert "there was none" in district("officer", "totp", "3201", "--drop").out
+    assert "totp.enrol" in district("audit", "list").out
+
+
 def test_who_is_on_duty(district: Shell, tmp_path: Path) -> None:
     def running() -> list[tuple[int, int | None]]:
         with sqlite3.connect(tmp_path / "data/qianshao.sqlite3") as database:

@@ -65,6 +65,7 @@ from cases.identities import Identities
 from cases.kept import KeptAnswers
 from cases.lost import LostAndFound
 from cases.mediation import Mediations
+from cases.pending import PendingActions, PendingRules
 from cases.places import Atlas
 from cases.premises import Places
 from cases.privacy import Privacy
@@ -73,6 +74,7 @@ from cases.retention import Retention, Terms
 from cases.roster import Roster
 from cases.shift import arm_cards
 from cases.tips import TipKeys, Tips
+from cases.totp import Totp
 from cases.wishes import Wishes
 from cases.workdays import WorkCalendar
 from content.calendar import Calendar
@@ -84,6 +86,7 @@ from content.taxonomy import Taxonomy
 from content.things import Things
 from content.words import load_words
 from content.workdays import YearDays, load_years
+from handlers.asking import Confirmations
 from handlers.live import keep_lines
 from handlers.origin import Spot
 from storage.sealing import Sealer
@@ -157,6 +160,7 @@ class App:
         node: str = "",
         gazetteer: Gazetteer | None = None,
         lease_rule: LeaseRule | None = None,
+        demo: bool = False,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -167,6 +171,9 @@ class App:
         self._photos = photos
         self._atlas = Atlas(gazetteer or Gazetteer())
         self._sealers = (Sealer(data / "keys" / "inbox.key"), Sealer(data / "keys" / "tips.key"))
+        self._totp_sealer = Sealer(data / "keys" / "totp.key")
+        confirmations = settings.confirmations
+        self._pending_rules = PendingRules(confirmations.enabled, confirmations.delay(demo=demo), confirmations.over_groups)
         self.tip_keys = TipKeys(data / "keys", server_held=settings.tips.server_held_keys)
         self.router = build_router(settings.bot.handlers)
         self.mind = Mind(self.router.hears)
@@ -406,6 +413,11 @@ class App:
             Privacy: lambda turn: Privacy(turn.session, turn.now),
             Tips: lambda turn: Tips(turn.session, keys, turn.now, kept_for),
             Campaigns: lambda turn: self.campaigns(turn.session, turn.now),
+            Totp: lambda turn: Totp(turn.session, self._totp_sealer, turn.now, turn.house.rules.bot_name),
+            PendingActions: lambda turn: PendingActions(turn.session, turn.now, self._pending_rules, turn.timers),
+            Confirmations: lambda turn: Confirmations(
+                turn.service(PendingActions), turn.service(Totp), turn.say, turn.event.address.platform if turn.event else ""
+            ),
             Spot: self._spot,
             Wishes: lambda turn: Wishes(turn.session, turn.rights, turn.service(CaseDesk), turn.now),
             LostAndFound: lambda turn: LostAndFound(

@@ -17,11 +17,13 @@ from cases.identities import Identities
 from cases.kept import KeptAnswers
 from cases.lost import LostAndFound
 from cases.mediation import Mediations
+from cases.pending import PendingActions
 from cases.premises import Places
 from cases.privacy import Privacy
 from cases.proposals import Proposals
 from cases.roster import Roster
 from cases.tips import Tips
+from cases.totp import Totp
 from cases.wishes import Wishes
 from handlers import (
     additions,
@@ -32,6 +34,7 @@ from handlers import (
     clocks,
     closing,
     clues,
+    confirm,
     deeds,
     desk,
     dispatching,
@@ -48,6 +51,7 @@ from handlers import (
     privacy,
     proposals,
     questions,
+    roles,
     scams,
     shift,
     talk,
@@ -58,6 +62,7 @@ from handlers import (
     wishes,
 )
 from handlers import help as help_
+from handlers.asking import Confirmations
 from handlers.origin import Spot
 
 NEIGHBOURS = (wishes, lost, disputes, volunteers, proposals, deeds, visits)
@@ -65,12 +70,12 @@ HANDLERS = (
     *(emergencies, scams, hazards, additions, questions, tips, tip_desk),
     *(desk, dispatching, casework, talk, callback, closing, clocks, shift),
     *(officers, help_, privacy, posts, missing, appeals, clues, away, groups, identity),
-    keeping,
+    *(keeping, confirm, roles),
     *NEIGHBOURS,
 )
 SERVICES: tuple[type, ...] = (
     *(CaseDesk, Alarms, Roster, Identities, Tips, Privacy, Campaigns, Spot),
-    KeptAnswers,
+    *(KeptAnswers, Totp, PendingActions, Confirmations),
     *(Wishes, LostAndFound, Mediations, Activities, Proposals, Places),
 )
 

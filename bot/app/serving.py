@@ -88,6 +88,7 @@ async def serving(
             duties=duties,
             node=node,
             gazetteer=gazetteer,
+            demo=district is not None,
         )
         app.web = web
         house.append(app)

@@ -202,9 +202,16 @@ class Campaigns:
 
     def release(self, campaign: Campaign) -> int:
         """Carry it out now, to the groups that are meant by now; returns how many get something."""
-        groups = self.plan(self.request_of(campaign)).groups if campaign.kind == Kind.POST else self.targets(campaign)
+        groups = self._meant(campaign)
         self.carry_out(campaign, groups)
         return sum(each.skipped is None for each in groups)
+
+    def reach(self, campaign: Campaign) -> int:
+        """How many groups would get something if it were let go now, or at its time."""
+        return sum(each.skipped is None for each in self._meant(campaign))
+
+    def _meant(self, campaign: Campaign) -> tuple[Planned, ...]:
+        return self.plan(self.request_of(campaign)).groups if campaign.kind == Kind.POST else self.targets(campaign)
 
     def targets(self, campaign: Campaign) -> tuple[Planned, ...]:
         """Whom a correction or a link of a chain goes to: an alert by its labels, the others to whoever got what they follow."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
+import segno
 import shapely
 import typer
 from sqlmodel import Session, col, or_, select
@@ -21,7 +22,9 @@ from bot.demo import split_role
 from bot.platforms.web import WebPlatform, WebSettings
 from bot.platforms.web.settings import ACCOUNT, RoomSeed
 from cases.places import BadBoundary, boundary_changed, ground_of, read_boundary
+from cases.totp import Totp
 from content.labels import label_problem
+from storage.sealing import Sealer
 from storage.tables import Duty, Grid, Group, Officer, OfficerAccount, OfficerRole, Unit
 from storage.writer import Writer
 
@@ -77,6 +80,7 @@ def add_officer(
         session.add(officer)
         session.flush()
         _give(session, officer, role)
+        shell.audit(session, "roster.add", f"{officer.badge} {'; '.join(role)}")
         return _new_code(session, officer)
 
     with shell.storage() as (_, writer):
@@ -97,6 +101,31 @@ def new_code(badge: Badge) -> None:
     with shell.storage() as (_, writer):
         code = writer.run_now(work)
     _tell_code(badge, code)
+
+
+@officers.command("totp")
+def new_totp(
+    badge: Badge,
+    drop: Annotated[bool, typer.Option("--drop", help="Take the present one away, for a lost phone.")] = False,
+) -> None:
+    """A key for one-time passwords: shown here once, as a QR code for the officer's app. 动态码。"""
+
+    def work(session: Session) -> tuple[str, str]:
+        officer = shell.find_officer(session, badge)
+        totp = Totp(session, Sealer(chosen.bot.data_dir / "keys" / "totp.key"), shell.clock(), chosen.bot.name)
+        shell.audit(session, "totp.drop" if drop else "totp.enrol", officer.badge)
+        if drop:
+            return ("gone", "") if totp.drop(officer) else ("", "")
+        return totp.begin(officer)
+
+    with shell.storage() as (chosen, writer):
+        key, link = writer.run_now(work)
+    if drop:
+        typer.echo(f"{badge}: {'the key is gone' if key else 'there was none'}; high-impact actions need a new one")
+        return
+    segno.make(link, error="m").terminal(compact=True)
+    typer.echo(f"{badge}: scan this with an authenticator app, or type the key: {key}\n{link}")
+    typer.echo("it is not shown again; the officer sends the app's six digits in the private chat: /动态码 123456")
 
 
 @officers.command("role")
@@ -125,6 +154,7 @@ def change_roles(
                 session.delete(old)
             session.flush()
             _give(session, officer, roles)
+        shell.audit(session, "roster.role", f"{officer.badge} {'left' if leave else '; '.join(roles or ('back',))}")
         held = session.exec(select(OfficerRole).where(OfficerRole.officer_id == officer.id)).all()
         return sorted(_role_text(session, role) for role in held) if officer.active else ["(left)"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cases.tips.keys import TipKeys, read_receipt
-from cases.tips.room import KEPT_FOR, Held, Line, Listed, Receipt, Status, Tips
+from cases.tips.room import KEPT_FOR, Held, Line, Listed, Prepared, Receipt, Status, Tips
 from cases.tips.states import STATE_NAMES, STEPS, TipState
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Held",
     "Line",
     "Listed",
+    "Prepared",
     "Receipt",
     "Status",
     "TipKeys",

@@ -71,6 +71,14 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """A tip's key sealed to an officer's `public` key, before that officer has it."""
+
+    sealed: bytes
+    public: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """A tip in an officer's list."""
 
@@ -276,9 +284,25 @@ class Tips:
 
     def grant(self, tip: Tip, officer: Officer, to: Officer) -> None:
         """Let another officer read it: its key is sealed to theirs."""
-        if self._row(tip, to, WORDS) is not None:
+        self.hand_over(tip, to, self.prepare(tip, officer, to))
+
+    def prepare(self, tip: Tip, officer: Officer, to: Officer, part: str = WORDS) -> Prepared:
+        """What would let `to` in, made with this officer's key while it is open; nobody has it before `hand_over`."""
+        if self._row(tip, to, part) is not None:
             raise Refusal("tips.has_it", badge=to.badge)
-        self._seal_key(tip, self._key_of(tip, officer, WORDS), to, WORDS)
+        public = self._public_of(to)
+        if public is None:
+            raise Refusal("tips.no_key", badge=to.badge)
+        return Prepared(seal_to(public, self._key_of(tip, officer, part)), public)
+
+    def hand_over(self, tip: Tip, to: Officer, prepared: Prepared, part: str = WORDS) -> None:
+        """Let `to` in with what was prepared. Refusal `tips.key_changed` when they have another key by now."""
+        if self._row(tip, to, part) is not None:
+            raise Refusal("tips.has_it", badge=to.badge)
+        if self._public_of(to) != prepared.public:
+            raise Refusal("tips.key_changed", badge=to.badge)
+        self._session.add(TipKey(tip_id=_id(tip), officer_id=to.id, part=part, sealed=prepared.sealed))
+        self._session.flush()
 
     def revoke(self, tip: Tip, of: Officer) -> None:
         """Take it back from an officer; the last one who may read it stays."""
@@ -289,11 +313,10 @@ class Tips:
             raise Refusal("tips.last_reader")
         self._session.execute(delete(TipKey).where(col(TipKey.tip_id) == tip.id, col(TipKey.officer_id) == of.id))
 
-    def transfer(self, tip: Tip, officer: Officer, to: Officer) -> None:
+    def transfer(self, tip: Tip, officer: Officer, to: Officer, prepared: Prepared | None = None) -> None:
         """Give it to another officer and keep nothing; the identity stays with the custodians."""
         if self._row(tip, to, WORDS) is None:
-            self.grant(tip, officer, to)
-        self._session.flush()
+            self.hand_over(tip, to, prepared or self.prepare(tip, officer, to))
         self.revoke(tip, officer)
 
     def postpone(self, tip: Tip, days: int) -> datetime:
@@ -345,17 +368,28 @@ class Tips:
         found = [(self._session.get(Officer, row.officer_id), self._open(tip, key, row.reason)) for row in rows]
         return [(who, reason) for who, reason in found if who is not None]
 
-    def decide_identity(self, tip: Tip, custodian: Officer, asker: Officer, *, allow: bool) -> None:
+    def prepare_identity(self, tip: Tip, custodian: Officer, asker: Officer) -> Prepared | None:
+        """What would let the asker see who the source is; None when they have it already. Nobody decides for themselves."""
+        self._open_request(tip, custodian, asker)
+        return None if self._row(tip, asker, IDENTITY) is not None else self.prepare(tip, custodian, asker, IDENTITY)
+
+    def decide_identity(
+        self, tip: Tip, custodian: Officer, asker: Officer, *, allow: bool, prepared: Prepared | None = None
+    ) -> None:
         """A custodian lets another officer see who the source is, or does not. Nobody decides for themselves."""
+        request = self._open_request(tip, custodian, asker)
+        request.state, request.decided_by = "allowed" if allow else "refused", custodian.id
+        self._session.add(request)
+        if allow and self._row(tip, asker, IDENTITY) is None:
+            self.hand_over(tip, asker, prepared or self.prepare(tip, custodian, asker, IDENTITY), IDENTITY)
+
+    def _open_request(self, tip: Tip, custodian: Officer, asker: Officer) -> TipRequest:
         request = self._request(tip, asker)
         if request is None or request.state != "asked":
             raise Refusal("tips.no_request", badge=asker.badge)
         if custodian.id == asker.id:
             raise Refusal("tips.own_request")
-        request.state, request.decided_by = "allowed" if allow else "refused", custodian.id
-        self._session.add(request)
-        if allow and self._row(tip, asker, IDENTITY) is None:
-            self._seal_key(tip, self._key_of(tip, custodian, IDENTITY), asker, IDENTITY)
+        return request
 
     def identity(self, tip: Tip, officer: Officer) -> str:
         """Who the source says to be, for an officer who was allowed; that it was read is written down."""
@@ -434,23 +468,26 @@ class Tips:
         return open_sealed(self._keys.private(_officer_id(officer), _pair(pair), self._now), row.sealed)
 
     def _seal_to_custodians(self, tip: Tip, key: bytes, part: str) -> None:
-        sealed = sum(self._seal_key(tip, key, officer, part, must=False) for officer in self._custodians())
+        sealed = sum(self._seal_key(tip, key, officer, part) for officer in self._custodians())
         if sealed:
             return
         if not self._keys.server_held:
             raise Refusal("tips.nobody")
         self._session.add(TipKey(tip_id=_id(tip), officer_id=None, part=part, sealed=seal_to(self._keys.house_public(), key)))
 
-    def _seal_key(self, tip: Tip, key: bytes, to: Officer, part: str, *, must: bool = True) -> bool:
-        row = self._session.get(OfficerKey, to.id)
+    def _public_of(self, officer: Officer) -> bytes | None:
+        """The key to which something is sealed for this officer; None when it would not be theirs alone and has to be."""
+        row = self._session.get(OfficerKey, officer.id)
         if row is None and self._keys.server_held:
             pair, _ = self._keys.make_pair()
-            row = self._store_pair(to, pair)
-        if row is None or (row.salt is None and not self._keys.server_held):
-            if must:
-                raise Refusal("tips.no_key", badge=to.badge)
+            row = self._store_pair(officer, pair)
+        return None if row is None or (row.salt is None and not self._keys.server_held) else row.public
+
+    def _seal_key(self, tip: Tip, key: bytes, to: Officer, part: str) -> bool:
+        public = self._public_of(to)
+        if public is None:
             return False
-        self._session.add(TipKey(tip_id=_id(tip), officer_id=to.id, part=part, sealed=seal_to(row.public, key)))
+        self._session.add(TipKey(tip_id=_id(tip), officer_id=to.id, part=part, sealed=seal_to(public, key)))
         self._session.flush()
         return True
 

@@ -1,4 +1,4 @@
-"""Every table.
+"""Every table, in the words of DESIGN.md §2.
 
 No table holds chatter, and none is keyed by a resident with anything derived about them.
 
@@ -29,6 +29,7 @@ from storage.tables.neighbours import (
 )
 from storage.tables.people import CodeGuess, LinkCode, LinkedAccount
 from storage.tables.posts import Appeal, Campaign, CampaignGroup, Missing, Occurrence
+from storage.tables.safeguards import Block, NameWarning, OfficerTotp, PendingAction, Repeat
 from storage.tables.tips import OfficerKey, Tip, TipKey, TipMessage, TipRead, TipRequest
 from storage.tables.traffic import Dialog, InboxEvent, Lease, Notice, Pace, Pause, Timer
 from storage.tables.trust import Audit, AuditHead, ShredKey
@@ -44,6 +45,7 @@ __all__ = [
     "AuditHead",
     "BigKey",
     "BindCode",
+    "Block",
     "Campaign",
     "CampaignGroup",
     "Case",
@@ -68,17 +70,21 @@ __all__ = [
     "LostItem",
     "Mediation",
     "Missing",
+    "NameWarning",
     "Notice",
     "Occurrence",
     "Officer",
     "OfficerAccount",
     "OfficerKey",
     "OfficerRole",
+    "OfficerTotp",
     "Pace",
     "Pause",
+    "PendingAction",
     "Premises",
     "Proposal",
     "ProposalVoice",
+    "Repeat",
     "Route",
     "ShredKey",
     "Timer",

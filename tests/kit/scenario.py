@@ -87,8 +87,9 @@ class Scenario:
         self.cell: Cell = cell.get()
         self.platform: Peer = self.cell.peer(self.clock)
         self.district: District = load_district(CONTENT / "demo" / "district.toml")
-        # cards, as schedules, and second looks by chance: only when a test sets them
+        # cards, as schedules, second looks by chance, and what waits for a one-time password: only when a test sets them
         quiet = {"QIANSHAO_SCHEDULES": "[]", "QIANSHAO_DESK__CARDS": "false", "QIANSHAO_DESK__REVIEW_SHARE": "0"}
+        quiet |= {"QIANSHAO_CONFIRMATIONS__ENABLED": "false"}
         self._own = {"QIANSHAO_BOT__DATA_DIR": str(folder)} | quiet | (environ or {})
         self._url = url
         self._lent = ""  # a database that was copied for us
