@@ -33,7 +33,7 @@ from bot.messages import Address
 from bot.notices import Lane, NewNotice, enqueue_all
 from bot.outbox import Outbox
 from bot.pacing import Pacing
-from storage import notices as rows
+from storage import claims as rows
 from storage.database import prepare
 from storage.writer import Writer, open_engine
 from tests.kit.fake_platform import FakePlatform

@@ -10,7 +10,8 @@ from sqlmodel import Session, col, select
 
 from bot.inbox import Inbox
 from bot.platforms.base import Health
-from storage.tables import Alarm, Case, InboxEvent, Notice, WechatGap
+from storage.notices import unfinished
+from storage.tables import Alarm, Case, InboxEvent, WechatGap
 
 
 class Metrics:
@@ -20,7 +21,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._heard = Gauge("qianshao_events_heard", "Events heard since the start", registry=self._registry)
         self._kept = Gauge("qianshao_events_kept", "Events kept since the start", registry=self._registry)
-        self._outbox = Gauge("qianshao_outbox", "Notices by state", ["state"], registry=self._registry)
+        self._outbox = Gauge("qianshao_outbox", "Notices under way or failed, by state", ["state"], registry=self._registry)
         self._inbox = Gauge("qianshao_inbox", "Kept events by state", ["state"], registry=self._registry)
         self._cases = Gauge("qianshao_cases", "Cases by state", ["state"], registry=self._registry)
         self._alarms = Gauge("qianshao_alarms_waiting", "Emergencies that nobody has acknowledged", registry=self._registry)
@@ -36,7 +37,10 @@ class Metrics:
         """Everything as it is now."""
         self._heard.set(inbox.heard)
         self._kept.set(inbox.kept)
-        for gauge, table in ((self._outbox, Notice), (self._inbox, InboxEvent), (self._cases, Case)):
+        self._outbox.clear()
+        for state, number in unfinished(session.connection()).items():
+            self._outbox.labels(state).set(number)
+        for gauge, table in ((self._inbox, InboxEvent), (self._cases, Case)):
             gauge.clear()
             for state, number in session.exec(select(table.state, func.count()).group_by(table.state)).all():
                 gauge.labels(state).set(number)

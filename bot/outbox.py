@@ -30,10 +30,10 @@ from bot.notices import Lane, NewNotice, cancel_campaign, enqueue
 from bot.pacing import NEVER, AccountKey, Pacing
 from bot.platforms.base import Adapter
 from bot.verdicts import OutboxRule, Verdicts, account_scope, chat_scope
-from storage import notices as rows
+from storage import claims, notices
 from storage.caps import Caps
+from storage.claims import Claim, Ended, Result, Sent, Waiting
 from storage.failpoints import failpoint
-from storage.notices import Claim, Ended, Result, Sent, Waiting
 from storage.paces import Booking, book
 from storage.writer import StorageUnavailable, Writer, take_turn
 
@@ -184,8 +184,8 @@ class Outbox:
                 account.queue = [claim for claim in account.queue if claim.campaign_id != campaign_id]
 
             def work(session: Session) -> int:
-                rows.write_back(session.connection(), self._me, mine)
-                return rows.cancel_campaign(session.connection(), campaign_id)
+                claims.write_back(session.connection(), self._me, mine)
+                return notices.cancel_campaign(session.connection(), campaign_id)
 
             return await self._writer.run(work) + len(mine)
 
@@ -244,18 +244,18 @@ class Outbox:
 
         def work(session: Session) -> _Answer:
             connection = session.connection()
-            rows.write_back(connection, self._me, results)
+            claims.write_back(connection, self._me, results)
             if ours is not None:
-                rows.release_others(connection, self._me, ours)
+                claims.release_others(connection, self._me, ours)
             for address, why in gone:
                 self._close_chat(session, address, why, now)
             if pauses:
-                rows.write_pauses(connection, pauses, now)
-            answer = _Answer(rows.read_pauses(connection, now))
+                notices.write_pauses(connection, pauses, now)
+            answer = _Answer(notices.read_pauses(connection, now))
             if first and self._hold is None:
-                answer.sent = rows.sent_since(connection, now - self._pacing.memory(self._accounts))
+                answer.sent = claims.sent_since(connection, now - self._pacing.memory(self._accounts))
             for key in taken:
-                answer.sent += rows.spoken_since(connection, key, now - self._pacing.memory([key]), now)
+                answer.sent += claims.spoken_since(connection, key, now - self._pacing.memory([key]), now)
             if recover:
                 answer.leases_until = self._recover(session, now, first)
             for key in asking:
@@ -266,7 +266,7 @@ class Outbox:
                     answer.bookings = self._pacing.wanted(self._waiting(answer), now)
                 answer.booked = book(connection, answer.bookings, now)
             if claiming:
-                answer.next_due = rows.next_due(connection, now)
+                answer.next_due = claims.next_due(connection, now)
             return answer
 
         try:
@@ -370,7 +370,7 @@ class Outbox:
                 answer.ready_at = _earliest(answer.ready_at, at)
             return at <= soon
 
-        claims, exhausted = rows.claim(
+        found, exhausted = claims.claim(
             session.connection(),
             key,
             owner=self._me,
@@ -380,8 +380,8 @@ class Outbox:
             ready=ready,
             caps=self._caps(now) if self._caps else None,
         )
-        if claims:
-            answer.claims[key] = claims
+        if found:
+            answer.claims[key] = found
         if not exhausted:
             answer.more.add(key)
 
@@ -460,8 +460,8 @@ class Outbox:
             return self.rule.in_flight + self.rule.in_flight_reserve
         return self.rule.in_flight - (self.rule.in_flight_reserve if lane > Lane.REPLY else 0)
 
-    def _give_back(self, account: _Account, claims: list[Claim]) -> None:
-        for claim in claims:
+    def _give_back(self, account: _Account, unsent: list[Claim]) -> None:
+        for claim in unsent:
             account.queue.remove(claim)
             self._results.append(Waiting(claim, None, used=False))
             account.look = True
@@ -558,7 +558,7 @@ class Outbox:
 
     def _recover(self, session: Session, now: datetime, first: bool) -> datetime | None:
         """Treat what dead owners had claimed as sends whose answer was lost."""
-        found, next_end = rows.abandoned(
+        found, next_end = claims.abandoned(
             session.connection(), me=self._me, node=self._node if first or self._hold is not None else None, now=now
         )
         for row in found:
@@ -566,7 +566,7 @@ class Outbox:
             account = self._accounts.get(key)
             if account is not None and self._stands(session, key):
                 result = self._verdicts.uncertain(account.adapter, row.claim, "the process that was sending it died")
-                rows.write_back(session.connection(), row.owner, [result])
+                claims.write_back(session.connection(), row.owner, [result])
         if self.rule.patrol is not None:
             next_end = _earliest(next_end, now + timedelta(seconds=self.rule.lease))
         return next_end
@@ -574,7 +574,7 @@ class Outbox:
     def _close_chat(self, session: Session, address: Address, why: str, now: datetime) -> None:
         if self._hold is not None:
             take_turn(session)  # what is said about it is a turn like others
-        group_id, changed = rows.close_chat(session.connection(), address.platform, address.account, address.chat, why, now)
+        group_id, changed = notices.close_chat(session.connection(), address.platform, address.account, address.chat, why, now)
         if not changed or self._on_gone is None:
             return
         try:

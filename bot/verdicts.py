@@ -19,7 +19,7 @@ from bot.messages import Outbound
 from bot.notices import Lane, read_choices
 from bot.pacing import AccountKey
 from bot.platforms.base import Adapter
-from storage.notices import Claim, Ended, Waiting
+from storage.claims import Claim, Ended, Waiting
 
 Pause = tuple[str, datetime]  # scope and end, as in storage.tables.Pause
 

@@ -11,16 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from sqlalchemy import Connection, and_, bindparam, case, exists, func, or_, select, true, update
+from sqlalchemy import Connection, and_, bindparam, case, exists, func, or_, select, update
 
-from storage import tables
+from storage.outbox import CAMPAIGN, GROUP, OUTBOX, PENDING, PENDING_IN_CHAT
 
-_TABLES = tables.Notice.metadata.tables
-OUTBOX = _TABLES["outbox"]
-GROUP = _TABLES["chat_group"]
-CAMPAIGN = _TABLES["campaign"]
-CASES = _TABLES["cases"]
-ALARM = _TABLES["alarm"]
+CASES = OUTBOX.metadata.tables["cases"]
+ALARM = OUTBOX.metadata.tables["alarm"]
 
 CAMPAIGN_LANE = 3
 DAILY, WEEKLY, URGENT, OFF = "daily cap", "weekly cap", "urgent cap", "posts off"
@@ -222,8 +218,7 @@ def _change(
         .where(
             OUTBOX.c.platform == account[0],
             OUTBOX.c.account == account[1],
-            true() if chat is None else OUTBOX.c.chat == chat,
-            OUTBOX.c.state == "pending",
+            PENDING if chat is None else and_(OUTBOX.c.chat == chat, PENDING_IN_CHAT),
             OUTBOX.c.lost == 0,
             or_(OUTBOX.c.lane == CAMPAIGN_LANE, OUTBOX.c.campaign_id.is_not(None)),
             or_(of_kind, OUTBOX.c.campaign_id.is_(None)) if kind == "post" else of_kind,

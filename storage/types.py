@@ -28,3 +28,8 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         stored: datetime = value
         return stored.replace(tzinfo=UTC) if stored.tzinfo is None else stored.astimezone(UTC)
+
+
+def stored_time(dialect: str, at: datetime) -> str | datetime:
+    """A time as `UtcDateTime` keeps it, for statements that go straight to the driver."""
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") if dialect == "sqlite" else at

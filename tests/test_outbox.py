@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, col, select
 
-import storage.notices as rows
+import storage.claims as rows
 from bot.errors import AnswerLost, NeverDelivered, RetryLater
 from bot.messages import Address, Choice, Outbound
 from bot.outbox import Lane, NewNotice, Outbox, OutboxRule, cancel_campaign, enqueue

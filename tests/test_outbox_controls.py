@@ -18,13 +18,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-import storage.notices as rows
+import storage.claims as rows
+import storage.notices as notices
 from bot.errors import RetryLater
 from bot.messages import Address, Outbound, Receipt
 from bot.outbox import Lane
 from bot.pacing import Pacing, PacingRule
 from bot.verdicts import Verdicts
-from storage.notices import Claim, Result, Waiting
+from storage.claims import Claim, Result, Waiting
 from storage.tables import Notice
 from tests.kit.fake_platform import Lost
 from tests.test_outbox import MARK, Bench
@@ -213,13 +214,13 @@ def _limiter_in_memory(patch: pytest.MonkeyPatch) -> None:
 
 
 def _pauses_in_memory(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(rows, "write_pauses", lambda *_: None)
-    patch.setattr(rows, "read_pauses", lambda *_: {})
+    patch.setattr(notices, "write_pauses", lambda *_: None)
+    patch.setattr(notices, "read_pauses", lambda *_: {})
 
 
 def _no_order(patch: pytest.MonkeyPatch) -> None:
     """Whatever is due may go, whoever waits before it in its chat."""
-    statement = sa.select(*rows._CLAIM_COLUMNS, rows.OUTBOX.c.attempt).where(
+    statement = sa.select(*rows._CLAIM_COLUMNS, rows.OUTBOX.c.attempt + 1).where(
         rows.OUTBOX.c.state == "pending",
         rows.OUTBOX.c.platform == sa.bindparam("platform"),
         rows.OUTBOX.c.account == sa.bindparam("account"),

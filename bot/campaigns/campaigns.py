@@ -16,15 +16,14 @@ from bot.audience import Audiences, MeantGroup
 from bot.campaigns.history import History, read_history
 from bot.campaigns.plan import Plan, Planned, Request
 from bot.campaigns.rules import TWO_PEOPLE, CampaignState, Kind, PostRules, Skipped
-from bot.messages import Address
-from bot.notices import Lane, NewNotice, cancel_campaign, enqueue_all
+from bot.notices import Lane, cancel_campaign
 from content.calendar import Calendar
 from content.expressions import EVERY, Whom, parse_whom, spell
 from content.labels import matches
 from content.phrases import PhraseBook
 from content.posts import CATEGORIES, Post, PostLibrary, category_of
 from content.refusal import Refusal
-from storage.notices import let_go
+from storage.notices import ForGroup, insert_for_groups, let_go
 from storage.tables import Campaign, CampaignGroup, Notice
 
 OPEN_STATES = ("pending", "sending", "held")
@@ -283,14 +282,18 @@ class Campaigns:
             self.session.connection().execute(insert(CampaignGroup), rows)
         first = _first_of_each_account(getting, trial) if campaign.state == CampaignState.TRIAL else set()
         step = timedelta(seconds=campaign.over_seconds / max(1, len(getting)))
-        enqueue_all(
-            self.session,
-            (
-                self._notice(campaign, group, post, index * step if step else None, held=bool(first) and group.id not in first)
-                for index, (group, post) in enumerate(getting)
-            ),
-            self.now,
-        )
+        targets = [
+            ForGroup(
+                group.id,
+                self.text(post, group, campaign.late_for) if post is not None else campaign.text or "",
+                campaign.photo or (post.card_path if post is not None and self.rules.cards else None),
+                self.now + index * step if step else None,
+                bool(first) and group.id not in first,
+            )
+            for index, (group, post) in enumerate(getting)
+        ]
+        connection = self.session.connection()
+        insert_for_groups(connection, campaign.id or 0, Lane.CAMPAIGN, campaign.case_id, targets, self.now)
 
     def find(self, campaign_id: int | None) -> Campaign | None:
         """A campaign by its number, locked for this transaction; None: the newest that is not over."""
@@ -399,24 +402,6 @@ class Campaigns:
             (history.week[group.id] >= weekly, Skipped.WEEKLY_CAP),
         )
         return next((reason for holds, reason in checks if holds), None)
-
-    def _notice(
-        self, campaign: Campaign, group: MeantGroup, post: Post | None, after: timedelta | None, *, held: bool
-    ) -> NewNotice:
-        text = self.text(post, group, campaign.late_for) if post is not None else campaign.text or ""
-        card = post.card_path if post is not None and self.rules.cards else None
-        return NewNotice(
-            key=f"post:{campaign.id}:{group.id}",
-            lane=Lane.CAMPAIGN,
-            to=Address(group.platform, group.account, group.chat),
-            text=text,
-            group_id=group.id,
-            campaign_id=campaign.id,
-            case_id=campaign.case_id,
-            photo=campaign.photo or card,
-            due_at=None if after is None else self.now + after,
-            held=held,
-        )
 
 
 def _first_of_each_account(getting: Iterable[tuple[MeantGroup, Post | None]], most: int) -> set[int]:

@@ -10,6 +10,11 @@ from sqlmodel import Field, SQLModel
 from storage.tables.columns import BigKey, key_column, text_column, time_column, to_column
 
 
+def _index_where(name: str, condition: str, *columns: str) -> Index:
+    """An index over the few rows that it is asked for. A statement has to write `condition` with the same literals."""
+    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
 class InboxEvent(SQLModel, table=True):
     """One kept event. `body` is emptied once it is done: what stays is the id, against a second delivery.
 
@@ -22,7 +27,7 @@ class InboxEvent(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("platform", "account", "event_id"),
         Index("inbox_open", "state", "id"),
-        Index("inbox_lane", "lane", "id", sqlite_where=text("lane <> ''"), postgresql_where=text("lane <> ''")),
+        _index_where("inbox_lane", "lane <> ''", "lane", "id"),
     )
 
     id: int | None = Field(default=None, sa_column=key_column())
@@ -47,14 +52,26 @@ class Notice(SQLModel, table=True):
     lane: 0 alarm, 1 reply, 2 officer, 3 campaign. state: "pending" -> "sending" -> "sent" | "unknown" | "dead" | "cancelled".
 
     A campaign that halted keeps its pending notices "held".
+
+    Every row is written three times (enqueued, claimed, sent) and every index on it as often, so an index holds only the rows
+    that somebody asks it for (decision 0170).
     """
 
     __tablename__ = "outbox"
     __table_args__ = (
-        Index("outbox_open", "state", "platform", "account", "lane", "id"),
-        Index("outbox_chat", "platform", "account", "chat", "state", "lane", "id"),
-        Index("outbox_due", "state", "due_at"),
-        Index("outbox_sent", "sent_at"),
+        _index_where("outbox_open", "state = 'pending'", "platform", "account", "lane", "id"),  # what to claim next
+        _index_where(
+            "outbox_before", "state IN ('pending', 'sending')", "chat", "lane", "id"
+        ),  # who stands before it in its chat
+        _index_where("outbox_sending", "state = 'sending'", "owner"),
+        _index_where("outbox_failed", "state IN ('unknown', 'dead')", "state"),
+        _index_where("outbox_due", "state = 'pending' AND due_at IS NOT NULL", "due_at"),
+        _index_where("outbox_campaign", "campaign_id IS NOT NULL", "campaign_id", "group_id"),
+        _index_where("outbox_case", "case_id IS NOT NULL", "case_id"),
+        _index_where("outbox_message", "message_id IS NOT NULL", "message_id"),
+        _index_where("outbox_changes", "changes IS NOT NULL", "changes"),
+        _index_where("outbox_sent", "sent_at IS NOT NULL", "sent_at"),
+        Index("outbox_chat", "chat", "id"),  # what a chat has had
     )
 
     id: int | None = Field(default=None, sa_column=key_column())
@@ -65,9 +82,9 @@ class Notice(SQLModel, table=True):
     chat: str
     private: bool = False
     thread: str | None = None
-    group_id: int | None = Field(default=None, sa_column=to_column("chat_group", index=True))
-    case_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True, index=True))
-    campaign_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True, index=True))
+    group_id: int | None = Field(default=None, sa_column=to_column("chat_group"))
+    case_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))
+    campaign_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))
     text: str = Field(sa_column=text_column())
     reply_to: str | None = None
     photo: str | None = None
@@ -87,7 +104,7 @@ class Notice(SQLModel, table=True):
     due_at: datetime | None = Field(default=None, sa_column=time_column())
     created_at: datetime = Field(sa_column=time_column(nullable=False))
     sent_at: datetime | None = Field(default=None, sa_column=time_column())
-    message_id: str | None = Field(default=None, index=True)
+    message_id: str | None = None
     problem: str = ""
 
 

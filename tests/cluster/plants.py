@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 import bot.turn
 from bot.inbox import done
 from bot.leases import Leases
 from bot.outbox import Outbox
 from bot.verdicts import Verdicts
-from storage import notices as rows
-from storage.notices import Claim, Waiting
+from storage import claims as rows
+from storage.claims import Claim, Waiting
 
 
 def no_fencing() -> None:

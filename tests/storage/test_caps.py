@@ -11,7 +11,8 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 from sqlmodel import Session, func, select
 
-import storage.notices as rows
+import storage.claims as rows
+import storage.notices as notices
 from bot.campaigns import PostRules
 from bot.messages import Address
 from bot.notices import Lane, NewNotice, enqueue_all
@@ -216,11 +217,11 @@ def test_a_held_campaign_is_not_claimed_and_a_given_back_claim_is_held_again(str
     def halt(session: Session) -> None:
         session.get_one(Campaign, number).state = "halted"
         session.flush()
-        rows.hold(session.connection(), number)
+        notices.hold(session.connection(), number)
         rows.write_back(session.connection(), "a/1", [rows.Waiting(claim, None, used=False)])
 
     street.writer.run_now(halt)
     assert street.states() == {("held", ""): 2}
     assert street.writer.run_now(take) == []
-    street.writer.run_now(lambda session: rows.let_go(session.connection(), number))
+    street.writer.run_now(lambda session: notices.let_go(session.connection(), number))
     assert len(street.writer.run_now(take)) == 1

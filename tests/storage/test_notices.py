@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlmodel import Session, select
 
-import storage.notices as rows
+import storage.claims as rows
+import storage.notices as notices
 from bot.messages import Address
 from bot.outbox import Lane, NewNotice, Outbox, OutboxRule, enqueue
 from bot.pacing import Pacing
@@ -94,13 +95,13 @@ def test_leases_that_run_are_left_alone(writer: Writer) -> None:
 def test_the_longer_pause_stays(writer: Writer) -> None:
     def pause(seconds: float, now: datetime = NOW) -> None:
         until = NOW + timedelta(seconds=seconds)
-        writer.run_now(lambda session: rows.write_pauses(session.connection(), [("s", until)], now))
+        writer.run_now(lambda session: notices.write_pauses(session.connection(), [("s", until)], now))
 
     pause(10)
     pause(5)
-    assert writer.read_now(lambda session: rows.read_pauses(session.connection(), NOW)) == {"s": NOW + timedelta(seconds=10)}
+    assert writer.read_now(lambda session: notices.read_pauses(session.connection(), NOW)) == {"s": NOW + timedelta(seconds=10)}
     pause(20)
-    assert writer.read_now(lambda session: rows.read_pauses(session.connection(), NOW)) == {"s": NOW + timedelta(seconds=20)}
+    assert writer.read_now(lambda session: notices.read_pauses(session.connection(), NOW)) == {"s": NOW + timedelta(seconds=20)}
     pause(15, NOW + timedelta(seconds=30))
     assert writer.read_now(lambda session: session.exec(select(Pause)).all()) == []
 

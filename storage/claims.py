@@ -1,0 +1,394 @@
+"""Claiming what is to be sent and writing down what came of it. The same on SQLite and PostgreSQL.
+
+A claim is (owner, attempt): whoever writes a result names both, and the row takes it only while the claim is still that one.
+Every message passes here twice, so both directions are one statement for all rows of a round (decision 0170).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+from sqlalchemy import Connection, and_, bindparam, func, literal_column, or_, select, tuple_, update
+
+from storage.caps import Caps, hold_back
+from storage.outbox import CAMPAIGN, OUTBOX, PENDING, SENDING, SPENT, is_state
+from storage.types import stored_time
+
+PAGE = 128
+
+
+class Changed(Struct, frozen=True):
+    """The notice whose words are to change: where it stands, and its id on the platform if it is there."""
+
+    state: str
+    message_id: str | None
+
+
+class Claim(Struct, frozen=True):
+    """A row that is ours to send until `lease_until`. `attempt` counts this one; `lost` is how many before it got no answer."""
+
+    id: int
+    key: str
+    lane: int
+    platform: str
+    account: str
+    chat: str
+    private: bool
+    thread: str | None
+    group_id: int | None
+    campaign_id: int | None
+    text: str
+    reply_to: str | None
+    photo: str | None
+    choices: str
+    mention: str | None
+    recalls: str | None
+    changes: int | None
+    or_say: bool
+    lost: int
+    attempt: int
+    lease_until: datetime
+    changed: Changed | None = None
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """What goes first: lane, then age."""
+        return self.lane, self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The platform has it."""
+
+    claim: Claim
+    message_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Back to pending: not sent for certain, or to be repeated (`lost`). `used` is false when nothing left us at all."""
+
+    claim: Claim
+    due_at: datetime | None
+    problem: str = ""
+    lost: bool = False
+    used: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """No further attempt: "unknown", "dead" or "cancelled"."""
+
+    claim: Claim
+    state: str
+    problem: str = ""
+
+
+Result = Sent | Waiting | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """A claimed row whose owner is gone: it may or may not have been sent."""
+
+    claim: Claim
+    owner: str
+
+
+_CLAIM_COLUMNS = [OUTBOX.c[name] for name in Claim.__struct_fields__ if name not in ("attempt", "lease_until", "changed")]
+
+_older = OUTBOX.alias("older")
+_now = bindparam("now", type_=OUTBOX.c.due_at.type)
+# a retry keeps its place in the chat while it waits; a notice for tomorrow holds nobody up
+# a scalar and not EXISTS: a planner that knows nothing of a table that was just filled would join all of it for one row
+_IS_HEAD = (
+    select(_older.c.id)
+    .where(
+        is_state(_older.c.state, "pending", "sending"),
+        _older.c.chat == OUTBOX.c.chat,
+        _older.c.lane == OUTBOX.c.lane,
+        _older.c.id < OUTBOX.c.id,
+        _older.c.platform == OUTBOX.c.platform,
+        _older.c.account == OUTBOX.c.account,
+        or_(is_state(_older.c.state, "sending"), _older.c.attempt > 0, _older.c.due_at.is_(None), _older.c.due_at <= _now),
+    )
+    .limit(1)
+    .scalar_subquery()
+    .is_(None)
+)
+_HEADS = (
+    select(*_CLAIM_COLUMNS, OUTBOX.c.attempt + literal_column("1"))
+    .where(
+        PENDING,
+        OUTBOX.c.platform == bindparam("platform"),
+        OUTBOX.c.account == bindparam("account"),
+        or_(OUTBOX.c.due_at.is_(None), OUTBOX.c.due_at <= _now),
+        tuple_(OUTBOX.c.lane, OUTBOX.c.id) > tuple_(bindparam("lane"), bindparam("id")),
+        _IS_HEAD,
+    )
+    .order_by(OUTBOX.c.lane, OUTBOX.c.id)
+    .limit(bindparam("most"))
+)
+_NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(PENDING, OUTBOX.c.due_at > _now)
+# who was faster has it: a row that another node has claimed or is just claiming is left out
+_TAKE = {
+    "sqlite": "UPDATE outbox SET state = 'sending', owner = ?, lease_until = ?, attempt = attempt + 1 "
+    "WHERE id IN (SELECT value FROM json_each(?)) AND state = 'pending' RETURNING id",
+    "postgresql": "WITH free AS MATERIALIZED (SELECT id FROM outbox WHERE id = ANY(%s) AND state = 'pending' "
+    "FOR UPDATE SKIP LOCKED) UPDATE outbox AS o SET state = 'sending', owner = %s, lease_until = %s, attempt = o.attempt + 1 "
+    "FROM free WHERE o.id = free.id RETURNING o.id",
+}
+_SENT = {
+    "sqlite": "UPDATE outbox SET state = 'sent', message_id = ?, text = CASE WHEN secret THEN '' ELSE text END, sent_at = ?, "
+    "owner = '', lease_until = NULL, due_at = NULL, problem = '' "
+    "WHERE id = ? AND state = 'sending' AND owner = ? AND attempt = ?",
+    "postgresql": "UPDATE outbox AS o SET state = 'sent', message_id = r.message, "
+    "text = CASE WHEN o.secret THEN '' ELSE o.text END, sent_at = r.at, "
+    "owner = '', lease_until = NULL, due_at = NULL, problem = '' "
+    "FROM unnest(%s::text[], %s::timestamptz[], %s::bigint[], %s::int[]) AS r(message, at, id, attempt) "
+    "WHERE o.id = r.id AND o.state = 'sending' AND o.owner = %s AND o.attempt = r.attempt",
+}
+_MINE = and_(
+    OUTBOX.c.id == bindparam("b_id"),
+    SENDING,
+    OUTBOX.c.owner == bindparam("b_owner"),
+    OUTBOX.c.attempt == bindparam("b_attempt"),
+)
+_PUT_BACK = (
+    update(OUTBOX)
+    .where(_MINE)
+    .values(
+        state=bindparam("b_state"),
+        owner="",
+        lease_until=None,
+        due_at=bindparam("b_due_at"),
+        attempt=bindparam("b_attempts"),
+        lost=bindparam("b_lost"),
+        problem=bindparam("b_problem"),
+    )
+)
+_END = (
+    update(OUTBOX)
+    .where(_MINE)
+    .values(
+        state=bindparam("b_state"),
+        text=SPENT,
+        owner="",
+        lease_until=None,
+        lost=bindparam("b_lost"),
+        problem=bindparam("b_problem"),
+    )
+)
+
+
+def claim(
+    connection: Connection,
+    account: tuple[str, str],
+    *,
+    owner: str,
+    now: datetime,
+    lease: timedelta,
+    room: Callable[[int], int],
+    ready: Callable[[str, int], bool],
+    caps: Caps | None = None,
+) -> tuple[list[Claim], bool]:
+    """Claim due rows of one account, best lane and oldest first, at most one per chat and lane.
+
+    `room(lane)` is how many rows of this lane or better may be taken; `ready(chat, lane)` says whether the chat may be spoken to
+    now; `caps` is what a group bears of posts. Returns the claims and whether the rows were exhausted.
+    """
+    until = now + lease
+    picked: list[Claim] = []
+    known: set[int] = set()
+    lane, row_id = -1, 0
+    exhausted = full = False
+    most = min(PAGE, max(room(0), 0) + 1)
+    while not exhausted and not full:
+        where = {"platform": account[0], "account": account[1], "now": now, "lane": lane, "id": row_id, "most": most}
+        page = connection.execute(_HEADS, where).all()
+        fresh: list[Claim] = []
+        for row in page:
+            one = Claim(*row, lease_until=until)
+            if one.id in known:
+                continue
+            if len(picked) + len(fresh) >= room(one.lane):
+                full = True
+                break
+            lane, row_id = one.order
+            if ready(one.chat, lane):
+                fresh.append(one)
+        kept = hold_back(connection, account, fresh, caps, now) if caps is not None and fresh else fresh
+        picked += kept
+        known.update(claim.id for claim in kept)
+        exhausted = not full and len(page) < most
+        most = PAGE
+        if len(kept) < len(fresh):
+            # what stood behind the rows that were held back has its turn now
+            first = next(claim for claim in fresh if claim.id not in known)
+            lane, row_id, exhausted, full = first.lane, first.id, False, False
+    return _with_changed(connection, _take(connection, picked, owner, until)), not full
+
+
+def _take(connection: Connection, claims: list[Claim], owner: str, until: datetime) -> list[Claim]:
+    """Make them ours; returns those that are."""
+    if not claims:
+        return claims
+    dialect = connection.dialect.name
+    ids = [claim.id for claim in claims]
+    end = stored_time(dialect, until)
+    values = (owner, end, json.dumps(ids)) if dialect == "sqlite" else (ids, owner, end)
+    taken = {row[0] for row in connection.exec_driver_sql(_TAKE[dialect], values)}
+    return claims if len(taken) == len(claims) else [claim for claim in claims if claim.id in taken]
+
+
+def _with_changed(connection: Connection, claims: list[Claim]) -> list[Claim]:
+    """The same claims; those that change a notice know where it stands."""
+    wanted = [claim.changes for claim in claims if claim.changes is not None]
+    if not wanted:
+        return claims
+    rows = connection.execute(select(OUTBOX.c.id, OUTBOX.c.state, OUTBOX.c.message_id).where(OUTBOX.c.id.in_(wanted))).all()
+    found = {row[0]: Changed(row[1], row[2]) for row in rows}
+    return [
+        claim if claim.changes is None else replace(claim, changed=found.get(claim.changes, Changed("gone", None)))
+        for claim in claims
+    ]
+
+
+def write_back(connection: Connection, owner: str, results: Sequence[Result]) -> None:
+    """Write results, each only if its claim still stands."""
+    if sent := [result for result in results if isinstance(result, Sent)]:
+        _write_sent(connection, owner, sent)
+    if waiting := [result for result in results if isinstance(result, Waiting)]:
+        _put_back(connection, owner, waiting)
+    if ended := [result for result in results if isinstance(result, Ended)]:
+        connection.execute(
+            _END,
+            [
+                {
+                    **_whose(owner, result.claim),
+                    "b_state": result.state,
+                    "b_lost": result.claim.lost + (result.state == "unknown"),
+                    "b_problem": result.problem,
+                }
+                for result in ended
+            ],
+        )
+
+
+def _write_sent(connection: Connection, owner: str, sent: Sequence[Sent]) -> None:
+    dialect = connection.dialect.name
+    if dialect == "sqlite":
+        rows = [
+            (result.message_id, stored_time(dialect, result.at), result.claim.id, owner, result.claim.attempt) for result in sent
+        ]
+        connection.exec_driver_sql(_SENT[dialect], rows)
+        return
+    columns = (
+        [result.message_id for result in sent],
+        [result.at for result in sent],
+        [result.claim.id for result in sent],
+        [result.claim.attempt for result in sent],
+        owner,
+    )
+    connection.exec_driver_sql(_SENT[dialect], columns)
+
+
+def _put_back(connection: Connection, owner: str, waiting: Sequence[Waiting]) -> None:
+    campaigns = {result.claim.campaign_id for result in waiting} - {None}
+    now_is: dict[int | None, str] = {}
+    if campaigns:
+        wanted = select(CAMPAIGN.c.id, CAMPAIGN.c.state).where(CAMPAIGN.c.id.in_(campaigns))
+        now_is = {row[0]: row[1] for row in connection.execute(wanted)}
+    connection.execute(
+        _PUT_BACK,
+        [
+            {
+                **_whose(owner, result.claim),
+                "b_state": _state_of(result, now_is.get(result.claim.campaign_id)),
+                "b_due_at": result.due_at,
+                "b_attempts": result.claim.attempt if result.used else result.claim.attempt - 1,
+                "b_lost": result.claim.lost + result.lost,
+                "b_problem": result.problem,
+            }
+            for result in waiting
+        ],
+    )
+
+
+def _state_of(result: Waiting, campaign_is: str | None) -> str:
+    """What becomes of a row whose campaign was stopped or halted meanwhile."""
+    if campaign_is == "stopped":
+        return "unknown" if result.claim.lost or result.lost else "cancelled"
+    return "held" if campaign_is == "halted" else "pending"
+
+
+def _whose(owner: str, claim: Claim) -> dict[str, object]:
+    return {"b_id": claim.id, "b_owner": owner, "b_attempt": claim.attempt}
+
+
+# --- what others have claimed, or we without knowing it -----------------------------------------------------------
+
+
+def release_others(connection: Connection, owner: str, known: Sequence[int]) -> None:
+    """Give back what `owner` holds without knowing it: its claim was committed without an answer; nothing was sent."""
+    connection.execute(
+        update(OUTBOX)
+        .where(SENDING, OUTBOX.c.owner == owner, OUTBOX.c.id.not_in(known))
+        .values(state="pending", owner="", lease_until=None, attempt=OUTBOX.c.attempt - 1)
+    )
+
+
+def abandoned(connection: Connection, *, me: str, node: str | None, now: datetime) -> tuple[list[Abandoned], datetime | None]:
+    """Claimed rows of others whose lease is over, or, with `node`, whose owner was an earlier incarnation of this node.
+
+    Also returns when the next lease of another owner ends.
+    """
+    rows = connection.execute(
+        select(*_CLAIM_COLUMNS, OUTBOX.c.attempt, OUTBOX.c.lease_until, OUTBOX.c.owner)
+        .where(SENDING, OUTBOX.c.owner != me)
+        .with_for_update(of=OUTBOX, skip_locked=True)
+    )
+    found: list[Abandoned] = []
+    next_end: datetime | None = None
+    for row in rows:
+        *fields, until, owner = row
+        ends: datetime = until or now
+        if ends <= now or (node is not None and owner.rpartition("/")[0] == node):
+            found.append(Abandoned(Claim(*fields, lease_until=ends), owner))
+        else:
+            next_end = ends if next_end is None else min(next_end, ends)
+    return found, next_end
+
+
+def next_due(connection: Connection, now: datetime) -> datetime | None:
+    """When the next notice that waits for a time becomes due."""
+    due: datetime | None = connection.execute(_NEXT_DUE, {"now": now}).scalar()
+    return due
+
+
+def sent_since(connection: Connection, since: datetime) -> list[tuple[str, str, str, datetime]]:
+    """(platform, account, chat, sent_at) of what was sent after `since`, in order of time."""
+    rows = connection.execute(
+        select(OUTBOX.c.platform, OUTBOX.c.account, OUTBOX.c.chat, OUTBOX.c.sent_at)
+        .where(OUTBOX.c.sent_at > since)
+        .order_by(OUTBOX.c.sent_at)
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def spoken_since(
+    connection: Connection, account: tuple[str, str], since: datetime, now: datetime
+) -> list[tuple[str, str, str, datetime]]:
+    """`sent_since` for one account, with what others have claimed of it: whether that went out nobody knows, so it counts."""
+    mine = and_(OUTBOX.c.platform == account[0], OUTBOX.c.account == account[1])
+    columns = OUTBOX.c.platform, OUTBOX.c.account, OUTBOX.c.chat
+    sent = connection.execute(select(*columns, OUTBOX.c.sent_at).where(mine, OUTBOX.c.sent_at > since).order_by(OUTBOX.c.sent_at))
+    found = [(row[0], row[1], row[2], row[3]) for row in sent]
+    claimed = connection.execute(select(*columns).where(mine, SENDING))
+    return found + [(row[0], row[1], row[2], now) for row in claimed]
