@@ -7,9 +7,10 @@ Every message passes here twice, so both directions are one statement for all ro
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -214,7 +215,7 @@ def claim(
         page = connection.execute(_HEADS, where).all()
         fresh: list[Claim] = []
         for row in page:
-            one = Claim(*row, lease_until=until)
+            one = _claim_of(row, until)
             if one.id in known:
                 continue
             if len(picked) + len(fresh) >= room(one.lane):
@@ -233,6 +234,11 @@ def claim(
             first = next(claim for claim in fresh if claim.id not in known)
             lane, row_id, exhausted, full = first.lane, first.id, False, False
     return _with_changed(connection, _take(connection, picked, owner, until)), not full
+
+
+def _claim_of(columns: Iterable[Any], until: datetime) -> Claim:
+    values: list[Any] = [*columns, until]
+    return Claim(*values)
 
 
 def _take(connection: Connection, claims: list[Claim], owner: str, until: datetime) -> list[Claim]:
@@ -360,7 +366,7 @@ def abandoned(connection: Connection, *, me: str, node: str | None, now: datetim
         *fields, until, owner = row
         ends: datetime = until or now
         if ends <= now or (node is not None and owner.rpartition("/")[0] == node):
-            found.append(Abandoned(Claim(*fields, lease_until=ends), owner))
+            found.append(Abandoned(_claim_of(fields, ends), owner))
         else:
             next_end = ends if next_end is None else min(next_end, ends)
     return found, next_end
