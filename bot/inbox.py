@@ -157,6 +157,8 @@ def glance(event: Inbound, mind: Mind, senses: Senses, now: datetime) -> Job | N
         return Job(event, hint, addressed, waiting=event.lone_photo)
     if mind.is_late_forward(text):
         return Job(event, hint, addressed)
+    if hint.bait:
+        return Job(event, hint, addressed, asking=True)  # passed on or pasted: a neighbour may be about to believe it
     if event.copied:
         return None
     if (
@@ -289,7 +291,7 @@ class Inbox:
             job = changed(job, waiting=False)
         job = _storable(job)
         if event.kind is Kind.MESSAGE and job.hint.danger is None:
-            weight = self.flood.weigh(event, now, report=job.hint.report)
+            weight = self.flood.weigh(event, now, report=job.hint.report or job.hint.bait)
             if weight is Weight.REPEATED:
                 return  # the same words are being dealt with
             job = changed(job, late=weight is Weight.LATE)
@@ -364,7 +366,7 @@ class Inbox:
         addressed = other or event.addressed
         command = event.text.lstrip()[:1] in ("/", "／")
         wanted = addressed or command or hint.report or hint.safe or hint.question or _CASE_NUMBER.search(event.text) is not None
-        asking = not wanted and self._senses.doubts(event.text)
+        asking = hint.bait or (not wanted and self._senses.doubts(event.text))
         return Job(event, hint, addressed, told_as_tip, waiting=state == "waiting", asking=asking, claim=claim)
 
     async def forget_photos(self, now: datetime) -> datetime | None:

@@ -88,7 +88,8 @@ class Judge:
 
     @staticmethod
     def _verdict(job: Job, meaning: Meaning, scam: Scam, doubted: bool, read: bool, blind: str, pictures: bool) -> Verdict | None:
-        unasked = job.addressed and scam.score >= SURE_UNASKED and meaning.intent is not Intent.SCAM_REPORT
+        sure = job.hint.bait or (job.addressed and scam.score >= SURE_UNASKED)
+        unasked = sure and meaning.intent is not Intent.SCAM_REPORT
         if scam.is_scam and (doubted or unasked):
             return Verdict.BAIT
         if not (doubted and job.addressed):

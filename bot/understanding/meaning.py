@@ -65,6 +65,7 @@ class Hint:
     tip: bool = False
     question: bool = False
     safe: bool = False  # somebody says that the people are safe
+    bait: bool = False  # certainly a scam's own words: rules and model agree, and nobody asks or tells about it
 
 
 @dataclass(frozen=True, slots=True)

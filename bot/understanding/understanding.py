@@ -54,6 +54,8 @@ A_LINE = 10  # characters: a shorter message without a word of the lexicon is no
 A_FEW = 5  # characters: less ("满意", "好了") says nothing in a group unless a rule knows it
 OVERRULE = 0.5  # so sure must the model be of another want than the rule's to take its place
 DREAD = 0.9  # so sure of danger that no rule sees: it is no alarm (no model decides about one), but somebody should look at it
+# The same for a text that nobody asked about, by what the rules alone see in it: the plainer its trick, the less sure must the model be
+CERTAIN = ((2.5, 0.6), (1.5, 0.8), (0.95, 0.9))
 BAIT = 0.73  # so sure must the model be that a text is bait; families talk about money and officials about fraud
 
 _PLAIN_CATEGORY = {
@@ -152,6 +154,8 @@ class Understanding:
         intent = Intent.CHAT
         if sight.finding is not None or len(sight.plain.text) >= A_FEW:
             intent = self._decide(sight, SPEAK_UNASKED if known else SPEAK_UNKNOWN).intent
+        if intent is not Intent.SCAM_REPORT and self._is_surely_bait(sight):
+            return Hint(safe=sight.safe, bait=True)
         if intent is Intent.CHAT:
             return Hint(safe=True) if sight.safe else NOTHING
         return Hint(
@@ -243,6 +247,15 @@ class Understanding:
             return Scam(False, round(score, 3))
         types = self._model.heads["scam_type"]
         return Scam(True, round(score, 3), types.labels[int(types.probabilities(features).argmax())])
+
+    def _is_surely_bait(self, sight: _Sight) -> bool:
+        """Whether a text that nobody asked about is bait: its words have a rule's trick, nothing official, and the model agrees."""
+        text = sight.plain.text
+        if not sight.mask >> _SCAM & 1 or self._model is None or len(text) < 8:
+            return False
+        bait, honest, _ = self._scams.weigh(text)
+        needed = next((score for points, score in CERTAIN if bait - honest >= points), None)
+        return needed is not None and self._judge(sight, characters(text)).score >= needed
 
     def _signs(self, sight: _Sight) -> list[str]:
         """What the scam rules see; a short text without any of their words is not looked at."""

@@ -1,4 +1,4 @@
-"""Bait that is brought to us: pasted, quoted, or as a screenshot. Named, never unasked, never guessed."""
+"""Bait that is brought to us: pasted, quoted, or as a screenshot. Named unasked only where it is certain, never guessed."""
 
 from __future__ import annotations
 
@@ -42,13 +42,31 @@ def test_a_pasted_phishing_message_is_named_in_private(chat: Scenario) -> None:
     nothing_is_kept(chat)
 
 
-def test_in_a_group_it_is_named_only_to_whoever_asks(chat: Scenario) -> None:
-    chat.say("陈大爷", GROUP, PHISHING)
-    chat.silence()
-    assert chat.traces("etc-cn") == []
-    chat.say("陈大爷", GROUP, f"@前哨 {PHISHING}")
+@pytest.mark.parametrize("called", ["", "@前哨 "])
+def test_in_a_group_certain_bait_is_named_unasked(chat: Scenario, called: str) -> None:
+    chat.say("陈大爷", GROUP, f"{called}{PHISHING}")
     chat.expect(GROUP, "这很像“钓鱼短信链接”骗局*")
     chat.silence()
+    nothing_is_kept(chat)
+    chat.say("陈大爷", GROUP, f"{called}{PHISHING}")
+    chat.silence()  # the same again from the same person: it has been said
+
+
+@pytest.mark.parametrize(
+    "honest",
+    [
+        "【反诈中心】近期冒充ETC的短信高发，凡是让点链接重新认证的都是诈骗，请勿点击",
+        "【中国银行】您尾号1234的储蓄卡11月26日入账工资5,200.00元，余额8,310.55元",
+        "【菜鸟驿站】您的圆通快递已到港新路12号，请凭取件码8-2-3011领取",
+        "楼下水果店周年庆，橙子三块九一斤，满五十减十，扫码进群领券",
+        "妈，这个月生活费不够了，转我五百吧，周末回家吃饭",
+        "小陈，明天上午到我办公室来一下",
+    ],
+)
+def test_what_only_looks_like_bait_is_left_alone(chat: Scenario, honest: str) -> None:
+    chat.say("陈大爷", GROUP, honest)
+    chat.silence()
+    assert chat.traces(honest) == []
 
 
 @pytest.mark.parametrize("called", ["", "@前哨 "])

@@ -26,6 +26,9 @@ def test_all_five_in_one_morning(tmp_path: Path) -> None:
         chat.say("陈大爷", PRIVATE, "【医保局】您的医保卡已停用，请点击 http://ybk-gov.top/x 重新认证，逾期注销")
         chat.expect("陈大爷", "这很像“钓鱼短信链接”骗局*")
         chat.silence()
+        chat.say("张阿姨", GROUP, "【医保局】您的医保卡已停用，请点击 http://ybk-gov.top/x 重新认证，逾期注销")
+        chat.expect(GROUP, "这很像“钓鱼短信链接”骗局*")
+        chat.silence()
 
         chat.say("林小雨", GROUP, "有人发我这个，是真的吗", photo=LOAN)
         chat.expect(GROUP, "这很像“虚假贷款”骗局*")
