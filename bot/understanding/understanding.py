@@ -54,7 +54,7 @@ A_LINE = 10  # characters: a shorter message without a word of the lexicon is no
 A_FEW = 5  # characters: less ("满意", "好了") says nothing in a group unless a rule knows it
 OVERRULE = 0.5  # so sure must the model be of another want than the rule's to take its place
 DREAD = 0.9  # so sure of danger that no rule sees: it is no alarm (no model decides about one), but somebody should look at it
-# The same for a text that nobody asked about, by what the rules alone see in it: the plainer its trick, the less sure must the model be
+# The same for a text that nobody asked about, by the points that the rules alone give it: plainer tricks need a less sure model
 CERTAIN = ((2.5, 0.6), (1.5, 0.8), (0.95, 0.9))
 BAIT = 0.73  # so sure must the model be that a text is bait; families talk about money and officials about fraud
 
@@ -249,7 +249,7 @@ class Understanding:
         return Scam(True, round(score, 3), types.labels[int(types.probabilities(features).argmax())])
 
     def _is_surely_bait(self, sight: _Sight) -> bool:
-        """Whether a text that nobody asked about is bait: its words have a rule's trick, nothing official, and the model agrees."""
+        """Whether a text that nobody asked about is bait: a rule sees its trick, nothing official speaks, the model agrees."""
         text = sight.plain.text
         if not sight.mask >> _SCAM & 1 or self._model is None or len(text) < 8:
             return False
