@@ -210,7 +210,8 @@ def stop(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
     if not progress.total:
         say.privately("posts.not_begun", number=campaign.id)
         return
-    say.privately("posts.stopped", number=campaign.id, sent=progress.sent, cancelled=cancelled)
+    leaving = progress.notices.get("sending", 0)
+    say.privately("posts.stopped", number=campaign.id, sent=progress.sent, leaving=leaving, cancelled=cancelled)
 
 
 @router.command(
@@ -245,7 +246,7 @@ def carry_out_correction(act: Act) -> None:
 
 
 def _correct(wrong: Campaign, text: str, editor: Officer, campaigns: Campaigns, say: Say, *, alone: bool = False) -> None:
-    words = say.word("posts.correction", title=campaigns.name_of(wrong.post), text=text)
+    words = say.word("posts.correction", title=campaigns.named_to_groups(wrong), text=text)
     corrected = correct(campaigns, wrong, words, editor.id, f"officer:{editor.badge}")
     tell = partial(say.to_officers, [editor]) if alone else say.privately
     tell(

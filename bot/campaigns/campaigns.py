@@ -129,6 +129,12 @@ class Campaigns:
         chain = "appeal_kind" if campaign.origin.startswith(APPEAL) else "kind"
         return self.phrases.say(f"posts.{chain}.{campaign.kind}")
 
+    def named_to_groups(self, campaign: Campaign) -> str:
+        """What the groups got, as they read it: the title, or the category when it was not the same for all of them."""
+        sent = select(CampaignGroup.post).where(CampaignGroup.campaign_id == campaign.id, CampaignGroup.skipped == "").distinct()
+        posts = self.session.exec(sent.limit(2)).all()
+        return self.name_of(posts[0] if len(posts) == 1 else campaign.post)
+
     # --- what would happen ---
 
     def plan(self, request: Request) -> Plan:

@@ -161,7 +161,7 @@ def correct_post(number: Number, text: Annotated[str, typer.Argument(help="The c
         campaigns = shell.campaigns(session, chosen)
         wrong = campaigns.get(number)
         shell.audit(session, "post.correct", f"campaign {number}")
-        words = campaigns.phrases.say("posts.correction", title=campaigns.name_of(wrong.post), text=text.strip())
+        words = campaigns.phrases.say("posts.correction", title=campaigns.named_to_groups(wrong), text=text.strip())
         return correct(campaigns, wrong, words, None, "shell")
 
     with shell.storage() as (chosen, writer):

@@ -32,7 +32,7 @@ from bot.roles import Duties, Role
 from tests.cluster.plants import PLANTS
 from tests.cluster.remote import RemotePlatform
 
-# everything five times as fast as in service
+# everything five times as fast as in service, for a node in a hurry
 LEASES = LeaseRule(length=2.0, renew=0.5, margin=0.4)
 IDLE_SECONDS = 1.0
 SEND_TIMEOUT = 1.5
@@ -54,6 +54,7 @@ class Order:
     per_second: float = 0.0
     overall: float = 0.0
     environ: tuple[tuple[str, str], ...] = ()
+    hurry: bool = True  # leases and patience a fifth of those in service, so that a test's troubles are over soon
 
     def line(self) -> str:
         return json.dumps(asdict(self)) + "\n"
@@ -100,12 +101,14 @@ async def live(order: Order, library: Library) -> None:
     rule = PacingRule(order.per_second, 0.0, 1_000_000_000, 0) if order.per_second else PacingRule.unlimited()
     pacing = Pacing(default=rule, overall_per_second=order.overall or float("inf"), booking=order.plant != "limiter in memory")
     adapters = [RemotePlatform(account, order.world, order.name) for account in order.accounts]
+    leases = LEASES if order.hurry else LeaseRule()
     duties = Duties(Role(role) for role in order.roles)
     app = App(
-        settings, writer, library, adapters, photos, clock, pacing=pacing, duties=duties, node=order.name, lease_rule=LEASES
+        settings, writer, library, adapters, photos, clock, pacing=pacing, duties=duties, node=order.name, lease_rule=leases
     )
-    app.outbox.rule = replace(app.outbox.rule, send_timeout=SEND_TIMEOUT, lease=CLAIM_SECONDS, first_wait=0.05, patrol=1.0)
-    app.outbox._verdicts._rule = app.outbox.rule
+    if order.hurry:
+        app.outbox.rule = replace(app.outbox.rule, send_timeout=SEND_TIMEOUT, lease=CLAIM_SECONDS, first_wait=0.05, patrol=1.0)
+        app.outbox._verdicts._rule = app.outbox.rule
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with app.running():
@@ -121,7 +124,8 @@ def live_and_exit(order: Order, library: Library) -> None:
         log = os.open(Path(order.folder) / f"{order.name}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        storage.writer.IDLE_SECONDS = IDLE_SECONDS
+        if order.hurry:
+            storage.writer.IDLE_SECONDS = IDLE_SECONDS
         plant: Callable[[], None] = PLANTS[order.plant]
         plant()
         asyncio.run(live(order, library))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, insert, select
 
 from bot.messages import Address
 from bot.notices import Lane, NewNotice, enqueue_all
@@ -99,6 +99,7 @@ class Cluster:
         self.plant = ""
         self.per_second = 0.0
         self.overall = 0.0
+        self.hurry = True
         self.environ: dict[str, str] = {
             "QIANSHAO_POSTS__QUIET_FROM": "00:00",
             "QIANSHAO_POSTS__QUIET_TO": "00:00",
@@ -122,15 +123,19 @@ class Cluster:
             warnings.simplefilter("ignore", OldLibrary)
             writer = prepare(self._url)
 
-        def groups(session: Session) -> None:
-            session.add_all(
-                Group(
-                    platform=PLATFORM, account=account, chat=chat, name=chat, class_label="综合", introduced_at=datetime.now(UTC)
-                )
-                for account, chat in self.chats
+        now = datetime.now(UTC)
+        rows = [
+            Group(platform=PLATFORM, account=account, chat=chat, name=chat, class_label="综合", introduced_at=now).model_dump(
+                exclude={"id"}
             )
+            for account, chat in self.chats
+        ]
 
-        writer.run_now(groups)
+        def lay(session: Session) -> None:
+            # rows made beforehand: on a busy machine thousands of objects take longer than a transaction may stand idle
+            session.connection().execute(insert(Group), rows)
+
+        writer.run_now(lay)
         return writer
 
     # --- nodes ---
@@ -149,6 +154,7 @@ class Cluster:
                 self.per_second,
                 self.overall,
                 tuple(self.environ.items()),
+                self.hurry,
             )
             self._pids[name] = self._nursery.start(order)
 
@@ -258,6 +264,13 @@ class Cluster:
         verdict = self.writer.read_now(lambda session: judge(session, self.world, self.troubles))
         verdict.lost += [f"the node {name} ended by itself" for name, pid in self._pids.items() if not _lives(pid)]
         return verdict
+
+    async def faults_within(self, seconds: float) -> list[str]:
+        """What is wrong as soon as anything is: for a planted bug that needs its time."""
+        deadline = time.monotonic() + seconds
+        while not (faults := self.judge().faults) and time.monotonic() < deadline:
+            await asyncio.sleep(0.2)
+        return faults
 
     def logs(self) -> str:
         """The end of each node's log, for a test that failed."""

@@ -207,7 +207,7 @@ def test_a_correction_goes_to_exactly_the_groups_that_got_it(chat: Scenario) -> 
     chat.say(EDITOR, PRIVATE, "/更正 1 咨询电话应为12348，前面写错了。")
     chat.expect(EDITOR, "推送1号收到过的2个群，会收到更正（推送2号）；能撤回的原消息正在撤回。*/推送 2 进度")
     for group in (ONE, TWO):
-        chat.expect(group, "【更正】\n刚才那条反诈妙招说得不对，请以这条为准：\n咨询电话应为12348，前面写错了。")
+        chat.expect(group, "【更正】\n前面发的《*》说得不对，请以这条为准：\n咨询电话应为12348，前面写错了。")
     assert len(chat.platform.recalled) == 2
     chat.wait(seconds=3)
     chat.expect(EDITOR, "推送2号（更正）发完了：2个群收到。")
