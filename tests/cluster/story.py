@@ -265,10 +265,10 @@ class Cluster:
         verdict.lost += [f"the node {name} ended by itself" for name, pid in self._pids.items() if not _lives(pid)]
         return verdict
 
-    async def faults_within(self, seconds: float) -> list[str]:
-        """What is wrong as soon as anything is: for a planted bug that needs its time."""
+    async def comes_to(self, fault: str, seconds: float) -> list[str]:
+        """What is wrong as soon as this is: for a planted bug that needs its time."""
         deadline = time.monotonic() + seconds
-        while not (faults := self.judge().faults) and time.monotonic() < deadline:
+        while not any(fault in found for found in (faults := self.judge().faults)) and time.monotonic() < deadline:
             await asyncio.sleep(0.2)
         return faults
 

@@ -133,5 +133,5 @@ async def test_a_node_on_its_own_wrong_clock_sends_before_the_time(cluster: Clus
     cluster.schedule_in(1200)  # the clock of one node is an hour ahead
     cluster.start()
     await cluster.up()
-    faults = await cluster.faults_within(20)
+    faults = await cluster.comes_to("before its time", 20)
     assert any("before its time" in fault for fault in faults), faults
