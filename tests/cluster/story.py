@@ -268,9 +268,11 @@ class Cluster:
     async def comes_to(self, fault: str, seconds: float) -> list[str]:
         """What is wrong as soon as this is: for a planted bug that needs its time."""
         deadline = time.monotonic() + seconds
-        while not any(fault in found for found in (faults := self.judge().faults)) and time.monotonic() < deadline:
+        while True:
+            faults = self.judge().faults
+            if any(fault in found for found in faults) or time.monotonic() > deadline:
+                return faults
             await asyncio.sleep(0.2)
-        return faults
 
     def logs(self) -> str:
         """The end of each node's log, for a test that failed."""
