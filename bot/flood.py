@@ -1,19 +1,20 @@
 """Who talks too much waits behind the others; nobody is refused (an emergency channel must not).
 
 Buckets per person, group and platform say when; what is over them is *late*: kept and answered like everything else, after
-whatever is not. The same words again and again from one person are counted once: the first of them is on its way already.
+whatever is not. The same words again and again from one person are dealt with once, because the first of them
+is on its way already, and a report's repetitions are counted (`storage.repeats`).
 Emergencies are never weighed. All of it is in memory: a table of who talks how much would be a profile.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
 from bot.messages import Inbound
+from storage.repeats import signature
 
 MOST_REMEMBERED = 50_000
 SAME_AGAIN = 3  # the same words from one person are heard so often, a report once …
@@ -108,9 +109,3 @@ class Flood:
         while len(self._said) > MOST_REMEMBERED:
             self._said.popitem(last=False)
         return len(times) > most
-
-
-def signature(text: str) -> str:
-    """What nearly identical messages have in common: letters and digits (3号楼 is not 5号楼), without blanks and marks."""
-    letters = (character for character in unicodedata.normalize("NFKC", text[:300]).casefold() if character.isalnum())
-    return "".join(letters)[:80]

@@ -32,6 +32,7 @@ from bot.understanding.clues import sounds_like_clue
 from bot.understanding.meaning import Danger, Hint
 from storage.failpoints import failpoint
 from storage.intake import ClaimLost, EventClaim, forget_parked, parked
+from storage.repeats import COUNT, mark_of
 from storage.sealing import Sealed, Sealer
 from storage.tables import Alarm, Case, CaseEntry, InboxEvent
 from storage.writer import Writer
@@ -293,6 +294,8 @@ class Inbox:
         if event.kind is Kind.MESSAGE and job.hint.danger is None:
             weight = self.flood.weigh(event, now, report=job.hint.report or job.hint.bait)
             if weight is Weight.REPEATED:
+                if job.hint.report:
+                    await self._count(event, now)
                 return  # the same words are being dealt with
             job = changed(job, late=weight is Weight.LATE)
         try:
@@ -406,6 +409,11 @@ class Inbox:
             added = await self._writer.append(_KEEP_IN_LANE, (*row, self._others.lane(event)))
         failpoint("inbox.committed")
         return added
+
+    async def _count(self, event: Inbound, now: datetime) -> None:
+        """The same report again: no second piece of work, but the officer is told exactly how many came."""
+        mark = mark_of(self._sealer.fingerprint_key, event.address.platform, event.sender.id, event.text)
+        await self._writer.append(COUNT, (mark, _stamp(self._writer, now)))
 
     def _without_our_name(self, event: Inbound) -> Inbound:
         """ "@前哨 /查 2611-0042" is the command; our name says to whom, not what. "@值班" is said to us, too."""

@@ -99,6 +99,7 @@ ACTIONS: dict[str, tuple[Role, ...]] = {
     "pending.cancel": (Role.APPROVER, Role.SUPERVISOR, Role.CUSTODIAN, Role.ADMIN),
     "totp.enrol": _RESPONSIBLE,
     "roster.role": (Role.ADMIN,),
+    "person.block": (Role.OFFICER,),
     "group.assign": (Role.DISPATCHER, Role.ADMIN),
     "wish.publish": _DESK,
     "wish.decide": _DESK,

@@ -53,6 +53,7 @@ class Command:
     number: str  # "": takes none, "must", "may"
     confidential: bool = False
     record: bool = False
+    always: bool = False  # also for somebody who is blocked: the rights over what is kept of a person
     aside: bool = False  # of what neighbours do together: help lists it when asked for that, so that its first page stays short
 
 
@@ -122,7 +123,7 @@ def _may_follow(command: Command, name: str, tail: str) -> bool:
     return tail[0].isdigit() if command.number else len(tail) > 2
 
 
-SLOTS = ("danger", "safe", "addition", "clue", "photo", "brought", "otherwise", "failed")
+SLOTS = ("danger", "blocked", "safe", "addition", "clue", "photo", "brought", "otherwise", "failed")
 
 
 @dataclass(slots=True)
@@ -138,6 +139,7 @@ class Router:
     events: dict[Kind, list[Handler]] = field(default_factory=dict)
     keywords: list[tuple[re.Pattern[str], Handler]] = field(default_factory=list)
     danger: Handler | None = None
+    blocked: Handler | None = None
     safe: Handler | None = None
     addition: Handler | None = None
     clue: Handler | None = None
@@ -158,6 +160,7 @@ class Router:
         confidential: bool = False,
         record: bool = False,
         aside: bool = False,
+        always: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Register `/name` and `/alias`. `about` is the line of help; `usage` shows the arguments."""
         roles = (needs,) if isinstance(needs, Role) else tuple(needs)
@@ -165,7 +168,7 @@ class Router:
         def register(handler: Handler) -> Handler:
             wanted = wants_of(handler)
             number = next(("may" if want.optional else "must" for want in wanted if want.type is CaseNumber), "")
-            made = Command(name, alias, usage, about, roles, private, handler, number, confidential, record, aside)
+            made = Command(name, alias, usage, about, roles, private, handler, number, confidential, record, always, aside)
             for word in (name, alias):
                 _put(self.commands, word, made)
             return handler
@@ -211,7 +214,7 @@ class Router:
         return register
 
     def special(self, slot: str) -> Callable[[Handler], Handler]:
-        """Fill one of the single places: danger, safe, addition, clue, photo, brought, otherwise, failed."""
+        """Fill one of the single places: danger, blocked, safe, addition, clue, photo, brought, otherwise, failed."""
 
         def register(handler: Handler) -> Handler:
             if getattr(self, slot) is not None:

@@ -162,6 +162,7 @@ class House:
     alarm_open: Callable[[Session, Address], bool]
     number_of: Callable[[Session, Address, str], str | None]  # the case number that a message of ours is about
     makers: Mapping[type, Callable[[Turn], object]] = field(default_factory=dict)
+    is_blocked: Callable[[Session, str, str, datetime], bool] = lambda *_: False  # platform, account, now
     after: Callable[[Turn], None] | None = None  # called at the end of every turn, in its transaction
 
 
@@ -365,10 +366,28 @@ class Turn:
             yield partial(call, router.danger, self)
             if command is None and job.hint.danger is Danger.MISSING:
                 yield self._take_clue  # whoever saw a missing person speaks of one who is missing
+        if self._is_blocked(job, command):
+            if not danger and not self._may_say_safe(job) and router.blocked is not None:
+                yield partial(call, router.blocked, self)
+                return
+            command = None
         if command is not None:
             yield partial(self._run_command, command)
         elif not danger:
             yield partial(self._route, job, found if isinstance(found, str) else "")
+
+    def _is_blocked(self, job: Job, command: Call | None) -> bool:
+        """Whether an officer has decided that what this person says is not worked on for some days, emergencies excepted."""
+        event = job.event
+        if event.kind not in (Kind.MESSAGE, Kind.TAP) or self.rights.officer is not None:
+            return False
+        if command is not None and command.command.always:
+            return False
+        return self.house.is_blocked(self.session, event.address.platform, event.sender.id, self.now)
+
+    def _may_say_safe(self, job: Job) -> bool:
+        """Where an emergency is open, whoever is there may say that people are safe."""
+        return job.hint.safe and self.house.alarm_open(self.session, job.event.address)
 
     def _take_clue(self) -> None:
         self._taken(self.house.router.clue)

@@ -22,6 +22,7 @@ from storage.tables import (
     Appeal,
     Attachment,
     BindCode,
+    Block,
     Campaign,
     Case,
     CaseEntry,
@@ -30,6 +31,7 @@ from storage.tables import (
     Dialog,
     InboxEvent,
     Notice,
+    Repeat,
 )
 
 
@@ -156,6 +158,8 @@ class Retention:
                 body=None,
             ),
             self._delete("questions nobody answered", Dialog, col(Dialog.expires_at) <= now),
+            self._delete("blocks that are over", Block, col(Block.until) <= now - terms.alarm),
+            self._delete("counts of repeated reports", Repeat, col(Repeat.last_at) <= now - terms.event),
             self._delete("binding codes", BindCode, col(BindCode.expires_at) <= now - timedelta(days=1)),
         )
 

@@ -17,6 +17,7 @@ from cases.desk import CaseDesk
 from cases.drawing import next_steps
 from cases.lifecycle import ABOUT, CASE_CHAIN, State
 from cases.queue import queue_of
+from cases.repeats import Repeats
 from cases.statistics import count
 from content.refusal import Refusal
 from handlers.appeals import is_public
@@ -48,6 +49,7 @@ def show(
     words: Words,
     rights: Rights,
     desk: CaseDesk,
+    repeats: Repeats,
     say: Say,
     session: Session,
     zone: ZoneInfo,
@@ -91,6 +93,7 @@ def show(
         units=desk.unit_names(case),
         due=moment(desk.clocks.due(case), zone),
         many=many if (many := desk.witnesses.count(case)) > 1 else 0,
+        reports=repeats.reports(case),
         steps=[(line.command, line.name) for line in next_steps(case.state, CASE_CHAIN)],
         **case_card(case, desk, session),
     )

@@ -20,6 +20,7 @@ from bot.understanding.meaning import Intent, Meaning
 from cases.desk import CaseDesk, NewCase
 from cases.dispatch import dispatchers, handlers_of
 from cases.lifecycle import State
+from cases.repeats import SAME_WORDS
 from cases.similarity import open_alike
 from handlers.additions import THANKS
 from handlers.cards import case_card, tell_holder, trouble_with
@@ -38,7 +39,6 @@ KIND = {
 }
 PLACE_WAIT = timedelta(minutes=10)
 SAME_REPORT = timedelta(minutes=10)
-SAME_WORDS = 88  # of 100, rapidfuzz token-free ratio: the same sentence sent again, perhaps with a word more
 FLOOD = 5  # reports of one person in SAME_REPORT; what comes on top is added to the last case, so that nothing is lost
 NEEDS_PLACE = frozenset({"hazard"})
 ROUTINE_TIERS = frozenset({"T1", "T2", "T3"})

@@ -22,7 +22,7 @@ MOST_SHOWN = 20
 MOST_MARKS = 40
 
 
-@router.command("我的数据", "mydata", about="看我们存了您的哪些信息（只在私聊里）", private=True)
+@router.command("我的数据", "mydata", about="看我们存了您的哪些信息（只在私聊里）", private=True, always=True)
 def my_data(message: Inbound, privacy: Privacy, say: Say, zone: ZoneInfo, rules: Rules) -> None:
     """Everything that is kept about the person, and for how long."""
     kept = privacy.kept(message.address.platform, message.sender.id)
@@ -47,7 +47,7 @@ def _line(mark: Mark, say: Say, zone: ZoneInfo) -> str:
     return say.word(f"privacy.mark.{mark.kind}", about=about, state=mark.state, count=mark.count, day=day)
 
 
-@router.command("忘记我", "forget", about="从我们的记录里删掉您（只在私聊里）", private=True)
+@router.command("忘记我", "forget", about="从我们的记录里删掉您（只在私聊里）", private=True, always=True)
 def forget_me(message: Inbound, privacy: Privacy, dialogs: Dialogs, say: Say) -> None:
     """Says what will go and what cannot be taken back, and asks once."""
     kept = privacy.kept(message.address.platform, message.sender.id)

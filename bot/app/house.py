@@ -57,6 +57,7 @@ from bot.whisper import hush
 from bot.worker import Worker
 from cases.activities import Activities
 from cases.alarms import Alarms, open_alarm
+from cases.blocks import Blocks
 from cases.clocks import Clocks
 from cases.desk import CaseDesk
 from cases.dispatch import dispatchers
@@ -70,6 +71,7 @@ from cases.places import Atlas
 from cases.premises import Places
 from cases.privacy import Privacy
 from cases.proposals import Proposals
+from cases.repeats import Repeats
 from cases.retention import Retention, Terms
 from cases.roster import Roster
 from cases.shift import arm_cards
@@ -171,6 +173,7 @@ class App:
         self._photos = photos
         self._atlas = Atlas(gazetteer or Gazetteer())
         self._sealers = (Sealer(data / "keys" / "inbox.key"), Sealer(data / "keys" / "tips.key"))
+        self._marks_key = self._sealers[0].fingerprint_key
         self._totp_sealer = Sealer(data / "keys" / "totp.key")
         confirmations = settings.confirmations
         self._pending_rules = PendingRules(confirmations.enabled, confirmations.delay(demo=demo), confirmations.over_groups)
@@ -393,8 +396,12 @@ class App:
             lambda session, address: open_alarm(session, address.platform, address.chat, self.clock()) is not None,
             _number_of,
             self._makers(),
+            self._is_blocked,
             partial(_keep_lines, zone=settings.bot.zone),
         )
+
+    def _is_blocked(self, session: Session, platform: str, account: str, now: datetime) -> bool:
+        return Blocks(session, self._marks_key, now).active(platform, account) is not None
 
     def _makers(self) -> Mapping[type, Callable[[Turn], object]]:
         taxonomy, zone, keys = self.library.taxonomy, self.settings.bot.zone, self.tip_keys
@@ -418,6 +425,8 @@ class App:
             Confirmations: lambda turn: Confirmations(
                 turn.service(PendingActions), turn.service(Totp), turn.say, turn.event.address.platform if turn.event else ""
             ),
+            Blocks: lambda turn: Blocks(turn.session, self._marks_key, turn.now),
+            Repeats: lambda turn: Repeats(turn.session, self._marks_key),
             Spot: self._spot,
             Wishes: lambda turn: Wishes(turn.session, turn.rights, turn.service(CaseDesk), turn.now),
             LostAndFound: lambda turn: LostAndFound(

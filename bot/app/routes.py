@@ -12,6 +12,7 @@ from bot.router import Router
 from bot.turn import Turn
 from cases.activities import Activities
 from cases.alarms import Alarms
+from cases.blocks import Blocks
 from cases.desk import CaseDesk
 from cases.identities import Identities
 from cases.kept import KeptAnswers
@@ -21,6 +22,7 @@ from cases.pending import PendingActions
 from cases.premises import Places
 from cases.privacy import Privacy
 from cases.proposals import Proposals
+from cases.repeats import Repeats
 from cases.roster import Roster
 from cases.tips import Tips
 from cases.totp import Totp
@@ -29,6 +31,7 @@ from handlers import (
     additions,
     appeals,
     away,
+    blocks,
     callback,
     casework,
     clocks,
@@ -70,12 +73,12 @@ HANDLERS = (
     *(emergencies, scams, hazards, additions, questions, tips, tip_desk),
     *(desk, dispatching, casework, talk, callback, closing, clocks, shift),
     *(officers, help_, privacy, posts, missing, appeals, clues, away, groups, identity),
-    *(keeping, confirm, roles),
+    *(keeping, confirm, roles, blocks),
     *NEIGHBOURS,
 )
 SERVICES: tuple[type, ...] = (
     *(CaseDesk, Alarms, Roster, Identities, Tips, Privacy, Campaigns, Spot),
-    *(KeptAnswers, Totp, PendingActions, Confirmations),
+    *(KeptAnswers, Totp, PendingActions, Confirmations, Blocks, Repeats),
     *(Wishes, LostAndFound, Mediations, Activities, Proposals, Places),
 )
 

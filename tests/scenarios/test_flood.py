@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.flood import GROUP, PERSON, Flood, Weight, signature
+from bot.flood import GROUP, PERSON, Flood, Weight
 from bot.lanes import LaneKey, Lanes
 from bot.messages import Address, Inbound, Sender
+from storage.repeats import signature
 from storage.tables import Case
 from tests.kit.scenario import Scenario
 

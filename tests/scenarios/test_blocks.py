@@ -1,0 +1,150 @@
+"""Blocking somebody who only disturbs: with a reason, until a day, taken back; whoever is in danger is heard all the same."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bot.inbox import Job
+from bot.router import call
+from bot.turn import Turn
+from storage.tables import Alarm, Audit, Block, Case
+from tests.kit.scenario import PRIVATE, Scenario
+
+GROUP = "港新1号网格"
+RESIDENT, OFFICER, CHIEF = "罗嫂", "王建国", "刘卫东"
+SOME = "3号楼2单元楼道有人给电动车充电"
+
+
+@pytest.fixture
+def blocked(chat: Scenario) -> Scenario:
+    """罗嫂 has brought a case and is blocked for seven days because of it."""
+    chat.say(RESIDENT, GROUP, SOME)
+    chat.expect(GROUP, "收到，编号*")
+    chat.skip_officers()
+    chat.say(OFFICER, GROUP, f"/拉黑 {chat.number} 7天 连着发广告")
+    chat.expect(OFFICER, f"好的，{chat.number}的反映人到11月30日10:00为止不受理，本人已收到通知。*/解除拉黑 {chat.number}")
+    chat.expect(
+        RESIDENT,
+        "您最近发来的内容（连着发广告）影响了别人求助，11月30日10:00以前这里先不受理您的消息。"
+        "遇到危险请照常说，也请直接打110、119、120。不同意的话，可以找港新派出所*说明情况。",
+    )
+    chat.expect(CHIEF, f"社区民警王建国拉黑了{chat.number}的反映人，到11月30日10:00。原因：连着发广告。*")
+    chat.silence()
+    return chat
+
+
+def test_one_polite_sentence_a_day_and_nothing_else(blocked: Scenario) -> None:
+    blocked.say(RESIDENT, GROUP, "5号楼的路灯坏了")
+    blocked.say(RESIDENT, PRIVATE, "物业费怎么交")
+    blocked.say(RESIDENT, PRIVATE, "/查")
+    blocked.silence()  # told today already
+    blocked.wait(hours=25)
+    blocked.skip(GROUP, RESIDENT)
+    blocked.skip_officers()
+    blocked.say(RESIDENT, GROUP, "5号楼的路灯坏了，没人管吗")
+    blocked.expect(RESIDENT, "11月30日10:00以前这里先不受理您的消息。遇到危险请照常说，也请直接打110、119、120。*")
+    blocked.say(RESIDENT, GROUP, "@前哨 6号楼的井盖也坏了")
+    blocked.silence()
+    assert len(blocked.rows(Case.id)) == 1
+
+
+def test_whoever_is_in_danger_is_heard(blocked: Scenario) -> None:
+    in_danger(blocked)
+
+
+def in_danger(chat: Scenario) -> None:
+    """The advice, the alarm, and the word that all are safe."""
+    chat.say(RESIDENT, GROUP, "快来人，3号楼着火了")
+    chat.expect(GROUP, "*119*")
+    assert len(chat.rows(Alarm.id)) == 1
+    chat.expect(OFFICER, "【紧急】港新1号网格有人求助：着火或冒烟。*")
+    chat.skip_officers()
+    chat.say(RESIDENT, GROUP, "火灭了，人都没事")
+    chat.expect(GROUP, "*2611-0002*")
+    chat.skip_officers()
+
+
+def test_control_a_block_that_comes_first_drops_the_emergency(blocked: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Turn._steps
+
+    def planted(self: Turn, job: Job) -> object:
+        if self._is_blocked(job, None) and self.house.router.blocked is not None:
+            return iter([partial(call, self.house.router.blocked, self)])
+        return steps(self, job)
+
+    monkeypatch.setattr(Turn, "_steps", planted)
+    with pytest.raises(AssertionError, match="nothing was said"):
+        in_danger(blocked)
+
+
+def test_the_rights_over_what_is_kept_stay(blocked: Scenario) -> None:
+    blocked.say(RESIDENT, PRIVATE, "/我的数据")
+    blocked.expect(RESIDENT, "*")
+    blocked.say(RESIDENT, PRIVATE, "/忘记我")
+    blocked.skip(RESIDENT)
+    assert blocked.user_id(RESIDENT) not in str(blocked.rows(Block.person))
+
+
+def test_it_is_listed_taken_back_and_written_down(blocked: Scenario) -> None:
+    number = blocked.number
+    blocked.say(CHIEF, PRIVATE, "/拉黑")
+    blocked.expect(CHIEF, f"{number}的反映人，到11月30日10:00，连着发广告（社区民警王建国）\n*")
+    blocked.say(CHIEF, PRIVATE, f"/解除拉黑 {number}")
+    blocked.expect(CHIEF, f"好的，{number}的反映人恢复受理了*")
+    blocked.expect(RESIDENT, "现在起恢复受理您的消息，有事请直接说。")
+    blocked.say(CHIEF, PRIVATE, f"/unblock {number}")
+    blocked.expect(CHIEF, f"{number}的反映人现在没有被拉黑。")
+    blocked.say(RESIDENT, GROUP, "8号楼门口的井盖坏了，缺了一块")
+    blocked.expect(GROUP, "收到，编号*")
+    blocked.skip_officers()
+    told = [tuple(row) for row in blocked.rows(Audit.action, Audit.target, Audit.allowed) if row[0] == "person.block"]
+    assert ("person.block", number, True) in told
+    assert ("person.block", f"{number} lift", True) in told
+
+
+def test_it_ends_by_itself(blocked: Scenario) -> None:
+    blocked.hears_clocks = False
+    blocked.wait(days=7, minutes=1)
+    blocked.skip(GROUP, RESIDENT)
+    blocked.skip_officers()
+    blocked.say(RESIDENT, GROUP, "8号楼门口的井盖坏了，缺了一块")
+    blocked.expect(GROUP, "收到，编号*")
+    blocked.skip_officers()
+
+
+@pytest.mark.parametrize(
+    ("who", "words", "answer"),
+    [
+        (OFFICER, "7天", "还差一点：请发 /拉黑 编号 天数 原因，例如*原因至少四个字，最多90天。"),
+        (OFFICER, "烦人", "还差一点：请发 /拉黑 编号 天数 原因*"),
+        (OFFICER, "200天 连着发广告", "还差一点：*"),
+        ("李敏", "7天 连着发广告", "没有执行：这件事不在您负责的网格或单位。*"),
+        ("周小琴", "7天 连着发广告", "没有执行：“/拉黑”不在您的权限里。*"),
+        ("张阿姨", "7天 连着发广告", "这个命令只有登记过的民警和网格员能用。*"),
+    ],
+)
+def test_who_may_and_how(chat: Scenario, who: str, words: str, answer: str) -> None:
+    chat.say(RESIDENT, GROUP, SOME)
+    chat.expect(GROUP, "收到，编号*")
+    chat.skip_officers()
+    chat.say(who, PRIVATE, f"/拉黑 {chat.number} {words}")
+    chat.expect(who, answer)
+    assert chat.rows(Block.id) == []
+
+
+def test_a_report_bomb_is_one_case_with_exact_numbers_and_one_answer_each(tmp_path: Path) -> None:
+    """Five accounts send the same forty times: one case, one quiet answer each, and the officer reads how many of whom."""
+    with Scenario(tmp_path) as chat:
+        for number in range(40):
+            chat.say(f"账号{number % 5}", GROUP, f"{SOME}{'！' * (number % 9)}")
+        answers = [arrival.what.text for arrival in chat.unseen(GROUP)]
+        assert len(answers) == 5
+        assert sum("收到，编号" in text for text in answers) == 1
+        chat.skip(GROUP)
+        chat.skip_officers()
+        chat.say("马宏", PRIVATE, "/查 2611-0001")
+        chat.expect("马宏", "2611-0001 *\n40条反映，来自5个人\n*")
+        assert chat.traces("账号0" + SOME[:4]) == []
