@@ -18,7 +18,7 @@ from storage.writer import StorageUnavailable, Writer
 log = structlog.get_logger(__name__)
 
 ROUND = timedelta(hours=6)
-LOOSE_FILES = timedelta(hours=24)  # a file is written before its row; what is older and has none belongs to no one
+LOOSE_FILES = timedelta(hours=48)  # a file is written before its row; what is of an earlier day and has none belongs to no one
 
 
 class Outcome(Protocol):

@@ -58,6 +58,15 @@ class Photos:
 
 
 @dataclass(frozen=True, slots=True)
+class LoosePhotos:
+    """The same photos for a handler that keeps their keys itself: on disk, sealed, known to no row. `lost` and `why` as above."""
+
+    photos: tuple[StoredPhoto, ...] = ()
+    lost: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Pins:
     """The places that the sender pinned: with this message, or shortly before it."""
 
@@ -144,6 +153,7 @@ class Rules:
     auto_dispatch: bool = True  # the bot accepts and dispatches routine categories by the routing table
     review_share: float = 0.05  # of confirmed cases, asked about once more by another unit
     least_shown: int = LEAST  # smaller numbers of people are not told in statistics
+    tip_pages: str = ""  # where an officer's browser finds the pictures of tips; empty: nowhere
     rooms_keep_days: int = 7  # how long our own web rooms keep their messages
     talk_quiet: timedelta = timedelta(minutes=15)  # silence after which a conversation with an officer is over
     vague_places: frozenset[str] = frozenset()  # words for a place to which nobody can be sent
@@ -229,6 +239,7 @@ class Turn:
         Answered,
         Brought,
         Photos,
+        LoosePhotos,
         Pins,
         Pending,
         Officer,
@@ -261,6 +272,7 @@ class Turn:
             Answered: self.reading.answered if self.reading else Answered(),
             Brought: self.reading.brought if self.reading else Brought(),
             Pins: self._pins(),
+            LoosePhotos: LoosePhotos(self.reading.photos, self.reading.lost, self.reading.why) if self.reading else LoosePhotos(),
             Pending: self.dialogs.current,
             Officer: self.rights.officer,
             Rights: self.rights,
@@ -331,7 +343,7 @@ class Turn:
                 whom=self.effects.forgotten,
             )
             for photo in (*self.job.parts, *(self.reading.waited if self.reading else ())):
-                done(self.session, photo)
+                done(self.session, photo, unsay=self.effects.unsay)
         elif self.job.claim is not None:
             park(self.session.connection(), self.job.claim)
         return self.effects
@@ -517,8 +529,8 @@ class Turn:
     # --- made on demand ---
 
     def _store_photos(self) -> Photos:
-        if self.reading is None:
-            return Photos()
+        if self.reading is None or self.reading.meaning.intent is Intent.TIP:
+            return Photos()  # a tip's pictures get no row and no key of ours, whoever else looks at the message first
         ids = []
         for photo in self.reading.photos:
             row = Attachment(

@@ -21,7 +21,7 @@ from bot.messages import Attachment, Inbound, Kind
 from bot.permissions import acting_officer
 from bot.router import Call, Handler, named_number, wants_of
 from bot.timers import Due
-from bot.turn import Answered, Brought, Effects, House, Photos, Reading, Turn
+from bot.turn import Answered, Brought, Effects, House, LoosePhotos, Photos, Reading, Turn
 from bot.understanding.meaning import Intent, Meaning
 from bot.understanding.understanding import Understanding
 from bot.unsaying import Unsaying
@@ -130,6 +130,8 @@ class Worker:
         if effects.unsay or effects.forgotten:
             person = event.sender.id if effects.forgotten else None
             await self._unsaying.unsay(event.address.platform, event.address.account, event.event_id, person)
+        for photo in (*job.parts, *reading.waited) if effects.unsay else ():
+            await self._unsaying.unsay(photo.address.platform, photo.address.account, photo.event_id)
 
     def _learn(self, effects: Effects, key: LaneKey | None) -> None:
         if effects.reported is not None:
@@ -147,6 +149,8 @@ class Worker:
     def _takes_photos(self, mind: Mind, job: Job, meaning: Meaning, now: datetime) -> bool:
         """Whether a handler that may take this message names photos."""
         event, router = job.event, self._house.router
+        if meaning.intent is Intent.TIP and not event.address.private:
+            return False  # what is a tip is not taken in a group, nor are its photos
         found = router.find_command(event.text)
         if isinstance(found, Call):
             return _names_photos(found.command.handler)
@@ -210,4 +214,4 @@ class Worker:
 
 
 def _names_photos(handler: Handler | None) -> bool:
-    return handler is not None and any(want.type is Photos for want in wants_of(handler))
+    return handler is not None and any(want.type in (Photos, LoosePhotos) for want in wants_of(handler))

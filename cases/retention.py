@@ -32,6 +32,7 @@ from storage.tables import (
     InboxEvent,
     Notice,
     Repeat,
+    TipPicture,
 )
 
 
@@ -94,7 +95,8 @@ class Retention:
 
     def known_files(self) -> set[str]:
         """Photo files that a row still names."""
-        return set(self._session.execute(select(col(Attachment.path))).scalars())
+        of_tips = self._session.execute(select(col(TipPicture.path))).scalars()
+        return {*self._session.execute(select(col(Attachment.path))).scalars(), *of_tips}
 
     def _clocks(self) -> Sequence[_Clock]:
         now, terms = self._now, self._terms
@@ -208,6 +210,7 @@ class Retention:
     def _end_tips(self) -> int:
         over = self._tips.over()
         for tip in over:
+            self._files += self._session.execute(select(col(TipPicture.path)).where(col(TipPicture.tip_id) == tip.id)).scalars()
             self._tips.destroy(tip)
         return len(over)
 

@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from bot.photos import MOST_BYTES
 from bot.say import Say
-from bot.turn import Photos
+from bot.turn import LoosePhotos, Photos
 from cases.desk import CaseDesk
 from cases.dispatch import handlers_of
 from storage.tables import Case, Group, Officer, Unit
@@ -59,7 +59,7 @@ def case_card(case: Case, desk: CaseDesk, session: Session) -> CaseCard:
     }
 
 
-def trouble_with(photos: Photos, say: Say) -> str:
+def trouble_with(photos: Photos | LoosePhotos, say: Say) -> str:
     """A sentence about photos that could not be taken in; empty when there are none."""
     if not photos.lost:
         return ""

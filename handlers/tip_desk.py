@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from bot.permissions import Rights, Role
 from bot.router import Router, Words
 from bot.say import Say
-from bot.turn import Effects
+from bot.turn import Effects, Rules
 from cases.roster import Roster
 from cases.tips import STATE_NAMES, Prepared, Tips, TipState
 from content.refusal import Refusal
@@ -41,7 +41,7 @@ class Work:
 
 
 @router.command("线索", "tips", usage="代号", about="看线索（只在私聊里；每次查看都有记录）", needs=READERS, private=True)
-def show_tips(words: Words, tips: Tips, rights: Rights, say: Say, zone: ZoneInfo, effects: Effects) -> None:
+def show_tips(words: Words, tips: Tips, rights: Rights, say: Say, zone: ZoneInfo, effects: Effects, rules: Rules) -> None:
     """Without a name the list; with a name the words, and every message read is written down."""
     if not words:
         officer = rights.require_anywhere("tip.list")
@@ -54,11 +54,19 @@ def show_tips(words: Words, tips: Tips, rights: Rights, say: Say, zone: ZoneInfo
     officer = rights.require_anywhere("tip.read", target=words[:20])
     tip = tips.find(words, officer)
     lines = [
-        ("来源" if line.author == "source" else "我们", line.at.astimezone(zone).strftime("%m月%d日"), line.text)
+        ("来源" if line.author == "source" else "我们", line.at.astimezone(zone).strftime("%m月%d日"), line.text, line.pictures)
         for line in tips.read(tip, officer)
     ]
     effects.unsay = True
-    say.secretly("tips.dialogue", name=tip.designation, lines=lines, state=STATE_NAMES[TipState(tip.state)])
+    tokens = tips.links(tip, officer)
+    say.secretly(
+        "tips.dialogue",
+        name=tip.designation,
+        lines=lines,
+        state=STATE_NAMES[TipState(tip.state)],
+        pictures=len(tokens),
+        links=[rules.tip_pages + token for token in tokens] if rules.tip_pages else [],
+    )
 
 
 @router.command(

@@ -10,52 +10,75 @@ from bot.dialogs import Dialogs, Pending
 from bot.messages import Inbound
 from bot.router import Router, Words
 from bot.say import Say
-from bot.turn import Effects, NotMine
-from cases.tips import Tips, read_receipt
+from bot.turn import Effects, LoosePhotos, NotMine
+from cases.tips import MOST_PICTURES, NewPicture, Receipt, Tips, read_receipt
 from cases.tips.room import Held
+from handlers.cards import trouble_with
 
 router = Router("tips")
 
 TELL_WAIT = timedelta(minutes=30)
+PICTURES_WAIT = timedelta(minutes=10)
 SHORTEST = 6  # characters; less cannot be followed up
 NO_MORE = frozenset({"没了", "没有了", "算了", "不用", "取消", "不说了"})
 
 
 @router.intent("tip")
-def tip_told(message: Inbound, tips: Tips, say: Say, effects: Effects) -> None:
+def tip_told(message: Inbound, photos: LoosePhotos, tips: Tips, say: Say, effects: Effects) -> None:
     """A tip in a group is answered only with the way to the private chat; in private it is taken."""
     if not message.address.private:
         say.reply("tips.in_group", quote=False)
         return
-    _receive(message, message.text, tips, say, effects)
+    _receive(message, message.text, photos, tips, say, effects)
 
 
 @router.command("举报", "tip", about="悄悄提供线索（只在私聊里），内容加密，给您一个回执码", confidential=True)
-def tip_command(message: Inbound, words: Words, tips: Tips, dialogs: Dialogs, say: Say, effects: Effects) -> None:
+def tip_command(
+    message: Inbound, words: Words, photos: LoosePhotos, tips: Tips, dialogs: Dialogs, say: Say, effects: Effects
+) -> None:
     """`/举报`: in private, with the words at once or in the next message."""
     if not message.address.private:
         say.reply("tips.in_group", quote=False)
-    elif len(words) >= SHORTEST:
-        _receive(message, words, tips, say, effects)
+    elif len(words) >= SHORTEST or photos.photos:
+        _receive(message, words, photos, tips, say, effects)
     else:
         dialogs.ask("tip.words", wait=TELL_WAIT)
         say.reply("tips.tell", platform=message.address.platform, quote=False)
 
 
 @router.dialog("tip.words")
-def tip_words(message: Inbound, tips: Tips, dialogs: Dialogs, say: Say, effects: Effects) -> None:
-    """The next message is the tip."""
+def tip_words(message: Inbound, photos: LoosePhotos, tips: Tips, dialogs: Dialogs, say: Say, effects: Effects) -> None:
+    """The next message is the tip; pictures without a word are one, too."""
     text = message.text.strip()
     if text in NO_MORE:
         dialogs.end()
         say.reply("tips.stopped", quote=False)
         return
     effects.unsay = True
-    if len(text) < SHORTEST:
-        say.reply("tips.no_photo" if message.attachments and not text else "tips.more_words", quote=False)
+    if len(text) < SHORTEST and not photos.photos:
+        _say_lost(photos, say)
+        if not photos.lost:
+            say.reply("tips.more_words", quote=False)
         return
     dialogs.end()
-    _receive(message, text, tips, say, effects)
+    receipt = _receive(message, text, photos, tips, say, effects)
+    # people send the words and the pictures one after the other
+    held = tips.begin(tips.by_receipt(receipt.digits, _who(message)))
+    dialogs.ask("tip.pictures" if text else "tip.more", wait=PICTURES_WAIT if text else TELL_WAIT, data={"held": held})
+
+
+@router.dialog("tip.pictures", hears="")
+def tip_pictures(message: Inbound, pending: Pending, photos: LoosePhotos, tips: Tips, say: Say, effects: Effects) -> None:
+    """Pictures that follow the words belong to the tip; whatever has words is something else."""
+    if message.text.strip() or not message.attachments:
+        raise NotMine
+    effects.unsay = True
+    if photos.photos:
+        held = tips.resume(pending.data["held"])
+        tips.tell_more(held, _words("", photos, say), _pictures(photos))
+        say.reply("tips.added", pictures=len(photos.photos), quote=False)
+        say.to_officers(tips.to_notify(held.tip.designation), "tips.card_more", name=held.tip.designation)
+    _say_lost(photos, say)
 
 
 @router.keyword(r"^[\s\d０-９\-－—]{20,40}$")
@@ -68,13 +91,21 @@ def receipt_shown(message: Inbound, tips: Tips, dialogs: Dialogs, say: Say, zone
         say.reply("tips.receipt_in_group", quote=False)
         return
     effects.unsay = True
-    held = tips.by_receipt(digits, f"{message.address.platform}:{message.sender.id}")
+    held = tips.by_receipt(digits, _who(message))
     dialogs.ask("tip.more", wait=TELL_WAIT, data={"held": tips.begin(held)})
     _tell_status(held, tips, say, zone)
 
 
 @router.dialog("tip.more")
-def tip_more(message: Inbound, pending: Pending, tips: Tips, dialogs: Dialogs, say: Say, effects: Effects) -> None:
+def tip_more(
+    message: Inbound,
+    pending: Pending,
+    photos: LoosePhotos,
+    tips: Tips,
+    dialogs: Dialogs,
+    say: Say,
+    effects: Effects,
+) -> None:
     """After the receipt: more about the same tip, or who the source is."""
     text = message.text.strip()
     if read_receipt(text):
@@ -83,16 +114,21 @@ def tip_more(message: Inbound, pending: Pending, tips: Tips, dialogs: Dialogs, s
     if text in NO_MORE:
         say.reply("tips.stopped", quote=False)
         return
-    if len(text) < 2:
+    if len(text) < 2 and not message.attachments:
         raise NotMine
     effects.unsay = True
     if text == "留联系方式":
         dialogs.ask("tip.identity", wait=TELL_WAIT, data=dict(pending.data))
         say.reply("tips.tell_identity", quote=False)
         return
+    if len(text) < 2 and not photos.photos:
+        dialogs.ask("tip.more", wait=TELL_WAIT, data=dict(pending.data))
+        _say_lost(photos, say)
+        return
     held = tips.resume(pending.data["held"])
-    tips.tell_more(held, text)
-    say.reply("tips.added", quote=False)
+    tips.tell_more(held, _words(text, photos, say), _pictures(photos))
+    say.reply("tips.added", pictures=len(photos.photos), quote=False)
+    _say_lost(photos, say)
     say.to_officers(tips.to_notify(held.tip.designation), "tips.card_more", name=held.tip.designation)
 
 
@@ -111,11 +147,17 @@ def tip_identity(message: Inbound, pending: Pending, tips: Tips, dialogs: Dialog
     say.to_officers(tips.to_notify(held.tip.designation), "tips.card_identity", name=held.tip.designation)
 
 
-def _receive(message: Inbound, text: str, tips: Tips, say: Say, effects: Effects) -> None:
+def _receive(message: Inbound, text: str, photos: LoosePhotos, tips: Tips, say: Say, effects: Effects) -> Receipt:
     effects.unsay = True
-    receipt = tips.receive(text)
-    say.secretly("tips.received", receipt=receipt.shown, platform=message.address.platform)
+    receipt = tips.receive(_words(text, photos, say), _pictures(photos))
+    say.secretly("tips.received", receipt=receipt.shown, platform=message.address.platform, pictures=len(_pictures(photos)))
+    _say_lost(photos, say)
     say.to_officers(tips.to_notify(receipt.designation), "tips.card", name=receipt.designation)
+    return receipt
+
+
+def _who(message: Inbound) -> str:
+    return f"{message.address.platform}:{message.sender.id}"
 
 
 def _tell_status(held: Held, tips: Tips, say: Say, zone: ZoneInfo) -> None:
@@ -130,3 +172,17 @@ def _tell_status(held: Held, tips: Tips, say: Say, zone: ZoneInfo) -> None:
         asked=status.asked,
         allowed=status.allowed,
     )
+
+
+def _words(text: str, photos: LoosePhotos, say: Say) -> str:
+    return text or (say.word("tips.only_pictures") if photos.photos else "")
+
+
+def _pictures(photos: LoosePhotos) -> list[NewPicture]:
+    return [NewPicture(photo.path, photo.key) for photo in photos.photos[:MOST_PICTURES]]
+
+
+def _say_lost(photos: LoosePhotos, say: Say) -> None:
+    """A picture that cannot be had is said so; the words are kept all the same."""
+    if photos.lost:
+        say.reply("tips.photo_lost", trouble=trouble_with(photos, say), quote=False)

@@ -54,6 +54,7 @@ NOT_PERSONAL: dict[str, str] = {
     "unit.phone": "a unit's, which stands in the telephone book",
     "tip_read.message_id": "a row of ours",
     "block.person": "a keyed fingerprint that ends with the block; who was blocked was told so",
+    "tip_picture.message_id": "a row of ours",
 }
 
 

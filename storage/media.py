@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from storage.sealing import Sealed, new_key, open_with, seal_with
 
 MARK = b"\x01photo:"
 SUFFIX = ".photo"
+DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,9 @@ def store(media: Path, picture: bytes) -> Stored:
         file.write(b"\x01" + seal.encode() + b"\n" + seal_with(key, picture))
         file.flush()
         os.fsync(file.fileno())
+    # when a picture of a tip came could name its source: a file is as old as its day (UTC)
+    midnight = time.time() // DAY_SECONDS * DAY_SECONDS
+    os.utime(part, (midnight, midnight))
     part.rename(path)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -63,6 +68,15 @@ def opened(raw: bytes) -> bytes:
     key = find_key(head[1:].decode("ascii", "replace"))
     if key is None:
         raise FileNotFoundError("the key of this photo was destroyed")
+    return _open(key, sealed)
+
+
+def opened_with(key: bytes, raw: bytes) -> bytes:
+    """The picture in a file's bytes, by a key that lies elsewhere than with the other keys. FileNotFoundError for another one."""
+    return _open(key, raw.partition(b"\n")[2])
+
+
+def _open(key: bytes, sealed: bytes) -> bytes:
     try:
         return open_with(key, sealed)
     except Sealed as problem:
@@ -75,7 +89,7 @@ def drop(data_dir: Path, path: str) -> None:
 
 
 def files_before(media: Path, moment: float) -> Iterator[str]:
-    """Paths (below the data directory) of photos and half-written ones that are older than `moment`, in seconds since 1970."""
+    """Paths (below the data directory) of photos and half-written ones of days before `moment`, in seconds since 1970."""
     for path in sorted(media.rglob("*")) if media.is_dir() else ():
         if path.is_file() and not path.is_symlink() and path.stat().st_mtime < moment:
             yield path.relative_to(media.parent).as_posix()

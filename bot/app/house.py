@@ -383,6 +383,7 @@ class App:
             auto_dispatch=settings.desk.auto_dispatch,
             review_share=settings.desk.review_share,
             least_shown=settings.bot.least_shown,
+            tip_pages=_tip_pages(settings),
             rooms_keep_days=settings.web.keep_days,
             talk_quiet=timedelta(minutes=settings.desk.talk_minutes),
             scam_now=re.compile("|".join(sorted(self.library.scam_now)) or "(?!)"),
@@ -518,3 +519,12 @@ def _number_of(session: Session, address: Address, message_id: str) -> str | Non
         .join(Notice, col(Notice.case_id) == col(Case.id))
         .where(Notice.message_id == message_id, Notice.platform == address.platform, Notice.chat == address.chat)
     ).first() or appeal_said(session, address, message_id)
+
+
+def _tip_pages(settings: Settings) -> str:
+    """Where the web platform shows officers the pictures of tips; empty when it does not run or has no such pages."""
+    web = settings.web
+    if not (web.enabled and settings.tips.web_form):
+        return ""
+    host = f"[{web.host}]" if ":" in web.host else web.host
+    return f"{web.public_url.rstrip('/') or f'http://{host}:{web.port}'}/tip/picture/"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,10 +12,12 @@ from sqlmodel import Session
 from bot.app.house import App
 from bot.clock import Clock
 from bot.config import Settings
+from bot.permissions import Rights
 from bot.platforms.web.tipform import TipAnswer
 from bot.say import Say
-from cases.tips import Tips, read_receipt
+from cases.tips import NewPicture, Tips, read_receipt
 from content.refusal import Refusal
+from storage.media import opened_with, store
 from storage.writer import Writer
 
 
@@ -32,12 +35,12 @@ class FormTips:
     def days(self) -> int:
         return self._settings.tips.keep_days
 
-    async def tell(self, words: str) -> str:
-        now = self._clock()
+    async def tell(self, words: str, pictures: Sequence[bytes]) -> str:
+        now, kept = self._clock(), await self._keep(pictures)
 
         def work(session: Session) -> str:
             tips = self._tips(session, now)
-            receipt = tips.receive(words)
+            receipt = tips.receive(words or self._only_pictures(), kept)
             self._say(session, now).to_officers(tips.to_notify(receipt.designation), "tips.card", name=receipt.designation)
             return receipt.shown
 
@@ -45,17 +48,20 @@ class FormTips:
         self._house[0].outbox.wake()
         return shown
 
-    async def look(self, receipt: str, more: str, who: str) -> TipAnswer:
+    async def look(self, receipt: str, more: str, who: str, pictures: Sequence[bytes] = ()) -> TipAnswer:
         digits = read_receipt(receipt)
         if digits is None:
             raise Refusal("tips.no_such")
         now = self._clock()
+        if pictures:  # nobody fills the disk with a receipt that is none
+            await self._writer.run(lambda session: self._tips(session, now).by_receipt(digits, f"form:{who}"))
+        kept = await self._keep(pictures)
 
         def work(session: Session) -> TipAnswer:
             tips = self._tips(session, now)
             held = tips.by_receipt(digits, f"form:{who}")
-            if more:
-                tips.tell_more(held, more)
+            if more or kept:
+                tips.tell_more(held, more or self._only_pictures(), kept)
                 name = held.tip.designation
                 self._say(session, now).to_officers(tips.to_notify(name), "tips.card_more", name=name)
             status = tips.status(held)
@@ -67,6 +73,29 @@ class FormTips:
         answer = await self._writer.run(work)
         self._house[0].outbox.wake()
         return answer
+
+    async def picture(self, token: str) -> bytes:
+        now = self._clock()
+
+        def work(session: Session) -> tuple[str, bytes]:
+            tip, officer, picture, key = self._tips(session, now).look_at(token)
+            Rights(session, officer, "web", now).require_anywhere("tip.read", target=tip.designation)
+            return picture.path, key
+
+        path, key = await self._writer.run(work)
+        try:
+            return await asyncio.to_thread(lambda: opened_with(key, (self._settings.bot.data_dir / path).read_bytes()))
+        except FileNotFoundError as problem:
+            raise Refusal("tips.link_over") from problem
+
+    async def _keep(self, pictures: Sequence[bytes]) -> list[NewPicture]:
+        """The pictures on disk, sealed; without the transaction that follows nobody can open them, and they are swept away."""
+        media = self._settings.bot.data_dir / "media"
+        stored = [await asyncio.to_thread(store, media, jpeg) for jpeg in pictures]
+        return [NewPicture(one.path, one.key) for one in stored]
+
+    def _only_pictures(self) -> str:
+        return self._house[0].phrases.say("tips.only_pictures")
 
     def why(self, refusal: Refusal) -> str:
         return self._house[0].phrases.say(refusal.phrase, **refusal.values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
@@ -13,6 +14,7 @@ from bot.cli import shell
 from bot.cli.shell import Stop
 from bot.permissions import Rights
 from cases.tips import STATE_NAMES, Line, Listed, TipKeys, Tips, TipState
+from storage.media import opened_with
 from storage.tables import Officer
 
 tips = typer.Typer(help="Confidential tips, with the officer's own passphrase. 线索。", no_args_is_help=True)
@@ -54,16 +56,31 @@ def list_tips(badge: Badge) -> None:
 
 
 @tips.command("read")
-def read_tip(badge: Badge, name: Annotated[str, typer.Argument(help="The tip's name, 代号.")]) -> None:
+def read_tip(
+    badge: Badge,
+    name: Annotated[str, typer.Argument(help="The tip's name, 代号.")],
+    pictures: Annotated[Path | None, typer.Option(help="Folder into which its pictures are written, in the clear.")] = None,
+) -> None:
     """Open a tip's dialogue; every message read is recorded. 看线索。"""
     passphrase = typer.prompt("passphrase", hide_input=True)
 
-    def work(room: Tips, officer: Officer) -> list[Line]:
+    def work(room: Tips, officer: Officer) -> tuple[list[Line], list[tuple[str, bytes]]]:
         _open(room, officer, passphrase)
-        return room.read(room.find(name, officer), officer)
+        tip = room.find(name, officer)
+        return room.read(tip, officer), room.pictures(tip, officer) if pictures is not None else []
 
-    for line in _as_officer(badge, "tip.read", name, work):
-        typer.echo(f"{line.at:%Y-%m-%d} {line.author}: {line.text}")
+    lines, files = _as_officer(badge, "tip.read", name, work)
+    for line in lines:
+        came = f" ({line.pictures} pictures)" if line.pictures else ""
+        typer.echo(f"{line.at:%Y-%m-%d} {line.author}: {line.text}{came}")
+    if pictures is None:
+        return
+    pictures.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for number, (path, key) in enumerate(files, 1):
+        file = pictures / f"{number}.jpg"
+        file.write_bytes(opened_with(key, (shell.settings().bot.data_dir / path).read_bytes()))
+        file.chmod(0o600)
+        typer.echo(f"{file}")
 
 
 def _as_officer(badge: str, action: str, target: str, work: Callable[[Tips, Officer], Answer]) -> Answer:

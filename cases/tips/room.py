@@ -8,6 +8,8 @@ that the server holds the keys of officers without a passphrase (docs/security.m
 from __future__ import annotations
 
 import secrets
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,11 +17,12 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from cases.tips.keys import LEAST_PASSPHRASE, Pair, TipKeys, new_receipt, read_receipt
+from cases.tips.pictures import LINK_LIVES, NewPicture, View
 from cases.tips.states import STATE_NAMES, TipState, step
 from content.refusal import Refusal
 from storage.sealing import Sealed, mix, new_key, open_sealed, open_with, seal_to, seal_with
 from storage.shredding import destroy_key, get_key, make_key
-from storage.tables import Officer, OfficerKey, OfficerRole, Tip, TipKey, TipMessage, TipRead, TipRequest
+from storage.tables import Officer, OfficerKey, OfficerRole, Tip, TipKey, TipMessage, TipPicture, TipRead, TipRequest
 
 KEPT_FOR = timedelta(days=90)  # GlobaLeaks' default
 MOST_DAYS = 365  # how far ahead the end may be put off
@@ -51,11 +54,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message of the dialogue, opened."""
+    """One message of the dialogue, opened, and how many pictures came with it."""
 
     author: str
     text: str
     at: datetime
+    pictures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +103,9 @@ class Tips:
 
     # --- the source ---
 
-    def receive(self, text: str) -> Receipt:
-        """Keep a tip and give the receipt. Refusal for a text that is a receipt itself, or when nobody could read it."""
+    def receive(self, text: str, pictures: Sequence[NewPicture] = ()) -> Receipt:
+        """Keep a tip with its pictures and give the receipt. Refusal for a text that is a receipt itself, or when nobody could
+        read it."""
         if read_receipt(text):
             raise Refusal("tips.is_receipt")
         digits, key = new_receipt(), new_key()
@@ -116,7 +121,7 @@ class Tips:
         self._session.flush()
         make_key(self._session, _shred_name(tip))
         self._seal_to_custodians(tip, key, WORDS)
-        self._write(tip, key, "source", text)
+        self._write(tip, key, "source", text, pictures=pictures)
         return Receipt(digits, tip.designation)
 
     def by_receipt(self, digits: str, who: str) -> Held:
@@ -143,11 +148,11 @@ class Tips:
             raise Refusal("tips.no_such")
         return Held(tip, key)
 
-    def tell_more(self, held: Held, text: str) -> None:
+    def tell_more(self, held: Held, text: str, pictures: Sequence[NewPicture] = ()) -> None:
         """One more message of the source."""
         if read_receipt(text):
             raise Refusal("tips.is_receipt")
-        self._write(held.tip, held.key, "source", text)
+        self._write(held.tip, held.key, "source", text, pictures=pictures)
         if TipState(held.tip.state) is TipState.DIALOGUE:
             self._move(held.tip, "tell")
 
@@ -251,6 +256,36 @@ class Tips:
             self._move(tip, "read")
         return [line for _, line in lines]
 
+    def links(self, tip: Tip, officer: Officer) -> list[str]:
+        """For each picture of a tip that the officer may read a token that opens it for ten minutes (`look_at`)."""
+        rows = self._session.exec(select(TipPicture).where(TipPicture.tip_id == tip.id).order_by(col(TipPicture.id))).all()
+        key = self._key_of(tip, officer, WORDS) if rows else b""
+        until = self._now + LINK_LIVES
+        opened = [(row.id or 0, bytes.fromhex(self._open(tip, key, row.sealed))) for row in rows]
+        return [View(row, _officer_id(officer), until, opener).token(self._keys.house) for row, opener in opened]
+
+    def look_at(self, token: str) -> tuple[Tip, Officer, TipPicture, bytes]:
+        """The picture of a token with its file's key, for an officer who may still read the tip; that it was looked at is written
+        down. Refusal `tips.link_over` for one that is over or was taken back, whatever the reason."""
+        view = View.read(token, self._keys.house)
+        picture = self._session.get(TipPicture, view.picture_id) if view is not None and view.until > self._now else None
+        tip = self._session.get(Tip, picture.tip_id) if picture is not None else None
+        officer = self._session.get(Officer, view.officer_id) if view is not None else None
+        if view is None or picture is None or tip is None or officer is None or not officer.active:
+            raise Refusal("tips.link_over")
+        if tip.state == TipState.SEALED or tip.expires_at <= self._now or self._access(tip, officer, WORDS) is None:
+            raise Refusal("tips.link_over")
+        self._note_read(tip, picture.message_id, officer)
+        return tip, officer, picture, view.key
+
+    def pictures(self, tip: Tip, officer: Officer) -> list[tuple[str, bytes]]:
+        """Path and key of each picture's file; that they were opened is written down."""
+        rows = self._session.exec(select(TipPicture).where(TipPicture.tip_id == tip.id).order_by(col(TipPicture.id))).all()
+        key = self._key_of(tip, officer, WORDS) if rows else b""
+        for row in rows:
+            self._note_read(tip, row.message_id, officer)
+        return [(row.path, bytes.fromhex(self._open(tip, key, row.sealed))) for row in rows]
+
     def answer(self, tip: Tip, officer: Officer, text: str) -> None:
         """An officer's message to the source."""
         self._move(tip, "answer")
@@ -329,10 +364,11 @@ class Tips:
         return wanted
 
     def destroy(self, tip: Tip) -> None:
-        """Its keys and words go; that there was one and who read it stays."""
+        """Its keys, words and pictures go; that there was one and who read it stays. The pictures' files are unreadable at once
+        and removed by a later round of `bot.tidy`."""
         self._move(tip, "destroy")
         destroy_key(self._session, _shred_name(tip))
-        for table in (TipKey, TipMessage, TipRequest):
+        for table in (TipKey, TipMessage, TipPicture, TipRequest):
             self._session.execute(delete(table).where(col(table.tip_id) == tip.id))
         tip.receipt_tag = tip.receipt_key = None
         self._session.add(tip)
@@ -408,12 +444,24 @@ class Tips:
         self._session.add(tip)
         self._session.flush()
 
-    def _write(self, tip: Tip, key: bytes, author: str, text: str, officer: Officer | None = None) -> None:
+    def _write(
+        self,
+        tip: Tip,
+        key: bytes,
+        author: str,
+        text: str,
+        officer: Officer | None = None,
+        pictures: Sequence[NewPicture] = (),
+    ) -> None:
         at = self._now if author == "officer" else self._today()
         sealed = self._seal(tip, key, text)
         by = officer.id if officer else None
-        self._session.add(TipMessage(tip_id=_id(tip), author=author, officer_id=by, sealed=sealed, at=at))
+        message = TipMessage(tip_id=_id(tip), author=author, officer_id=by, sealed=sealed, at=at)
+        self._session.add(message)
         self._session.flush()
+        for picture in pictures:
+            opener = self._seal(tip, key, picture.key.hex())
+            self._session.add(TipPicture(tip_id=_id(tip), message_id=message.id or 0, path=picture.path, sealed=opener))
 
     def _seal(self, tip: Tip, key: bytes, text: str) -> bytes:
         return seal_with(mix(key, get_key(self._session, _shred_name(tip))), text.encode())
@@ -430,7 +478,8 @@ class Tips:
             .where(TipMessage.tip_id == tip.id, col(TipMessage.author).in_(authors))
             .order_by(col(TipMessage.id))
         ).all()
-        return [(row.id or 0, Line(row.author, self._open(tip, key, row.sealed), row.at)) for row in rows]
+        pictures = Counter(self._session.exec(select(TipPicture.message_id).where(TipPicture.tip_id == tip.id)).all())
+        return [(row.id or 0, Line(row.author, self._open(tip, key, row.sealed), row.at, pictures[row.id or 0])) for row in rows]
 
     def _note_read(self, tip: Tip, message_id: int, officer: Officer) -> None:
         self._session.add(TipRead(tip_id=_id(tip), message_id=message_id, officer_id=_officer_id(officer), at=self._now))

@@ -30,7 +30,7 @@ from storage.tables.neighbours import (
 from storage.tables.people import CodeGuess, LinkCode, LinkedAccount
 from storage.tables.posts import Appeal, Campaign, CampaignGroup, Missing, Occurrence
 from storage.tables.safeguards import Block, NameWarning, OfficerTotp, PendingAction, Repeat
-from storage.tables.tips import OfficerKey, Tip, TipKey, TipMessage, TipRead, TipRequest
+from storage.tables.tips import OfficerKey, Tip, TipKey, TipMessage, TipPicture, TipRead, TipRequest
 from storage.tables.traffic import Dialog, InboxEvent, Lease, Notice, Pace, Pause, Timer
 from storage.tables.trust import Audit, AuditHead, ShredKey
 from storage.tables.wechat import WechatAccount, WechatGap, WechatRoom
@@ -91,6 +91,7 @@ __all__ = [
     "Tip",
     "TipKey",
     "TipMessage",
+    "TipPicture",
     "TipRead",
     "TipRequest",
     "Unit",

@@ -58,6 +58,19 @@ class TipMessage(SQLModel, table=True):
     at: datetime = Field(sa_column=time_column(nullable=False))  # of the source: the day only
 
 
+class TipPicture(SQLModel, table=True):
+    """A picture that came with a message of a tip: its file below the data directory, and the key of that file, sealed like the
+    words. The key stands nowhere else."""
+
+    __tablename__ = "tip_picture"
+
+    id: int | None = Field(default=None, sa_column=key_column())
+    tip_id: int = Field(sa_column=to_column("tip", nullable=False, index=True))
+    message_id: int = Field(sa_column=Column(BigKey, nullable=False))
+    path: str
+    sealed: bytes = Field(sa_column=sealed_column())
+
+
 class TipRead(SQLModel, table=True):
     """Who opened which message of which tip, and when."""
 

@@ -341,7 +341,7 @@ class WebPlatform:
             clock,
             self._on_health,
             self._on_metrics,
-            TipForm(settings, front, self._tips, clock) if self._tips is not None else None,
+            TipForm(settings, front, self._tips, clock, self._photos) if self._tips is not None else None,
         )
         server.tries = self._tries
         return _House(accounts, rooms, people, book, album, sessions, handover, talk, server)

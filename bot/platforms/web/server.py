@@ -115,6 +115,7 @@ class Server:
         if self._tip_form is not None:
             router.add_get(TIP, self._tip_form.get)
             router.add_post(TIP, self._tip_form.post)
+            router.add_get(f"{TIP}/picture/{{token}}", self._tip_form.picture)
         if self._settings.demo:
             router.add_post("/api/persona", self._persona)
         else:

@@ -7,15 +7,19 @@ import re
 from pathlib import Path
 
 import aiohttp
+import pytest
 from sqlmodel import select
 
 from bot.app import App, serving
 from bot.config import load_settings
-from storage.tables import Tip
+from bot.platforms.web import tipform
+from storage.tables import Tip, TipPicture
+from tests.kit.scenario import jpeg
 from tests.platforms.web.conftest import Browser
 
 TIP = "有人在3号楼租房开赌局，天天半夜散场"
 MORE = "大概两三点，有保安放风"
+MORE_WORDS = "有人在4号楼地下室倒卖证件"
 
 
 def in_files(folder: Path, *words: str) -> list[str]:
@@ -54,13 +58,55 @@ async def form_story(app: App, url: str, folder: Path) -> None:
         status, page = await form(session, url, step="tell", words=receipt)
         assert (status, "不要当成线索发" in page) == (422, True)
         assert (await form(session, url, step="tell", words="短"))[0] == 422
+        await pictures_story(app, session, url, folder)
         async with session.post(f"{url}/tip", data={"words": TIP}, headers={"Origin": "https://elsewhere.example"}) as foreign:
             assert foreign.status == 403
         async with session.post(f"{url}/tip", data={"words": "<b>" * 20 + "&"}, headers={"Origin": url}) as markup:
             assert "<b>" not in await markup.text()
     tips = await app.writer.read(lambda session: session.exec(select(Tip)).all())
-    assert len(tips) == 2
-    assert in_files(folder, TIP, MORE, receipt, receipt.replace(" ", ""), "127.0.0.1") == []
+    assert len(tips) == 4
+    assert in_files(folder, TIP, MORE, MORE_WORDS, receipt, receipt.replace(" ", ""), "127.0.0.1") == []
+
+
+def with_pictures(*pictures: bytes, **fields: str) -> aiohttp.FormData:
+    data = aiohttp.FormData()
+    for name, value in fields.items():
+        data.add_field(name, value)
+    for number, raw in enumerate(pictures):
+        data.add_field("pictures", raw, filename=f"IMG_{number}.jpg", content_type="image/jpeg")
+    return data
+
+
+async def pictures_story(app: App, session: aiohttp.ClientSession, url: str, folder: Path) -> None:
+    """Pictures on the form: drawn anew, sealed, added with the receipt; what is none is said and the words stay in the form."""
+
+    async def post(*pictures: bytes, **fields: str) -> tuple[int, str]:
+        async with session.post(f"{url}/tip", data=with_pictures(*pictures, **fields), headers={"Origin": url}) as answer:
+            return answer.status, await answer.text()
+
+    def stored() -> int:
+        return len(list((folder / "media").rglob("*.photo")))
+
+    status, page = await post(b"", step="tell", words=MORE_WORDS)  # a browser sends an empty part when nothing was chosen
+    assert (status, stored()) == (200, 0)
+    status, page = await post(jpeg(1), jpeg(2), step="tell", words=MORE_WORDS)
+    found = re.search(r"(?:\d{4} ){4}\d{4}", page)
+    assert (status, found is not None, stored()) == (200, True, 2)
+    receipt = found[0] if found else ""
+    status, page = await post(jpeg(3), step="look", receipt=receipt, more="")
+    assert (status, "补充好了" in page, stored()) == (200, True, 3)
+    status, page = await post(jpeg(4), step="look", receipt="1" * 20, more="")
+    assert (status, stored()) == (422, 3), "nobody fills the disk with a receipt that is none"
+    status, page = await post(b"no picture", step="tell", words=MORE_WORDS)
+    assert (status, "这个文件不是照片" in page, MORE_WORDS in page, stored()) == (422, True, True, 3)
+    status, page = await post(*(jpeg(n) for n in range(4)), step="tell", words=MORE_WORDS)
+    assert (status, stored()) == (422, 3)
+    assert "最多" in page
+    kept = await app.writer.read(lambda session: session.exec(select(TipPicture.path)).all())
+    assert len(kept) == 3
+    assert not any(b"JFIF" in (folder / path).read_bytes() for path in kept)
+    async with session.get(f"{url}/tip/picture/none") as answer:
+        assert (answer.status, "这个链接过期了" in await answer.text()) == (404, True)
 
 
 async def chat_story(app: App, url: str, folder: Path) -> None:
@@ -96,7 +142,8 @@ async def chat_story(app: App, url: str, folder: Path) -> None:
         await browser.close()
 
 
-async def test_the_form_and_the_private_chat(tmp_path: Path) -> None:
+async def test_the_form_and_the_private_chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tipform, "POSTS_A_MINUTE", 100)  # the story is longer than a person's
     environ = {
         "QIANSHAO_BOT__DATA_DIR": str(tmp_path),
         "QIANSHAO_WEB__PORT": "0",
