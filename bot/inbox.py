@@ -27,6 +27,7 @@ from bot.flood import Flood, Weight
 from bot.gathering import Gathering
 from bot.lanes import LaneKey, Lanes
 from bot.messages import Address, Inbound, Kind
+from bot.names import NameWatch
 from bot.router import Command, named_number
 from bot.understanding.clues import sounds_like_clue
 from bot.understanding.meaning import Danger, Hint
@@ -259,8 +260,10 @@ class Inbox:
         clock: Clock,
         photo_wait: timedelta,
         others: Others | None = None,
+        names: NameWatch | None = None,
     ) -> None:
         self._others = others
+        self._names = names
         self._writer = writer
         self._sealer = sealer
         self._senses = senses
@@ -277,6 +280,11 @@ class Inbox:
     async def take(self, event: Inbound) -> None:
         """Keep the event durably or let it go; see `bot.platforms.base.Feed`."""
         self.heard += 1
+        await self._take(event)
+        if self._names is not None and self._names.is_new(event):
+            await self._names.look(event)
+
+    async def _take(self, event: Inbound) -> None:
         now = self._clock()
         event = self._without_our_name(event)
         job = glance(event, self.mind, self._senses, now)

@@ -75,6 +75,10 @@ class Roster:
         account.officer_id, account.bound_at = officer.id, self._now
         self._session.add(account)
 
+    def is_bound(self, officer: Officer) -> bool:
+        """Whether any account acts as that officer."""
+        return self._session.exec(select(OfficerAccount.id).where(OfficerAccount.officer_id == officer.id)).first() is not None
+
     def by_badge(self, badge: str) -> Officer | None:
         """The active officer with this 工号."""
         return self._session.exec(select(Officer).where(Officer.badge == badge.strip().upper(), col(Officer.active))).first()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
@@ -15,6 +16,7 @@ from bot.say import Say
 from cases.codes import MOST_WRONG, Guesses
 from cases.desk import CaseDesk
 from cases.roster import Roster
+from cases.statistics import KIND_NAMES, SENSITIVE_KINDS
 from content.refusal import Refusal
 from handlers.appeals import is_public
 from handlers.origin import platform_name
@@ -50,15 +52,20 @@ def bind(message: Inbound, words: Words, roster: Roster, rights: Rights, say: Sa
 
 
 @router.command("核验", "verify", usage="工号或编号", about="核验对方是不是登记的民警、网格员，或一个编号是不是真的")
-def verify(words: Words, roster: Roster, desk: CaseDesk, say: Say, session: Session) -> None:
-    """Yes or no, with the title and unit, never a phone number."""
+def verify(words: Words, roster: Roster, desk: CaseDesk, say: Say, session: Session, zone: ZoneInfo) -> None:
+    """Yes or no, with title, unit and whether an account is bound, or with day and kind of a number; never whose it is."""
     if not words:
         raise Refusal("refusal.usage", command="核验", usage="工号或编号")
     officer = roster.by_badge(words)
     if officer is not None:
         unit = session.get(Unit, officer.unit_id) if officer.unit_id else None
         say.reply(
-            "officers.genuine", badge=officer.badge, title=officer.title, surname=officer.name[:1], unit=unit.name if unit else ""
+            "officers.genuine",
+            badge=officer.badge,
+            title=officer.title,
+            surname=officer.name[:1],
+            unit=unit.name if unit else "",
+            bound=roster.is_bound(officer),
         )
         return
     number: CaseNumber | None = parse_number(words)
@@ -66,11 +73,13 @@ def verify(words: Words, roster: Roster, desk: CaseDesk, say: Say, session: Sess
         if (appeal := is_public(number, session)) is not None:
             say.reply(f"appeals.genuine.{appeal}", number=number)
             return
-        known = True
         try:
-            desk.find(number)
+            case = desk.find(number)
         except Refusal:
-            known = False
-        say.reply("officers.number_known" if known else "officers.number_unknown", number=number)
+            say.reply("officers.number_unknown", number=number)
+            return
+        # what kind of trouble somebody has is told to nobody who only knows a number
+        kind = "" if case.kind in SENSITIVE_KINDS else KIND_NAMES.get(case.kind, "")
+        say.reply("officers.number_known", number=number, day=case.created_at.astimezone(zone).strftime("%m月%d日"), kind=kind)
         return
     say.reply("officers.unknown", badge=words[:20])

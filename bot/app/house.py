@@ -36,6 +36,7 @@ from bot.leases import LeaseRule
 from bot.memory import Memory
 from bot.messages import Address
 from bot.metrics import Metrics
+from bot.names import NameWatch
 from bot.outbox import Outbox, OutboxRule
 from bot.pacing import Pacing
 from bot.photos import PhotoWorker
@@ -82,6 +83,7 @@ from cases.workdays import WorkCalendar
 from content.calendar import Calendar
 from content.desk import DeskRules
 from content.gazetteer import Gazetteer
+from content.officials import Officials
 from content.phrases import PhraseBook
 from content.posts import PostLibrary
 from content.taxonomy import Taxonomy
@@ -120,6 +122,7 @@ class Library:
     doubts: Doubts
     desk: DeskRules
     workdays: Mapping[int, YearDays]
+    officials: Officials
 
     @staticmethod
     def load(content: Path, now: datetime) -> Library:
@@ -138,6 +141,7 @@ class Library:
             Doubts.load(content),
             DeskRules.load(content / "desk.toml"),
             load_years(content / "workdays"),
+            Officials.load(content / "lexicon"),
         )
         for broken in (*library.phrases.broken, *library.answers.broken, *posts.broken, *library.calendar.broken):
             log.warning("broken_content", file=str(broken.path), line=broken.line, problem=broken.problem)
@@ -242,7 +246,8 @@ class App:
         self.lanes: Lanes[Job] = Lanes(self.worker.work)
         senses = Senses(library.understanding.glance, self._command, library.answers.certain, settings.bot.name, library.doubts)
         keeper = nodes.traffic if nodes else writer
-        self.inbox = Inbox(keeper, self._sealers[0], senses, self.lanes, self.mind, clock, wait, nodes)
+        names = NameWatch(keeper, library.officials, self._marks_key, clock, settings.bot.name, lambda: self.timers.wake())
+        self.inbox = Inbox(keeper, self._sealers[0], senses, self.lanes, self.mind, clock, wait, nodes, names)
         self.timers = TimerLoop(writer, clock, self.worker.run_timer)
         self.schedules = ScheduleLoop(
             writer, clock, settings.schedules, settings.bot.zone, self.voice, self.campaigns, self.outbox.wake

@@ -47,6 +47,7 @@ from handlers import (
     hazards,
     identity,
     keeping,
+    lookalikes,
     lost,
     missing,
     officers,
@@ -73,7 +74,7 @@ HANDLERS = (
     *(emergencies, scams, hazards, additions, questions, tips, tip_desk),
     *(desk, dispatching, casework, talk, callback, closing, clocks, shift),
     *(officers, help_, privacy, posts, missing, appeals, clues, away, groups, identity),
-    *(keeping, confirm, roles, blocks),
+    *(keeping, confirm, roles, blocks, lookalikes),
     *NEIGHBOURS,
 )
 SERVICES: tuple[type, ...] = (

@@ -147,6 +147,8 @@ def test_only_fresh_words_of_a_bound_account_act(chat: Scenario, how: str) -> No
         chat.shout(Sender("somebody", "马宏"), GROUP, f"/接单 {number}")
         chat.settle()
         chat.expect(GROUP, "这个命令只有登记过的民警和网格员能用。*")
+        chat.expect(GROUP, "提醒一下：群里“马宏”这个名字和登记的工作人员很像*")
+        chat.skip_officers()
     chat.silence()
     assert chat.rows(Case.state) == ["dispatched"]
     assert chat.rows(Case.officer_id) == [None]
@@ -225,6 +227,7 @@ def test_binding_an_account(chat: Scenario) -> None:
     shown = code_for(chat, "3201")
     chat.say("王建国", GROUP, f"/绑定 {shown}")
     chat.expect(GROUP, "绑定码不能在群里发，刚才那个码已经作废。*")
+    chat.expect(GROUP, "提醒一下：群里“王建国”这个名字和登记的工作人员很像，但这个账号没有登记过。*")
     chat.say("王建国", PRIVATE, f"/绑定 {shown}")
     chat.expect("王建国", "这个码不对*")
     late = code_for(chat, "3201")
@@ -273,7 +276,7 @@ def test_verifying_a_badge_and_a_number(chat: Scenario) -> None:
         ("/核验 3201", "核验结果：工号3201是我们这里登记的社区民警，姓王，港新派出所。*"),
         ("／verify w101", "核验结果：工号W101是我们这里登记的网格员，姓周，*"),
         ("/核验 9999", "核验结果：没有查到“9999”。对方如果自称民警，先别信、别转账，打110核实。"),
-        (f"/核验 {number}", f"核验结果：{number}是我们这里登记的编号。"),
+        (f"/核验 {number}", f"核验结果：{number}是我们这里登记的编号（11月23日，隐患）。我们办事不收钱，也不会要验证码。"),
         ("/核验 2611-0999", "核验结果：没有2611-0999这个编号。谁拿它来要钱、要验证码，先别信，打110核实。"),
         ("/核验", "还差一点：请发 /核验 工号或编号"),
     ):
