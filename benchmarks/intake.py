@@ -10,6 +10,7 @@ understood is no matter of this benchmark. The client is a process of its own an
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import subprocess
 import sys
@@ -116,7 +117,9 @@ async def nothing(job: Job) -> None:
 async def serve(name: str, folder: Path) -> None:
     """A server on a free port, named in one line on standard output, until standard input ends."""
     senses = Senses(keyword_glance([*stream(1).keywords, "电动车"]), lambda text: None, lambda text: False)
-    keep = await STORES[name](folder, senses, Lanes(nothing, most_waiting=10_000_000))
+    lanes: Lanes[Job] = Lanes(nothing)
+    working = asyncio.create_task(lanes.run())
+    keep = await STORES[name](folder, senses, lanes)
 
     async def post(request: web.Request) -> web.Response:
         said = json.loads(await request.read())
@@ -138,7 +141,9 @@ async def serve(name: str, folder: Path) -> None:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     print(runner.addresses[0][1], flush=True)
+    gc.freeze()  # as the bot does once it runs
     await asyncio.to_thread(sys.stdin.read)
+    working.cancel()
 
 
 class Talker(asyncio.Protocol):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 
 from bot.messages import Inbound
@@ -18,7 +18,7 @@ from storage.repeats import signature
 
 MOST_REMEMBERED = 50_000
 SAME_AGAIN = 3  # the same words from one person are heard so often, a report once …
-SAME_WITHIN = timedelta(minutes=10)  # … in this time
+SAME_WITHIN_SECONDS = 600.0  # … in this time
 SHORTEST = 6  # characters; "好的" may be said as often as one likes
 
 
@@ -41,71 +41,105 @@ class Rate:
 PERSON = Rate(12, 6)
 GROUP = Rate(120, 60)
 PLATFORM = Rate(3_000, 1_500)
+HARDLY_ANYTHING = 3  # messages that count for nothing yet where a group or platform is full
+
+Who = tuple[str, str]  # platform, and the id of a person or chat there
 
 
-@dataclass(slots=True)
-class _Bucket:
-    left: float
-    at: datetime
+class _Buckets:
+    """The buckets of one rate. Only the second at which a bucket is full again is stored: who is not there has a full one."""
+
+    def __init__(self, rate: Rate) -> None:
+        self._each = 60 / rate.per_minute  # seconds until one message more may come
+        self._burst = rate.burst
+        self._full_at: OrderedDict[Who, float] = OrderedDict()
+
+    def take(self, who: Who, now: float) -> bool:
+        """Whether there is room for one more; it is taken then."""
+        full_at = max(self._full_at.pop(who, now), now)
+        room = full_at - now <= (self._burst - 1) * self._each
+        self._full_at[who] = full_at + self._each if room else full_at
+        if len(self._full_at) > MOST_REMEMBERED:
+            self._full_at.popitem(last=False)
+        return room
+
+    def taken(self, who: Who, now: float) -> float:
+        """How many messages a bucket is short of."""
+        return max(self._full_at.get(who, now) - now, 0.0) / self._each
+
+
+class _Sayings:
+    """Who said what how often lately. What somebody says first is only laid aside: whoever says no more costs next to nothing."""
+
+    def __init__(self) -> None:
+        self._first: OrderedDict[Who, tuple[float, str] | None] = OrderedDict()  # None once it stands among the others
+        self._said: OrderedDict[tuple[Who, str], deque[float]] = OrderedDict()
+
+    def count(self, who: Who, text: str, now: float) -> int:
+        """How often somebody has said nearly the same lately, this time included; 0 for what is too short to count."""
+        if who not in self._first:
+            self._first[who] = now, text
+            if len(self._first) > MOST_REMEMBERED:
+                self._first.popitem(last=False)
+            return 1
+        self._first.move_to_end(who)
+        first = self._first[who]
+        if first is not None:
+            self._first[who] = None
+            self._add(who, signature(first[1]), first[0])
+        return self._add(who, signature(text), now)
+
+    def forget(self, who: Who, text: str) -> None:
+        """The last time that this was said does not count."""
+        first = self._first.get(who)
+        if first is not None:
+            del self._first[who]
+            return
+        times = self._said.get((who, signature(text)))
+        if times:
+            times.pop()
+
+    def _add(self, who: Who, words: str, now: float) -> int:
+        if len(words) < SHORTEST:
+            return 0
+        times = self._said.pop((who, words), None) or deque()
+        while times and now - times[0] > SAME_WITHIN_SECONDS:
+            times.popleft()
+        times.append(now)
+        self._said[who, words] = times
+        if len(self._said) > MOST_REMEMBERED:
+            self._said.popitem(last=False)
+        return len(times)
 
 
 @dataclass(slots=True)
 class Flood:
     """Weighs what the glance has kept."""
 
-    person: Rate = PERSON
-    group: Rate = GROUP
-    platform: Rate = PLATFORM
     repeated: int = 0  # how many messages were the same words again
-    _buckets: OrderedDict[tuple[str, ...], _Bucket] = field(default_factory=OrderedDict)
-    _said: OrderedDict[tuple[str, str, str], deque[datetime]] = field(default_factory=OrderedDict)
+    _people: _Buckets = field(default_factory=lambda: _Buckets(PERSON))
+    _groups: _Buckets = field(default_factory=lambda: _Buckets(GROUP))
+    _platforms: _Buckets = field(default_factory=lambda: _Buckets(PLATFORM))
+    _sayings: _Sayings = field(default_factory=_Sayings)
 
     def weigh(self, event: Inbound, now: datetime, *, report: bool = False) -> Weight:
         """How a message of somebody is to be treated; it counts from now on."""
-        if self._is_repeated(event, now, 1 if report else SAME_AGAIN):
+        address, at = event.address, now.timestamp()
+        who = address.platform, event.sender.id
+        most = 1 if report else SAME_AGAIN
+        if not event.attachments and self._sayings.count(who, event.text, at) > most:
             self.repeated += 1
             return Weight.REPEATED
-        address = event.address
-        person = self._take(("person", address.platform, event.sender.id), self.person, now)
-        group = address.private or self._take(("group", address.platform, address.chat), self.group, now)
-        platform = self._take(("platform", address.platform), self.platform, now)
+        person = self._people.take(who, at)
+        group = address.private or self._groups.take((address.platform, address.chat), at)
+        platform = self._platforms.take((address.platform, ""), at)
         if not person:
             return Weight.LATE
         # a full group or platform is no reason to let somebody wait who has hardly said anything
         crowded = not (group and platform)
-        return Weight.LATE if crowded and self._has_talked(address.platform, event.sender.id) else Weight.PROMPT
+        return Weight.LATE if crowded and self._people.taken(who, at) > HARDLY_ANYTHING else Weight.PROMPT
 
     def unheard(self, event: Inbound) -> None:
         """What was weighed could not be kept: the platform delivers it again, and it has not been said before then."""
-        times = self._said.get((event.address.platform, event.sender.id, signature(event.text)))
-        if times:
-            times.pop()
-
-    def _has_talked(self, platform: str, sender: str) -> bool:
-        return self._buckets[("person", platform, sender)].left < self.person.burst - 3
-
-    def _take(self, name: tuple[str, ...], rate: Rate, now: datetime) -> bool:
-        bucket = self._buckets.pop(name, None) or _Bucket(rate.burst, now)
-        bucket.left = min(rate.burst, bucket.left + (now - bucket.at).total_seconds() * rate.per_minute / 60)
-        bucket.at = now
-        self._buckets[name] = bucket
-        while len(self._buckets) > MOST_REMEMBERED:
-            self._buckets.popitem(last=False)
-        if bucket.left < 1:
-            return False
-        bucket.left -= 1
-        return True
-
-    def _is_repeated(self, event: Inbound, now: datetime, most: int) -> bool:
-        words = signature(event.text)
-        if len(words) < SHORTEST or event.attachments:
-            return False
-        key = (event.address.platform, event.sender.id, words)
-        times = self._said.pop(key, None) or deque()
-        while times and now - times[0] > SAME_WITHIN:
-            times.popleft()
-        times.append(now)
-        self._said[key] = times
-        while len(self._said) > MOST_REMEMBERED:
-            self._said.popitem(last=False)
-        return len(times) > most
+        if not event.attachments:
+            self._sayings.forget((event.address.platform, event.sender.id), event.text)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from bot.clock import Clock
 from bot.lanes import LaneKey
@@ -50,10 +52,12 @@ class Gathering:
         if job.hint.danger is not None:
             await self._put(job)
             return
-        key = LaneKey(event.address, event.sender.id)
         album = album_of(job)
-        if self._albums:
-            await self._end([one for one in self._albums if one[0] == key and one[1] != album])
+        if album is None and not self._albums:
+            await self._put(job)
+            return
+        key = LaneKey(event.address, event.sender.id)
+        await self._end([one for one in self._albums if one[0] == key and one[1] != album])
         if album is None:
             await self._put(job)
             return

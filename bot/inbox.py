@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
-from msgspec import DecodeError
+from msgspec import DecodeError, Struct
 from msgspec.json import Decoder, encode
 from msgspec.structs import replace
 from sqlalchemy import update
@@ -60,8 +60,7 @@ _KEEP_IN_LANE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """A kept event on its way to a handler. `told_as_tip` marks a tip said in a group, whose words were not kept.
 
     `hint.danger` is set only when the words are the sender's own or were brought to the private chat.
@@ -218,16 +217,17 @@ def _storable(job: Job) -> Job:
     """The job without the one character that no PostgreSQL text can hold; it means nothing to anybody."""
     event = job.event
     quote = event.quote
-    if not any("\0" in words for words in (event.text, event.sender.name, event.group_name, quote.text if quote else "")):
+    quoted = quote.text if quote else ""
+    if not ("\0" in event.text or "\0" in event.sender.name or "\0" in event.group_name or "\0" in quoted):
         return job
     clean = replace(
         event,
         text=event.text.replace("\0", ""),
-        sender=changed(event.sender, name=event.sender.name.replace("\0", "")),
+        sender=replace(event.sender, name=event.sender.name.replace("\0", "")),
         group_name=event.group_name.replace("\0", ""),
         quote=changed(quote, text=quote.text.replace("\0", "")) if quote else None,
     )
-    return changed(job, event=clean)
+    return replace(job, event=clean)
 
 
 class Others(Protocol):
@@ -297,7 +297,7 @@ class Inbox:
         if event.kind in (Kind.RECALL, Kind.EDIT) and job.waiting:
             if await self._photo_taken_back(event) or not await self._belongs_to_case(event):
                 return
-            job = changed(job, waiting=False)
+            job = replace(job, waiting=False)
         job = _storable(job)
         if event.kind is Kind.MESSAGE and job.hint.danger is None:
             weight = self.flood.weigh(event, now, report=job.hint.report or job.hint.bait)
@@ -305,7 +305,8 @@ class Inbox:
                 if job.hint.report:
                     await self._count(event, now)
                 return  # the same words are being dealt with
-            job = changed(job, late=weight is Weight.LATE)
+            if weight is Weight.LATE:
+                job = replace(job, late=True)
         try:
             added = await self._keep(job, now)
         except BaseException:
@@ -321,14 +322,15 @@ class Inbox:
         now = self._clock()
         body = self._sealer.seal(raw.decode("utf-8", "replace"))
         await self._writer.append(
-            _KEEP, (platform, account, event_id, "quarantined", False, body, _stamp(self._writer, now), None)
+            _KEEP, (platform, account, event_id, "quarantined", False, body, self._writer.stamp(now), None)
         )
         log.warning("quarantined", platform=platform, why=why[:80])
 
     async def hand(self, job: Job) -> None:
         """Queue a kept job in its lane, an album once it is complete; other nodes heard of it by its commit."""
-        if job.event.kind is Kind.MESSAGE:
-            self._remember(job.event)
+        event = job.event
+        if event.kind is Kind.MESSAGE:
+            self._remember(event)
         if self._others is None:
             await self.albums.take(job)
 
@@ -399,8 +401,9 @@ class Inbox:
 
     async def _keep(self, job: Job, now: datetime) -> bool:
         event = job.event
-        body = self._sealer.seal(encode(event).decode())
-        due = _stamp(self._writer, now + self._photo_wait) if job.waiting else None
+        body = self._sealer.seal_bytes(encode(event))
+        stamp = self._writer.stamp
+        due = stamp(now + self._photo_wait) if job.waiting else None
         row = (
             event.address.platform,
             event.address.account,
@@ -408,7 +411,7 @@ class Inbox:
             "waiting" if job.waiting else "kept",
             job.hint.danger is not None,
             body,
-            _stamp(self._writer, now),
+            stamp(now),
             due,
         )
         if self._others is None:
@@ -421,7 +424,7 @@ class Inbox:
     async def _count(self, event: Inbound, now: datetime) -> None:
         """The same report again: no second piece of work, but the officer is told exactly how many came."""
         mark = mark_of(self._sealer.fingerprint_key, event.address.platform, event.sender.id, event.text)
-        await self._writer.append(COUNT, (mark, _stamp(self._writer, now)))
+        await self._writer.append(COUNT, (mark, self._writer.stamp(now)))
 
     def _without_our_name(self, event: Inbound) -> Inbound:
         """ "@前哨 /查 2611-0042" is the command; our name says to whom, not what. "@值班" is said to us, too."""
@@ -459,12 +462,13 @@ class Inbox:
 
     def _remember(self, event: Inbound) -> None:
         """What was kept may be changed or taken back before it is handled and stands in a case."""
-        self._just_kept[_written_as(event)] = self._clock() + CHANGED_SOON
-        while len(self._just_kept) > MOST_REMEMBERED:
+        self._just_kept[_written_as(event)] = self._clock()
+        if len(self._just_kept) > MOST_REMEMBERED:
             self._just_kept.popitem(last=False)
 
     async def _belongs_to_case(self, event: Inbound) -> bool:
-        if self._just_kept.get(_written_as(event), self._clock()) > self._clock():
+        kept_at = self._just_kept.get(_written_as(event))
+        if kept_at is not None and self._clock() - kept_at < CHANGED_SOON:
             return True
         found = await self._writer.read(
             lambda session: session.exec(select(CaseEntry.id).where(CaseEntry.message_id == event.message_id).limit(1)).first()
@@ -473,7 +477,8 @@ class Inbox:
 
 
 def _written_as(event: Inbound) -> tuple[str, str, str, str]:
-    return event.address.platform, event.address.account, event.address.chat, event.message_id
+    address = event.address
+    return address.platform, address.account, address.chat, event.message_id
 
 
 def unsealed(sealer: Sealer, body: bytes) -> Inbound:
@@ -576,8 +581,3 @@ def _fresh_reports(session: Session, since: datetime) -> list[tuple[LaneKey, dat
         for row in rows
         if row.reporter is not None
     ]
-
-
-def _stamp(writer: Writer, moment: datetime) -> object:
-    """A time as the driver wants it when SQLAlchemy's types are not asked."""
-    return moment.replace(tzinfo=None).isoformat(" ", "microseconds") if writer.engine.dialect.name == "sqlite" else moment

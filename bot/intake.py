@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as changed
 from datetime import datetime
 
 import structlog
+from msgspec.structs import replace
 from sqlmodel import Session
 
 from bot.clock import Clock
@@ -165,7 +167,7 @@ class Intake:
         jobs = {claim.id: first} | {row: job for row, job, _ in parts}
         job = whole(list(jobs.values()))
         lead = next(row for row, one in jobs.items() if one.event is job.event)
-        return replace(job, claim=replace(claim, id=lead, parts=tuple(row for row in jobs if row != lead)))
+        return replace(job, claim=changed(claim, id=lead, parts=tuple(row for row in jobs if row != lead)))
 
     async def _parts(self, claim: rows.EventClaim, album: str | None) -> tuple[list[tuple[int, Job, datetime]], bool]:
         """The parts that are there, and whether the same person has said something else since."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from bot.messages import Address
 
@@ -20,8 +21,7 @@ LATE_SHARE = 16  # one turn in so many belongs to those who have to wait
 MOST_LATE = 200_000
 
 
-@dataclass(frozen=True, slots=True)
-class LaneKey:
+class LaneKey(Struct, frozen=True):
     """Whose messages have to stay in order."""
 
     address: Address

@@ -1,8 +1,9 @@
 """What travels through the house: frozen, platform-neutral messages.
 
 Adapters translate a platform's events into `Inbound` and `Outbound` into the platform's calls; nothing behind them
-knows which platform it talks to. `Inbound` is made for every line of small talk, so it is a msgspec Struct, which is built in a
-tenth of a dataclass's time and is its own JSON; change a copy with `msgspec.structs.replace`.
+knows which platform it talks to. `Inbound`, `Address` and `Sender` are made for every line of small talk, so they are msgspec
+Structs, which are built and hashed in a tenth of a dataclass's time and are their own JSON; change a copy with
+`msgspec.structs.replace`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True, omit_defaults=True):
     """Where something was said or is to be said: one chat of one of our accounts on one platform.
 
     `chat` is the platform's own id of the group, or of the person when `private`. `thread` is a topic inside a group.
@@ -28,8 +28,7 @@ class Address:
     thread: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(Struct, frozen=True, omit_defaults=True):
     """Who spoke, by the platform's account id. The name is what the platform shows; no right ever follows from it.
 
     `personal` is false for anonymous administrators, channels and other identities that several people can share.
@@ -88,7 +87,7 @@ class Kind(StrEnum):
     MET = "met"  # a person opened the private chat for the first time
 
 
-class Inbound(Struct, frozen=True):
+class Inbound(Struct, frozen=True, omit_defaults=True):
     """One event from a platform. `event_id` is unique within (platform, account) and names it for ever.
 
     `message_id` is the message that was written, edited, recalled, or tapped on. `copied` is true for anything that is not a

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import replace as changed
 from datetime import datetime
 
 import structlog
+from msgspec.structs import replace
 from sqlmodel import Session
 
 from bot.album import Album
@@ -100,7 +101,7 @@ class Worker:
             self._after_commit(Effects())  # somebody has to see to it that it is forgotten
             return
         if job.hint.danger is not None and await self._is_record(event):
-            job = replace(job, hint=replace(job.hint, danger=None))
+            job = replace(job, hint=changed(job.hint, danger=None))
         meaning = self._meaning(job)
         waited: tuple[Inbound, ...] = ()
         own: tuple[Attachment, ...] = ()

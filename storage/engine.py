@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import sqlite3
 from typing import Any
 
@@ -21,6 +22,7 @@ PATIENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+_ONE_ROW = re.compile(r"(INSERT .* VALUES )(\([^()]*\))(.*)", re.DOTALL)
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 
@@ -98,6 +100,16 @@ def is_fatal(problem: BaseException) -> bool:
     # psycopg files lost connections, shutdowns, full disks and deadlocks under these two; it is loaded only where it is used
     kinds = {kind.__name__ for kind in type(problem).__mro__ if kind.__module__ in ("psycopg.errors", "psycopg")}
     return bool(kinds & {"OperationalError", "InterfaceError"})
+
+
+@functools.cache
+def of_rows(sql: str, count: int) -> str:
+    """An `INSERT … VALUES (…) …` of one row as the same for so many. Raises ValueError for anything else."""
+    found = _ONE_ROW.fullmatch(sql)
+    if found is None:
+        raise ValueError(f"no insert of one row: {sql[:80]}")
+    head, row, tail = found.groups()
+    return f"{head}{', '.join([row] * count)}{tail}"
 
 
 @functools.cache

@@ -22,8 +22,7 @@ COUNT = (
 
 def signature(text: str) -> str:
     """What nearly identical messages have in common."""
-    letters = (character for character in unicodedata.normalize("NFKC", text[:300]).casefold() if character.isalnum())
-    return "".join(letters)[:80]
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text[:300]).casefold()))[:80]
 
 
 def mark_of(key: bytes, platform: str, person: str, text: str) -> str:

@@ -19,6 +19,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, groupby, islice
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -26,7 +29,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 from sqlmodel import Session
 
-from storage.engine import check_integrity, is_fatal, open_engine, percent, sqlite_version_warning
+from storage.engine import check_integrity, is_fatal, of_rows, open_engine, percent, sqlite_version_warning
 from storage.failpoints import failpoint
 from storage.keyring import detach
 from storage.watchdog import Watchdog
@@ -37,6 +40,7 @@ T = TypeVar("T")
 Outcome = tuple[bool, Any]  # (true, result) or (false, exception)
 
 MOST_IN_ONE_COMMIT = 512
+MOST_IN_ONE_INSERT = 64  # rows; a statement is prepared for each number of them
 LOCK_PATIENCE_SECONDS = 20.0
 LOCK_RETRY_SECONDS = 0.005
 SLOW_COMMIT_SECONDS = 0.01  # what the event loop bears; a slower commit keeps it out for ASIDE_FACTOR times as long
@@ -136,6 +140,10 @@ class Writer:
             if len(self._arrivals) == 1:
                 loop.call_soon(self._sort_arrivals)
         return await answer
+
+    def stamp(self, moment: datetime) -> object:
+        """A time in UTC as the driver wants it in the row of an append, where SQLAlchemy's types are not asked."""
+        return moment.isoformat(" ", "microseconds")[:26] if self._sqlite else moment
 
     async def read(self, work: Callable[[Session], T]) -> T:
         """Run a unit that only reads in a thread of its own, on one snapshot of what has been committed."""
@@ -324,7 +332,28 @@ class Writer:
         if not self._sqlite:
             return self._commit_appends_postgresql(batch)
         self._begin_immediate()
+        if len(batch) > 1 and self._append_together(batch):
+            return self._commit_outcomes([(True, True)] * len(batch))
         return self._append_all(batch)
+
+    def _append_together(self, batch: list[_Unit]) -> bool:
+        """All rows by as few statements as can be: around each, the interpreter is given away and has to be won back.
+
+        False when a row was there already or is wrong; then nothing is inserted, for it takes one by one to tell which.
+        """
+        try:
+            if all(self._insert(sql, rows) for sql, rows in _alike(batch)):
+                return True
+        except Exception as problem:
+            if is_fatal(problem):
+                raise
+        self._cursor.execute("ROLLBACK")
+        self._begin_immediate()
+        return False
+
+    def _insert(self, sql: str, rows: list[Sequence[object]]) -> bool:
+        self._cursor.execute(of_rows(sql, len(rows)), list(chain.from_iterable(rows)))
+        return bool(self._cursor.rowcount == len(rows))
 
     def _append_all(self, batch: list[_Unit]) -> list[Outcome]:
         cursor = self._cursor
@@ -338,8 +367,11 @@ class Writer:
                 if is_fatal(problem):
                     raise
                 outcomes.append((False, problem))
+        return self._commit_outcomes(outcomes)
+
+    def _commit_outcomes(self, outcomes: list[Outcome]) -> list[Outcome]:
         failpoint("inbox.before_commit")
-        cursor.execute("COMMIT")
+        self._cursor.execute("COMMIT")
         self._commits += 1
         return outcomes
 
@@ -429,6 +461,13 @@ class Writer:
             connection.invalidate()
         with contextlib.suppress(Exception):
             connection.close()
+
+
+def _alike(batch: list[_Unit]) -> Iterator[tuple[str, list[Sequence[object]]]]:
+    """Rows for one statement that follow one another, so many at a time."""
+    for sql, units in groupby(batch, attrgetter("sql")):
+        while rows := [unit.row for unit in islice(units, MOST_IN_ONE_INSERT)]:
+            yield sql, rows
 
 
 def _read_on(connection: Connection, work: Callable[[Session], T]) -> T:

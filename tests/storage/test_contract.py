@@ -53,6 +53,13 @@ class TestContract:
         together = await asyncio.gather(*(writer.append(APPEND, ("b", i)) for i in range(20)))
         assert sorted(together) == [False] * 19 + [True]
 
+    async def test_each_of_many_at_once_learns_whether_it_was_new(self, writer: Writer) -> None:
+        assert await writer.append(APPEND, ("n7", 0))
+        wanted = [f"n{i}" for i in range(70)] + ["n3", "n69"]
+        together = await asyncio.gather(*(writer.append(APPEND, (name, i)) for i, name in enumerate(wanted)))
+        assert [name for name, new in zip(wanted, together, strict=True) if not new] == ["n7", "n3", "n69"]
+        assert names(writer) == set(wanted)
+
     async def test_a_failing_unit_harms_nobody_in_its_commit(self, writer: Writer) -> None:
         def half(session: Session) -> None:
             session.add(Counter(name="half", value=1))

@@ -9,11 +9,11 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
+from msgspec.structs import replace
 from telegram import Bot
 from telegram.error import InvalidToken, TelegramError
 

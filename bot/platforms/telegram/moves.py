@@ -7,8 +7,9 @@ message.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import replace as changed
 
+from msgspec.structs import replace
 from sqlalchemy import CursorResult, Update, case, delete, update
 from sqlmodel import Session, col, select
 
@@ -70,7 +71,7 @@ def move_mind(mind: Mind, account: str, moved: Moved) -> None:
     mind.photos = {replace(key, address=there(key.address)): photos for key, photos in mind.photos.items()}
     ours = (PLATFORM, account, moved.old)
     for key in [key for key in mind.dialogs if (key.platform, key.account, key.chat) == ours]:
-        mind.dialogs.setdefault(replace(key, chat=moved.new), mind.dialogs.pop(key))
+        mind.dialogs.setdefault(changed(key, chat=moved.new), mind.dialogs.pop(key))
 
 
 def _move_group(session: Session, group: Group, account: str, moved: Moved) -> None:

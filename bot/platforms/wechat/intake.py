@@ -11,7 +11,6 @@ import hashlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from dataclasses import replace as changed
 from datetime import datetime
 from typing import TypeVar
 
@@ -166,7 +165,7 @@ class Intake:
             ours = await self._book.find_sent(event.address.chat, event.quote.text)
             event = replace(event, quote=Quote(ours or "", event.quote.text, mine=ours is not None))
         name = await self._names.of(payload.room, payload.talker)
-        return replace(event, sender=changed(event.sender, name=name)) if name else event
+        return replace(event, sender=replace(event.sender, name=name)) if name else event
 
     async def _joined(self, change: parse.Change) -> Inbound | None:
         me = await self._who()
