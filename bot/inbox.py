@@ -321,9 +321,7 @@ class Inbox:
         """Keep what could not be parsed, sealed, so that it blocks nobody."""
         now = self._clock()
         body = self._sealer.seal(raw.decode("utf-8", "replace"))
-        await self._writer.append(
-            _KEEP, (platform, account, event_id, "quarantined", False, body, self._writer.stamp(now), None)
-        )
+        await self._writer.append(_KEEP, (platform, account, event_id, "quarantined", False, body, self._writer.stamp(now), None))
         log.warning("quarantined", platform=platform, why=why[:80])
 
     async def hand(self, job: Job) -> None:
