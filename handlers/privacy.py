@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from sqlmodel import Session
+
 from bot.dialogs import Dialogs
 from bot.messages import Inbound
 from bot.router import Router
@@ -48,11 +50,12 @@ def _line(mark: Mark, say: Say, zone: ZoneInfo) -> str:
 
 
 @router.command("忘记我", "forget", about="从我们的记录里删掉您（只在私聊里）", private=True, always=True)
-def forget_me(message: Inbound, privacy: Privacy, dialogs: Dialogs, say: Say) -> None:
+def forget_me(message: Inbound, privacy: Privacy, dialogs: Dialogs, say: Say, session: Session) -> None:
     """Says what will go and what cannot be taken back, and asks once."""
     kept = privacy.kept(message.address.platform, message.sender.id)
     dialogs.ask("privacy.forget", wait=SURE_WAIT)
-    say.reply("privacy.sure", cases=len(kept.cases), platform=message.address.platform, quote=False)
+    dumps = session.get_bind().dialect.name != "sqlite"  # pg_dump knows nothing of storage.pseudonyms
+    say.reply("privacy.sure", cases=len(kept.cases), platform=message.address.platform, dumps=dumps, quote=False)
 
 
 @router.dialog("privacy.forget")

@@ -6,7 +6,8 @@ PostgreSQL brings its own tools (`pg_dump --exclude-table-data=shred_key`, `pg_r
 
 The keys of cases, photos and tips (`shred_key`) are not in it, else nothing could ever be erased from it. `back_up_keys` mirrors
 them and the key files into one folder, always the newest alone; a restore takes the keys that are newest: those of the database
-that it replaces, or that folder's. What was erased since the backup has no key any more and stays unreadable.
+that it replaces, or that folder's. What was erased since the backup has no key any more and stays unreadable. Accounts of people
+are in it under pseudonyms (`storage.pseudonyms`).
 
 The database is copied first and the media after it, so that every file that a row of the copy names is there.
 """
@@ -28,6 +29,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from storage.database import DatabaseProblem
+from storage.pseudonyms import pseudonymise, put_back
 
 DATABASE = "qianshao.db"
 MEDIA = "media"
@@ -69,6 +71,7 @@ def back_up_now(url: str, media: Path, target: Path) -> Manifest:
     try:
         _copy_database(source, half / DATABASE)
         with closing(sqlite3.connect(half / DATABASE)) as copy:
+            _leave_people_out(copy, source)
             _leave_keys_out(copy)
             _check(copy, half / DATABASE)
             revision, rows = _revision(copy), _count(copy)
@@ -197,11 +200,17 @@ def _copy_database(source: Path, target: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _leave_keys_out(copy: sqlite3.Connection) -> None:
+def _leave_people_out(copy: sqlite3.Connection, source: Path) -> None:
     if not _has_keys(copy):
         return
     copy.execute("PRAGMA secure_delete=ON")
     copy.execute("PRAGMA journal_mode=MEMORY")  # no file with the old pages beside the copy
+    pseudonymise(copy, source)
+
+
+def _leave_keys_out(copy: sqlite3.Connection) -> None:
+    if not _has_keys(copy):
+        return
     copy.execute("DELETE FROM shred_key")
     copy.commit()
 
@@ -234,6 +243,7 @@ def _put_keys(database: Path, keys: dict[str, bytes]) -> None:
         if _has_keys(connection):
             connection.executemany("INSERT OR REPLACE INTO shred_key (name, key) VALUES (?, ?)", list(keys.items()))
             connection.commit()
+            put_back(connection)
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from sqlalchemy import and_, delete, select, update
 from sqlmodel import Session, col
 
+from storage.pseudonyms import key_name
+from storage.shredding import destroy_key
 from storage.tables import (
     ActivityEntry,
     Alarm,
@@ -89,4 +91,5 @@ def forget_person(session: Session, platform: str, account: str) -> None:
     session.execute(update(Notice).where(to_them).values(text=""))
     called = and_(col(Notice.platform) == platform, col(Notice.mention) == account)
     session.execute(update(Notice).where(called).values(mention=None, reply_to=None))
+    destroy_key(session, key_name(platform, account))  # by which old backups tell who this was
     session.expire_all()

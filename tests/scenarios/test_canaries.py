@@ -27,12 +27,13 @@ from sqlmodel import Session, select
 
 from bot.cli import main
 from bot.logs import set_up_logs
+from cases.privacy import Kept, Privacy
 from cases.tips import Tips
 from content.refusal import Refusal
 from storage import failpoints
 from storage.backup import back_up_now, restore
 from storage.media import opened
-from storage.tables import Attachment, Case, Officer, Tip
+from storage.tables import ActivityEntry, Attachment, Case, Officer, Proposal, Tip, Volunteer
 from tests.kit.cells import DEFAULT
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
@@ -338,3 +339,42 @@ def test_what_was_erased_stays_closed_in_an_old_backup(cell_name: str, tmp_path:
         with pytest.raises(FileNotFoundError):
             opened(photos[0])
         assert opened(photos[1])[6:10] == b"JFIF"
+
+
+def test_an_old_backup_does_not_say_who_somebody_was_that_is_forgotten(cell_name: str, tmp_path: Path) -> None:
+    """Accounts and names lie in a backup under pseudonyms. Restored, they are back for whoever is still known."""
+    if cell_name != DEFAULT:
+        pytest.skip("PostgreSQL has its own tools for backups")
+    folder, backup = tmp_path / "data", tmp_path / "backup"
+    leaves, stays = "account-3f9c51-leaves", "account-77ab02-stays"
+    with Scenario(folder) as chat:
+        chat.say("周小琴", GROUP, "/活动 发布 清理倒下的树；明天上午9点；小区东门；2小时；限3人")
+        for number, who in enumerate((leaves, stays)):
+            chat.say(who, PRIVATE, f"{number + 3}号楼2单元楼道有人给电动车充电")
+            chat.say(who, GROUP, "/报名 1")
+            chat.say(who, PRIVATE, "/志愿 记")
+            chat.say(who, GROUP, "/提议 车棚里装个集中充电柜，大家别往家里拉线")
+            chat.say(who, GROUP, f"{number + 5}号楼下水道井盖没了，@前哨", mention=True)
+            chat.say(who, PRIVATE, "/关联")
+        back_up_now(chat.settings.database_url, folder / "media", backup)
+        assert hits(backup, [leaves, stays]) == []
+        assert hits(folder, [leaves, stays]), "control: in the running database they stand"
+        chat.say(leaves, PRIVATE, "/忘记我")
+        chat.say(leaves, PRIVATE, "忘记")
+        chat.skip(leaves, stays, GROUP, "周小琴")
+        chat.skip_officers()
+    restore(backup, f"sqlite:///{folder / 'qianshao.sqlite3'}", folder / "media")
+    for old in folder.glob("*.before-restore-*"):
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    assert hits(folder, [leaves]) == []
+    with Scenario(folder) as chat:
+        chat.skip(leaves, stays, GROUP, "周小琴")
+        chat.skip_officers()
+        assert set(chat.rows(Case.reporter)) == {None, stays}
+        assert chat.rows(ActivityEntry.user_id, ActivityEntry.name) == [(stays, stays)]
+        assert set(chat.rows(Proposal.user_id)) == {"", stays}
+        assert chat.rows(Volunteer.user_id) == [stays]
+        kept = [chat.app.writer.read_now(lambda s, who=who: Privacy(s, chat.clock()).kept("web", who)) for who in (leaves, stays)]
+        assert kept[0] == Kept((), 0)
+        assert "电动车充电" in kept[1].cases[0].text
+        assert {"activity", "hours", "proposal"} <= {mark.kind for mark in kept[1].marks}
