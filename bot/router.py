@@ -137,6 +137,7 @@ class Router:
     timers: dict[str, Handler] = field(default_factory=dict)
     hears: dict[str, re.Pattern[str]] = field(default_factory=dict)  # dialog -> what an answer to it sounds like
     events: dict[Kind, list[Handler]] = field(default_factory=dict)
+    always: set[str] = field(default_factory=set)  # dialogs whose answer is taken from somebody who is blocked, too
     keywords: list[tuple[re.Pattern[str], Handler]] = field(default_factory=list)
     danger: Handler | None = None
     blocked: Handler | None = None
@@ -179,7 +180,7 @@ class Router:
         """Register the handler of one or more intents."""
         return self._into(self.intents, [Intent(name) for name in names])
 
-    def dialog(self, *names: str, hears: str | None = None) -> Callable[[Handler], Handler]:
+    def dialog(self, *names: str, hears: str | None = None, always: bool = False) -> Callable[[Handler], Handler]:
         """Register who takes the next message of a person after a question of this name was asked.
 
         With `hears`, a regular expression for the whole text, the question is patient (`bot.dialogs`): what the person says in
@@ -188,6 +189,7 @@ class Router:
         if hears is not None:
             for name in names:
                 _put(self.hears, name, re.compile(hears, re.IGNORECASE))
+        self.always.update(names if always else ())
         return self._into(self.dialogs, names)
 
     def timer(self, *kinds: str) -> Callable[[Handler], Handler]:
@@ -238,6 +240,7 @@ class Router:
         for kind, handlers in other.events.items():
             self.events.setdefault(kind, []).extend(handlers)
         self.keywords.extend(other.keywords)
+        self.always |= other.always
         for slot in SLOTS:
             if (handler := getattr(other, slot)) is not None:
                 self.special(slot)(handler)

@@ -380,7 +380,7 @@ class Turn:
                 yield self._take_clue  # whoever saw a missing person speaks of one who is missing
         if self._is_blocked(job, command):
             if not danger and not self._may_say_safe(job) and router.blocked is not None:
-                yield partial(call, router.blocked, self)
+                yield self._run_blocked
                 return
             command = None
         if command is not None:
@@ -396,6 +396,19 @@ class Turn:
         if command is not None and command.command.always:
             return False
         return self.house.is_blocked(self.session, event.address.platform, event.sender.id, self.now)
+
+    def _run_blocked(self) -> None:
+        """Of somebody who is blocked only the answer is taken that a right over his own data asks for."""
+        router = self.house.router
+        for pending in self.dialogs.waiting():
+            if pending.name in router.always:
+                self.dialogs.current = pending
+                taken = self._taken(router.dialogs.get(pending.name))
+                self.dialogs.current = None
+                if taken:
+                    return
+        if router.blocked is not None:
+            call(router.blocked, self)
 
     def _may_say_safe(self, job: Job) -> bool:
         """Where an emergency is open, whoever is there may say that people are safe."""

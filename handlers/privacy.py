@@ -12,6 +12,7 @@ from bot.messages import Inbound
 from bot.router import Router
 from bot.say import Say
 from bot.turn import Effects, NotMine, Rules
+from cases.blocks import Blocks
 from cases.privacy import Mark, Privacy
 from handlers.origin import platform_name
 
@@ -25,11 +26,14 @@ MOST_MARKS = 40
 
 
 @router.command("我的数据", "mydata", about="看我们存了您的哪些信息（只在私聊里）", private=True, always=True)
-def my_data(message: Inbound, privacy: Privacy, say: Say, zone: ZoneInfo, rules: Rules) -> None:
+def my_data(message: Inbound, privacy: Privacy, say: Say, zone: ZoneInfo, rules: Rules, blocks: Blocks) -> None:
     """Everything that is kept about the person, and for how long."""
     kept = privacy.kept(message.address.platform, message.sender.id)
     shown = [(one, one.created_at.astimezone(zone).strftime("%Y年%m月%d日")) for one in kept.cases[-MOST_SHOWN:]]
     lines = [_line(mark, say, zone) for mark in kept.marks[:MOST_MARKS]]
+    block = blocks.active(message.address.platform, message.sender.id)
+    if block is not None:
+        lines.insert(0, _line(Mark("block", about=block.reason, at=block.until), say, zone))
     say.reply(
         "privacy.kept",
         cases=shown,
@@ -58,7 +62,7 @@ def forget_me(message: Inbound, privacy: Privacy, dialogs: Dialogs, say: Say, se
     say.reply("privacy.sure", cases=len(kept.cases), platform=message.address.platform, dumps=dumps, quote=False)
 
 
-@router.dialog("privacy.forget")
+@router.dialog("privacy.forget", always=True)
 def sure(message: Inbound, privacy: Privacy, dialogs: Dialogs, say: Say, effects: Effects) -> None:
     """Only a clear yes."""
     text = message.text.strip().rstrip("。.!！")

@@ -104,6 +104,21 @@ def test_what_is_kept_beside_cases_is_shown_and_goes(chat: Scenario) -> None:
     chat.skip_officers()
 
 
+def test_whoever_is_blocked_sees_it_and_can_still_be_forgotten(chat: Scenario) -> None:
+    number = report(chat)
+    chat.say("王建国", PRIVATE, f"/拉黑 {number} 7天 连着三天骂人，劝过不听")
+    chat.skip_officers()
+    chat.skip("张阿姨")
+    chat.say("张阿姨", PRIVATE, "/我的数据")
+    said = chat.expect("张阿姨", "您反映过的事：*").what.text
+    assert "\n到2026年11月30日为止，您发来的事先不办（急事除外）。理由：" in said
+    chat.say("张阿姨", PRIVATE, "/忘记我")
+    chat.expect("张阿姨", "删掉以后*")
+    chat.say("张阿姨", PRIVATE, "忘记")
+    chat.expect("张阿姨", "已经删掉了。*")
+    assert chat.rows(Case.reporter) == [None]
+
+
 def test_forgetting_takes_the_person_and_leaves_the_case(chat: Scenario) -> None:
     number = report(chat)
     chat.say("张阿姨", PRIVATE, "/忘记我")
