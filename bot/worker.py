@@ -176,7 +176,7 @@ class Worker:
         if not event.text or event.kind not in (Kind.MESSAGE, Kind.TAP):
             return NOTHING
         quoted = event.quote.text if event.quote else ""
-        return self._understanding.read(event.text, quoted=quoted, has_photo=bool(event.attachments))
+        return self._understanding.read(event.text, quoted=quoted, has_photo=bool(event.attachments), hint=job.hint)
 
     async def _read(
         self, job: Job, meaning: Meaning, waited: tuple[Inbound, ...], own: tuple[Attachment, ...], brought: Brought

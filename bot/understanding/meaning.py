@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -66,6 +66,7 @@ class Hint:
     question: bool = False
     safe: bool = False  # somebody says that the people are safe
     bait: bool = False  # certainly a scam's own words: rules and model agree, and nobody asks or tells about it
+    sight: object | None = field(default=None, compare=False, repr=False)  # what the reading of the same text need not do again
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ their vector brought to length one; its probabilities are calibrated by one temp
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -47,12 +49,15 @@ class Head:
     def probabilities(self, hashed: NDArray[np.int64]) -> NDArray[np.float32]:
         """Calibrated probabilities of the labels, in their order."""
         index = hashed & (len(self.weights) - 1)
-        rarity = self.rarity[index]
-        length = np.sqrt(rarity @ rarity)
-        scores = self.weights[index].sum(axis=0, dtype=np.int32) * (self.scale / length) + self.bias
-        scores = (scores - scores.max()) / self.temperature
+        rarity = self.rarity.take(index)
+        length = math.sqrt(rarity @ rarity)
+        sums = np.add.reduce(self.weights.take(index, axis=0), axis=0, dtype=np.int32)
+        scores = sums * (self.scale * np.float32(1 / length)) + self.bias
+        scores -= scores.max()
+        scores *= np.float32(1 / self.temperature)
         odds = np.exp(scores)
-        result: NDArray[np.float32] = odds / odds.sum()
+        odds /= odds.sum()
+        result: NDArray[np.float32] = odds
         return result
 
 
@@ -74,7 +79,8 @@ class Model:
             heads = {}
             for name in names:
                 labels = tuple(str(label) for label in file[f"{name}.labels"])
-                weights, rarity = file[f"{name}.weights"], file[f"{name}.rarity"].astype(np.float32)
+                weights = np.ascontiguousarray(file[f"{name}.weights"])  # by rows, as they are taken
+                rarity = file[f"{name}.rarity"].astype(np.float32)
                 scale, bias, temperature = file[f"{name}.scale"], file[f"{name}.bias"], float(file[f"{name}.temperature"])
                 heads[name] = Head(labels, weights, rarity, scale, bias, temperature)
         return Model(heads)
@@ -92,4 +98,11 @@ def characters(text: str) -> NDArray[np.int64]:
 
 def named(names: Iterable[str]) -> NDArray[np.int64]:
     """Features that have a name (what lexicon and rules see), as hashes."""
-    return np.fromiter({crc32(name.encode()) for name in names}, dtype=np.int64)
+    found = {_hashed(name) for name in names}
+    return np.fromiter(found, dtype=np.int64, count=len(found))
+
+
+@lru_cache(maxsize=4096)
+def _hashed(name: str) -> int:
+    """The names are those of rules and signs, some hundred of them; nothing of a message is among them."""
+    return crc32(name.encode())

@@ -83,15 +83,21 @@ class _Verdict:
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Sight:
-    """One pass over a text: its plain form, the triggers that it holds, and what the rules made of them."""
+    """One pass over a text: its plain form, the triggers that it holds, and what the rules made of them.
+
+    What the model needs of it is worked out once, at first use: a glance hands its sight on to the reading (`Hint.sight`).
+    """
 
     plain: Plain
     mask: int
     alarm: Alarm | None
     safe: bool
     finding: Finding | None
+    grams: NDArray[np.int64] | None = None
+    features: NDArray[np.int64] | None = None
+    odds: NDArray[np.float32] | None = None  # of the wants
 
 
 class Understanding:
@@ -150,32 +156,36 @@ class Understanding:
             return NOTHING
         sight = self._look(text, mask)
         if sight.alarm is not None:
-            return Hint(sight.alarm.danger)
+            return Hint(sight.alarm.danger, sight=sight)
         intent = Intent.CHAT
         if sight.finding is not None or len(sight.plain.text) >= A_FEW:
             intent = self._decide(sight, SPEAK_UNASKED if known else SPEAK_UNKNOWN).intent
         if intent is not Intent.SCAM_REPORT and self._is_surely_bait(sight):
-            return Hint(safe=sight.safe, bait=True)
+            return Hint(safe=sight.safe, bait=True, sight=sight)
         if intent is Intent.CHAT:
-            return Hint(safe=True) if sight.safe else NOTHING
+            return Hint(safe=True, sight=sight) if sight.safe else NOTHING
         return Hint(
             report=intent not in (Intent.TIP, Intent.QUESTION),
             tip=intent is Intent.TIP,
             question=intent is Intent.QUESTION,
             safe=sight.safe,
+            sight=sight,
         )
 
-    def read(self, text: str, *, quoted: str = "", has_photo: bool = False) -> Meaning:
-        """The whole reading of one message; `quoted` is the message that it answers, `has_photo` that a picture came with it."""
-        sight = self._look(text, self._triggers(text))
-        grams = characters(sight.plain.text) if self._model is not None else None
+    def read(self, text: str, *, quoted: str = "", has_photo: bool = False, hint: Hint = NOTHING) -> Meaning:
+        """The whole reading of one message; `quoted` is the message that it answers, `has_photo` that a picture came with it.
+
+        `hint` is the glance at the same text, if there was one; what it has worked out is not done again.
+        """
+        seen = hint.sight
+        sight = seen if isinstance(seen, _Sight) and seen.plain.original == text else self._look(text, self._triggers(text))
         places = self._places.find(sight.plain)
-        scam = self._judge(sight, grams)
+        scam = self._judge(sight)
         if sight.alarm is not None:
             danger = sight.alarm.danger
             reason = f"rule {danger}: {sight.alarm.words}"
             return Meaning(Intent.EMERGENCY, 0.99, "T0", self._kind(danger, sight.plain.text), danger, places, scam, (reason,))
-        verdict = self._decide(sight, SPEAK, 0.15 if has_photo else 0.0, grams)
+        verdict = self._decide(sight, SPEAK, 0.15 if has_photo else 0.0)
         if verdict.intent is Intent.CHAT and quoted:
             verdict = self._quoted(sight, quoted) or verdict
         tier = None
@@ -184,7 +194,7 @@ class Understanding:
             tier = entry.raised if verdict.urgent else entry.tier
         return Meaning(verdict.intent, verdict.confidence, tier, verdict.category, None, places, scam, verdict.reasons)
 
-    def _decide(self, sight: _Sight, speak: float, bonus: float = 0.0, grams: NDArray[np.int64] | None = None) -> _Verdict:
+    def _decide(self, sight: _Sight, speak: float, bonus: float = 0.0) -> _Verdict:
         """Rules and model together. `speak` is the line between a want and small talk; `bonus` lowers it, as a photo does.
 
         What the rules found is among the model's features. The tier T0 is the rules' alone: danger that only the model sees is
@@ -196,10 +206,12 @@ class Understanding:
             if finding is None:
                 return _Verdict(Intent.CHAT, 0.9, None, False, ())
             return _Verdict(finding.intent, 0.9, finding.category, finding.urgent, reasons)
-        grams = characters(sight.plain.text) if grams is None else grams
-        features = np.concatenate([grams, named(self._features(sight))])
         head = self._model.heads["intent"]
-        odds = dict(zip(head.labels, head.probabilities(features).tolist(), strict=True))
+        if sight.odds is None or sight.features is None:
+            sight.features = np.concatenate([_grams(sight), named(self._features(sight))])
+            sight.odds = head.probabilities(sight.features)
+        features = sight.features
+        odds = dict(zip(head.labels, sight.odds.tolist(), strict=True))
         chat, dread = odds.pop("chat"), odds.pop("emergency")
         best = max(odds, key=lambda label: odds[label])
         want = sum(odds.values())
@@ -232,14 +244,14 @@ class Understanding:
                 return max(fitting)[1]
         return _PLAIN_CATEGORY.get(intent, "other")
 
-    def _judge(self, sight: _Sight, grams: NDArray[np.int64] | None) -> Scam:
+    def _judge(self, sight: _Sight) -> Scam:
         """Whether the text is bait: what the rules see in it is among the features of the model, which weighs it."""
         text = sight.plain.text
         if len(text) < 8:
             return Scam()
-        if self._model is None or grams is None:
+        if self._model is None:
             return self._scams.judge(text)
-        features = np.concatenate([grams, named(self._signs(sight))])
+        features = np.concatenate([_grams(sight), named(self._signs(sight))])
         honest = float(self._model.heads["scam"].probabilities(features)[0])
         doubt = honest * BAIT
         score = (1 - honest) * (1 - BAIT) / ((1 - honest) * (1 - BAIT) + doubt) if honest < 1 else 0.0
@@ -255,7 +267,7 @@ class Understanding:
             return False
         bait, honest, _ = self._scams.weigh(text)
         needed = next((score for points, score in CERTAIN if bait - honest >= points), None)
-        return needed is not None and self._judge(sight, characters(text)).score >= needed
+        return needed is not None and self._judge(sight).score >= needed
 
     def _signs(self, sight: _Sight) -> list[str]:
         """What the scam rules see; a short text without any of their words is not looked at."""
@@ -326,3 +338,10 @@ class Understanding:
         for word in self._normaliser.marks():
             add(word, _RAW)
         return Triggers(masks)
+
+
+def _grams(sight: _Sight) -> NDArray[np.int64]:
+    """The characters of the text and their pairs, which every head looks at."""
+    if sight.grams is None:
+        sight.grams = characters(sight.plain.text)
+    return sight.grams
