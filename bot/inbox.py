@@ -6,6 +6,7 @@ platform is told that we have it; a crash before that means that the platform de
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -89,6 +90,7 @@ class Mind:
     alarms: dict[Address, int] = field(default_factory=dict)
     reports: dict[LaneKey, datetime] = field(default_factory=dict)  # who has just reported, and until when a photo belongs to it
     photos: dict[LaneKey, list[tuple[datetime, Inbound]]] = field(default_factory=dict)
+    shown: dict[LaneKey, datetime] = field(default_factory=dict)  # who has just sent a photo alone, and until when it waits
     alerted: frozenset[tuple[str, str, str]] = frozenset()  # chats (platform, account, chat) where a missing person is looked for
     ended: frozenset[str] = frozenset()  # case numbers of missing people who are found, or no longer looked for
 
@@ -118,6 +120,13 @@ class Mind:
     def is_late_forward(self, text: str) -> bool:
         """Whether this passes on an alert that is over."""
         return bool(self.ended) and any(named_number(found[0]) in self.ended for found in _CASE_NUMBER.finditer(text))
+
+    def saw(self, key: LaneKey, until: datetime, now: datetime) -> None:
+        """A photo without words came: it is known at once, before it waits, and on a node that never has it in its memory."""
+        self.shown.pop(key, None)
+        self.shown[key] = until
+        for old in [one for one, over in itertools.takewhile(lambda entry: entry[1] <= now, self.shown.items())]:
+            del self.shown[old]
 
     def just_reported(self, key: LaneKey, now: datetime) -> bool:
         until = self.reports.get(key)
@@ -172,15 +181,16 @@ def glance(event: Inbound, mind: Mind, senses: Senses, now: datetime) -> Job | N
         return Job(event, hint, addressed)
     if event.lone_photo:
         return Job(replace(event, text="", quote=None), QUIET, addressed, waiting=True)
-    if _brings_something(event, mind) and senses.doubts(text):
+    if _brings_something(event, mind, now) and senses.doubts(text):
         return Job(event, hint, addressed, asking=True)
     return None
 
 
-def _brings_something(event: Inbound, mind: Mind) -> bool:
+def _brings_something(event: Inbound, mind: Mind, now: datetime) -> bool:
     """Whether there is something beside the words that they may ask about: a picture, one sent just before, a quoted message."""
     quoted = event.quote is not None and event.quote.text != ""
-    return bool(event.attachments) or quoted or LaneKey(event.address, event.sender.id) in mind.photos
+    key = LaneKey(event.address, event.sender.id)
+    return bool(event.attachments) or quoted or key in mind.photos or mind.shown.get(key, now) > now
 
 
 def _glance_other(event: Inbound, senses: Senses) -> Job | None:
@@ -307,6 +317,8 @@ class Inbox:
                 return  # the same words are being dealt with
             if weight is Weight.LATE:
                 job = replace(job, late=True)
+        if job.waiting and event.attachments:
+            self.mind.saw(LaneKey(event.address, event.sender.id), now + self._photo_wait, now)
         try:
             added = await self._keep(job, now)
         except BaseException:

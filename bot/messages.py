@@ -121,6 +121,11 @@ class Inbound(Struct, frozen=True, omit_defaults=True):
         shown = bool(self.attachments) or self.location is not None
         return shown and not self.text.strip() and not (self.quote is not None and self.quote.mine)
 
+    @property
+    def bare_call(self) -> bool:
+        """Our name and nothing else: where a photo has no words of its own, this is how one calls us to it."""
+        return self.mentions_me and not (self.text.strip() or self.attachments or self.location or self.quote)
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:

@@ -95,6 +95,8 @@ class Worker:
         key = LaneKey(event.address, event.sender.id)
         now = self._clock()
         mind = await self._memory.of(event, now)
+        if event.bare_call and any(photo.attachments for photo in self._waiting_photos(mind, key, now)):
+            job = replace(job, waiting=True)  # it is about them, and they go on waiting for words
         wanted = job.waiting and (mind.just_reported(key, now) or self._question_wants_photos(mind, event, now))
         if job.waiting and not wanted and not job.addressed:
             await self._memory.park(job, now)

@@ -25,8 +25,10 @@ class CaseBook:
         self._session = session
 
     def find(self, number: str) -> Case:
-        """The case of that number, locked for this transaction; Refusal when there is none."""
-        case = self._session.exec(select(Case).where(Case.number == number).with_for_update()).first()
+        """The case of that number, locked for this transaction and as it is now; Refusal when there is none."""
+        wanted = select(Case).where(Case.number == number).with_for_update()
+        # one that this transaction has read before, another node may have changed since
+        case = self._session.exec(wanted.execution_options(populate_existing=True)).first()
         if case is None:
             raise Refusal("desk.no_such", number=number)
         return case

@@ -184,10 +184,10 @@ def photo_follows(
         if photos.lost:
             say.reply("report.photo_trouble", case=case, trouble=trouble_with(photos, say))
         return
-    effects.kept_waiting = True
+    effects.kept_waiting = message.lone_photo
     if message.addressed:
         dialogs.ask("photo.words", wait=PHOTO_WORDS_WAIT)
-        say.reply("help.photo_alone" if message.attachments else "help.pin_alone")
+        say.reply("help.photo_alone" if message.location is None else "help.pin_alone")
 
 
 @router.dialog("photo.words", hears=r"(?s).+")
@@ -207,8 +207,8 @@ def photo_explained(
     now: datetime,
 ) -> None:
     """What is in the photo that came alone: a report, whatever it says."""
-    if message.lone_photo:
-        effects.kept_waiting = True
+    if message.lone_photo or message.bare_call:
+        effects.kept_waiting = message.lone_photo
         return
     if THANKS.fullmatch(message.text) or meaning.intent in (Intent.QUESTION, Intent.TIP):
         raise NotMine

@@ -126,7 +126,7 @@ class FakePlatform(Peer):
     async def close(self) -> None:
         """Nothing runs."""
 
-    def move_in(self, people: dict[str, str], groups: dict[str, str]) -> None:
+    async def move_in(self, people: dict[str, str], groups: dict[str, str]) -> None:
         """Everybody is known by the name that a test gives."""
 
     def environ(self) -> dict[str, str]:

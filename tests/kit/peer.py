@@ -59,6 +59,10 @@ class Peer(ABC):
     name: str  # the platform, as in Address
     account: str
     clock: Callable[[], datetime]
+    buttons = True  # a message can offer answers to press
+    captions = True  # a picture and its words are one message
+    edits = True  # whoever wrote a message can change it, and the bot hears of it
+    recalls = True  # and take it back
 
     def __init__(self, name: str, account: str, clock: Callable[[], datetime]) -> None:
         self.name = name
@@ -77,7 +81,7 @@ class Peer(ABC):
         """Start whatever has to run; once, before the bot starts."""
 
     @abstractmethod
-    def move_in(self, people: dict[str, str], groups: dict[str, str]) -> None:
+    async def move_in(self, people: dict[str, str], groups: dict[str, str]) -> None:
         """Everybody of the district (id to name) has opened the private chat, and the bot is in its groups; after `open`."""
 
     @abstractmethod

@@ -206,7 +206,7 @@ class Puppet:
         self._unlaid = []
         await self._tell("listen", port=self.port, **self._options)
         self._unlaid = list(self.world)
-        await self._lay_all()
+        await self.lay_all()
 
     def kill(self) -> None:
         """kill -9."""
@@ -307,14 +307,15 @@ class Puppet:
 
     async def _lay(self, **deed: Any) -> None:
         self.lay(**deed)
-        await self._lay_all()
+        await self.lay_all()
 
-    async def _lay_all(self) -> None:
-        while self._unlaid:
-            await self._tell(**self._unlaid.pop(0))
+    async def lay_all(self) -> None:
+        """Put into the service what is not there yet."""
+        waiting, self._unlaid = self._unlaid, []
+        await asyncio.gather(*(self._tell(**deed) for deed in waiting))
 
     async def _do(self, do: str, **given: Any) -> dict[str, Any]:
-        await self._lay_all()
+        await self.lay_all()
         return await self._tell(do, **given)
 
     async def _tell(self, do: str, **given: Any) -> dict[str, Any]:

@@ -36,6 +36,8 @@ SENDS = ("sendMessage", "sendPhoto")
 class TelegramPeer(Peer):
     """One bot account on a server of its own."""
 
+    recalls = False
+
     def __init__(self, clock: Callable[[], datetime]) -> None:
         super().__init__("telegram", ACCOUNT, clock)
         self.api = FakeBotApi(now=lambda: clock().timestamp())
@@ -55,7 +57,7 @@ class TelegramPeer(Peer):
     async def open(self) -> None:
         await self.api.__aenter__()
 
-    def move_in(self, people: dict[str, str], groups: dict[str, str]) -> None:
+    async def move_in(self, people: dict[str, str], groups: dict[str, str]) -> None:
         for person, name in people.items():
             self._user(Sender(person, name))
         for group, name in groups.items():

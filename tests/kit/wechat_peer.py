@@ -8,6 +8,7 @@ chat history, as there are no anonymous administrators; a picture is a message o
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -28,11 +29,15 @@ if TYPE_CHECKING:
 
 ACCOUNT = "main"
 DASHES = "- " * 15
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class WechatPeer(Peer):
     """One account on a service of its own."""
+
+    buttons = False
+    captions = False
+    edits = False
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         super().__init__("wechat", ACCOUNT, clock)
@@ -51,7 +56,7 @@ class WechatPeer(Peer):
     async def open(self) -> None:
         await self.puppet.__aenter__()
 
-    def move_in(self, people: dict[str, str], groups: dict[str, str]) -> None:
+    async def move_in(self, people: dict[str, str], groups: dict[str, str]) -> None:
         for person, name in people.items():
             self._people[self.user_id(person)] = person
             self._names[person] = name
@@ -59,6 +64,7 @@ class WechatPeer(Peer):
         members = list(self._people)
         for group, name in groups.items():
             self.puppet.lay(do="room", id=self.chat_id(group), topic=name, members=[*members, self.puppet.account])
+        await self.puppet.lay_all()
 
     async def close(self) -> None:
         await self.puppet.__aexit__()
@@ -83,7 +89,13 @@ class WechatPeer(Peer):
         send, recall = inner.send, inner.recall
 
         async def send_and_see(to: Address, what: Outbound) -> Receipt:
-            """The service tells us what it was asked to say on another way than it answers the bot."""
+            """The service tells us what it was asked to say on another way than it answers the bot.
+
+            What is said before the connection stands would wait for a second of a clock that stands still.
+            """
+            async with asyncio.timeout(PATIENCE):
+                while not inner.health().listening:  # noqa: ASYNC110 (there is nothing to wait for)
+                    await asyncio.sleep(0.005)
             receipt = await send(to, what)
             ids = [one for one in receipt.message_id.split("+") if not one.startswith("unseen:")]
             await self.puppet.until(lambda: {one.id for one in self.puppet.sent} >= set(ids))
@@ -188,6 +200,9 @@ class WechatPeer(Peer):
                 await puppet.photo(who, where, self.photos[attachment.id], message_id=name, **_only_time(more))
             elif attachment.kind == "photo":
                 await puppet.say(who, where, sort="image", message_id=name, **_only_time(more))
+            elif attachment.id in self.photos:
+                file = {"name": "IMG_0001.jpg", "data": base64.b64encode(self.photos[attachment.id]).decode()}
+                await puppet.say(who, where, sort="file", message_id=name, filename=file["name"], file=file, **_only_time(more))
             else:
                 await puppet.say(who, where, sort="file", message_id=name, filename="a.pdf", **_only_time(more))
         if event.location is not None:

@@ -6,32 +6,64 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit import cells
+from tests.kit import cells, puppet
 from tests.kit.cells import Cell, Postgres
 from tests.kit.scenario import Scenario
-from tests.scenarios.differences import DIFFERENCES
+from tests.scenarios.differences import DIFFERENCES, Difference
 from tests.storage.conftest import postgres_server  # noqa: F401
 
 MATRIX = os.environ.get("QIANSHAO_MATRIX", "")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every scenario runs in every cell that was asked for."""
+    """Every scenario runs in every cell that was asked for; one that is about no platform and no engine in the first alone."""
     if "cell_name" in metafunc.fixturenames:
-        metafunc.parametrize("cell_name", cells.names(MATRIX), indirect=True, scope="session")
+        metafunc.parametrize("cell_name", cells_of(metafunc), indirect=True, scope="session")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is different on a platform is expected to be different: it fails when it is not."""
+def cells_of(metafunc: pytest.Metafunc) -> list[str]:
+    wanted = cells.names(MATRIX)
+    if metafunc.definition.get_closest_marker("one_cell") is not None:
+        return [cells.DEFAULT] if cells.DEFAULT in wanted else []
+    if metafunc.definition.get_closest_marker("slow") is not None:
+        wanted = [one for one in wanted if one != cells.TURN]
+    name = metafunc.function.__name__
+    whose = cells.turn(name, lambda cell: difference(cell, name) is not None)
+    return list(dict.fromkeys(whose if one == cells.TURN else one for one in wanted))
+
+
+def difference(cell: str, test: str) -> Difference | None:
+    """What is different about a test in a cell."""
+    found = (DIFFERENCES.get((part, test)) for part in cell.split("-"))
+    return next(filter(None, found), None)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is different on a platform is expected to be different: it fails when it is not.
+
+    In its turn one example of a scenario is enough; the others are for QIANSHAO_MATRIX=all.
+    """
+    nowhere = []
+    turned: set[str] = set()
     for item in items:
         name = getattr(item, "originalname", item.name)
         parameters = getattr(item, "callspec", None)
         here: str = parameters.params.get("cell_name", "") if parameters is not None else ""
-        for part in here.split("-"):
-            if (difference := DIFFERENCES.get((part, name))) is not None:
-                item.add_marker(pytest.mark.xfail(reason=difference.why, strict=True))
+        if not isinstance(here, str):
+            nowhere.append(item)  # no cell was asked for that is one for this test
+            continue
+        if cells.TURN in cells.names(MATRIX) and here in cells.TURNS:
+            if item.nodeid.partition("[")[0] in turned:
+                nowhere.append(item)
+                continue
+            turned.add(item.nodeid.partition("[")[0])
+        if (other := difference(here, name)) is not None:
+            item.add_marker(pytest.mark.xfail(reason=other.why, strict=True))
         if here.endswith("postgresql"):
             item.add_marker(pytest.mark.postgres)
+    left_out = set(nowhere)
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=nowhere)
 
 
 @pytest.fixture(scope="session")
@@ -52,10 +84,12 @@ def cell_name(request: pytest.FixtureRequest) -> str:
     return name
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def cell(cell_name: str, request: pytest.FixtureRequest) -> Iterator[Cell]:
-    """The cell that every `Scenario` of this test takes."""
+    """The cell that every `Scenario` of this test takes. Without Node.js those of WeChat are left out, except in CI."""
     platform, _, engine = cell_name.partition("-")
+    if platform == "wechat" and (problem := puppet.missing()):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(problem)
     postgres: Postgres | None = request.getfixturevalue("matrix_postgres") if engine == "postgresql" else None
     here = Cell(cells.PEERS[platform], postgres, plain=cell_name == cells.DEFAULT)
     token = cells.cell.set(here)

@@ -32,33 +32,11 @@ _NO_CHANGE = Difference(
     "WeChat lets nobody change what is said, so the line below the answer is not written there",
     "tests/scenarios/test_progress.py::test_where_nothing_can_be_changed_nothing_more_is_said",
 )
-_APART = Difference(
-    "a picture on WeChat is a message of its own: said to the bot alone it is asked about before the words come",
-    "tests/platforms/wechat/test_parse.py::test_a_picture_keeps_no_words_of_its_xml",
-)
-_WITH_A_PICTURE = (
-    "test_nothing_goes_out_before_a_second_officer_verified_it",
-    "test_the_alert_goes_to_the_groups_of_residents_with_the_photo",
-    "test_only_to_the_groups_that_are_named",
-    "test_at_night_too_and_beyond_the_caps",
-    "test_a_clue_reaches_the_officers_and_nobody_else",
-    "test_a_clue_by_quoting_the_alert_with_a_photo",
-    "test_what_is_no_clue_stays_unanswered",
-    "test_found_ends_it_in_exactly_the_groups_that_got_it",
-    "test_the_photo_is_gone_within_a_day",
-    "test_a_late_forward_is_answered_once_an_hour",
-    "test_a_forward_while_it_is_active_is_left_alone",
-    "test_more_about_it_goes_to_the_same_groups",
-    "test_withdrawn_before_and_after_it_went_out",
-    "test_after_three_days_it_is_over_by_itself",
-)
-
 # (platform or engine, name of the test)
 DIFFERENCES: dict[tuple[str, str], Difference] = {
     ("telegram", "test_a_recalled_photo_does_not_wait_for_words"): _NO_RECALL,
     ("telegram", "test_recalling_the_message_takes_the_case_back_until_somebody_has_it"): _NO_RECALL,
     ("telegram", "test_a_report_that_is_recalled_and_delivered_again_stays_withdrawn"): _NO_RECALL,
-    ("telegram", "test_any_order_with_repetitions_and_restarts_ends_in_the_same_case"): _NO_RECALL,
     ("telegram", "test_control_without_the_inbox_s_memory_a_repetition_would_be_noticed"): Difference(
         "on Telegram a quote always names its message; this one, of a platform without ids, names none",
         "tests/platforms/telegram/test_parse.py::test_answers_and_quotes",
@@ -71,7 +49,6 @@ DIFFERENCES: dict[tuple[str, str], Difference] = {
         "the rows are the queue there: nothing between keeping and handling could lose it",
         "tests/cluster/test_story.py::test_nothing_is_lost_whatever_happens",
     ),
-    **{("wechat", name): _APART for name in _WITH_A_PICTURE},
     ("wechat", "test_removed_it_forgets_what_it_need_not_keep"): Difference(
         "WeChat never asks for a pause in one group: what it says is about the whole account",
         "tests/platforms/wechat/test_saying.py::test_a_warning_holds_the_account_back_longer_each_time",
@@ -82,10 +59,6 @@ DIFFERENCES: dict[tuple[str, str], Difference] = {
     ),
     ("wechat", "test_an_edited_report_reaches_the_officer_and_the_old_words_stay"): _NO_EDITS,
     ("wechat", "test_an_edited_command_in_private_is_told_so"): _NO_EDITS,
-    ("wechat", "test_yes_closes_with_one_line_to_the_group_and_asks_for_a_rating"): Difference(
-        "WeChat gives programs no buttons; the word is typed",
-        "tests/platforms/wechat/test_talk.py::test_without_buttons_the_typed_word_decides",
-    ),
     ("wechat", "test_only_the_reporter_decides"): Difference(
         "without buttons a neighbour's word on the question is a word like any other and is added to the case",
         "tests/platforms/wechat/test_talk.py::test_without_buttons_the_typed_word_decides",

@@ -135,6 +135,7 @@ def _commands(chat: Scenario) -> list[Command]:
     return list({id(command): command for command in chat.app.router.commands.values()}.values())
 
 
+@pytest.mark.slow
 def test_every_command_called_empty_or_with_rubbish_says_something_clear(chat: Scenario) -> None:
     """From the router's own table, so that a new command cannot be forgotten."""
     for command in _commands(chat):

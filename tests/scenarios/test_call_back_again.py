@@ -62,7 +62,8 @@ def test_three_questions_in_72_hours_then_a_supervisor_closes_it_as_not_reached(
     chat.silence()
     chat.say("马宏", PRIVATE, "/未联系 2611-0001")
     chat.expect("马宏", "没有执行：“/未联系”不在您的权限里。*")
-    chat.tap("刘卫东", card, card.what.choices[0].value)
+    chat.offers(card, "/未联系 2611-0001")
+    chat.tap("刘卫东", card, "/未联系 2611-0001")
     chat.expect("刘卫东", "2611-0001按“未联系上”办结，不算满意。*")
     chat.skip("马宏")
     assert state(chat) == "closed_unreached"
@@ -126,7 +127,7 @@ def test_what_tends_to_come_back_is_asked_about_after_four_weeks(chat: Scenario)
     chat.silence()
     chat.wait(days=1)
     asked = chat.expect(GROUP, "2611-0001（3号楼2单元楼道，*）办结有四周了，后来又出现过吗？*")
-    assert [choice.value for choice in asked.what.choices] == ["没再出现", "又出现了"]
+    chat.offers(asked, "没再出现", "又出现了")
     chat.tap("张阿姨", asked, "没再出现")
     chat.expect(GROUP, "那就好，谢谢您告诉我们。")
     assert state(chat) == "closed_confirmed"
@@ -270,7 +271,8 @@ def test_whoever_had_himself_forgotten_is_not_asked_and_a_supervisor_decides(cha
     chat.expect("马宏", "2611-0001已报办结*")
     card = chat.expect("刘卫东", "【没有人可问】2611-0001 *没法回访。*")
     chat.silence()
-    chat.tap("刘卫东", card, card.what.choices[0].value)
+    chat.offers(card, "/未联系 2611-0001")
+    chat.tap("刘卫东", card, "/未联系 2611-0001")
     chat.expect("刘卫东", "2611-0001按“未联系上”办结*")
     chat.skip("马宏")
     assert state(chat) == "closed_unreached"

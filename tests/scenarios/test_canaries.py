@@ -34,7 +34,6 @@ from storage import failpoints
 from storage.backup import back_up_now, restore
 from storage.media import opened
 from storage.tables import ActivityEntry, Attachment, Case, Officer, Proposal, Tip, Volunteer
-from tests.kit.cells import DEFAULT
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
 FLOCK = int(os.environ.get("QIANSHAO_CANARIES", "1"))
@@ -208,16 +207,14 @@ def crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     failpoints.arm("")
 
 
+@pytest.mark.one_cell
 def test_not_one_canary_lies_in_any_file(
-    cell_name: str,
     tmp_path: Path,
     log: io.StringIO,
     crash: Callable[[str], None],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    if cell_name != DEFAULT:
-        pytest.skip("the files of one cell are like those of another")
     flock = Flock()
     folder = tmp_path / "data"
     points = list(CRASHES)
@@ -276,6 +273,7 @@ def exports(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     return said
 
 
+@pytest.mark.one_cell
 def test_control_the_search_finds_them_in_every_spelling(tmp_path: Path) -> None:
     canary = "13812345678"
     for number, spelled in enumerate(
@@ -291,11 +289,10 @@ def test_control_the_search_finds_them_in_every_spelling(tmp_path: Path) -> None
     assert len(hits(tmp_path, [canary])) == 5
 
 
-def test_what_was_erased_stays_closed_in_an_old_backup(cell_name: str, tmp_path: Path) -> None:
+@pytest.mark.one_cell
+def test_what_was_erased_stays_closed_in_an_old_backup(tmp_path: Path) -> None:
     """A backup of last week, restored on the machine that has the newest keys, and on one that has only the mirror of last week's
     successor: the case and the tip that ended since cannot be opened, those that go on can."""
-    if cell_name != DEFAULT:
-        pytest.skip("PostgreSQL has its own tools for backups")
     folder = tmp_path / "data"
     with Scenario(folder) as chat:
         for number in range(2):

@@ -64,7 +64,8 @@ def test_more_time_is_asked_for_granted_and_runs_out(chat: Scenario, number: str
     card = chat.expect("刘卫东", f"【延期申请】{number} *要3天，充电桩没到货（原来11月26日10:00前办结）*")
     chat.say("马宏", PRIVATE, f"/延期 {number} 同意")
     chat.expect("马宏", "没有执行：这一步要由值班领导来做。")
-    chat.tap("刘卫东", card, card.what.choices[0].value)
+    chat.offers(card, f"/延期 {number} 同意", f"/延期 {number} 不同意")
+    chat.tap("刘卫东", card, f"/延期 {number} 同意")
     chat.expect("刘卫东", f"{number}同意延期3天，已告诉承办人和反映人。")
     chat.expect("马宏", f"{number}（*）延期批了，到11月26日10:00，这期间时限暂停。")
     chat.expect("张阿姨", f"{number}还要大约3天，办好了告诉您。")
@@ -133,7 +134,7 @@ def test_an_officer_talks_to_a_resident_through_the_bot(chat: Scenario) -> None:
     chat.expect("马宏", f"{number}反映人：上周三，居住证怎么办也顺便问下")
     chat.silence()
     chat.say("张阿姨", PRIVATE, "就是这辆", photo=jpeg())
-    assert chat.expect("马宏", f"{number}反映人：就是这辆").what.photo
+    chat.expect_photo("马宏", f"{number}反映人：就是这辆")
     chat.say("马宏", PRIVATE, "/结束对话")
     chat.expect("马宏", f"{number}的对话结束了，机器人接着管。")
     chat.expect("张阿姨", f"{number}的对话结束了，之后有事直接跟我说，我是机器人。")

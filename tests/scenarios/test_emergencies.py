@@ -31,6 +31,7 @@ def advice(danger: Danger) -> str:
     return library().phrases.say(f"emergency.{danger.value}")
 
 
+@pytest.mark.one_cell
 @pytest.mark.parametrize("danger", list(Danger))
 def test_the_fixed_texts_say_whom_to_call_and_ask_for_nothing(danger: Danger) -> None:
     text = advice(danger)

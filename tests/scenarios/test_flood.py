@@ -30,6 +30,7 @@ def said(who: str, text: str, at: datetime, chat: str = "g1", number: int = 0) -
     return Inbound(f"{who}-{number}-{at.timestamp()}", Address("web", "web", chat), Sender(who, who), at, text=text)
 
 
+@pytest.mark.one_cell
 def test_whoever_talks_much_is_late_and_never_refused() -> None:
     flood = Flood()
     weights = [
@@ -42,6 +43,7 @@ def test_whoever_talks_much_is_late_and_never_refused() -> None:
     assert flood.weigh(said("robot", "好了，路灯也坏了一盏", later), later) is Weight.PROMPT
 
 
+@pytest.mark.one_cell
 def test_a_full_group_lets_those_through_who_have_hardly_said_anything() -> None:
     flood = Flood()
     for number in range(int(GROUP.burst) * 3):
@@ -50,6 +52,7 @@ def test_a_full_group_lets_those_through_who_have_hardly_said_anything() -> None
     assert flood.weigh(said("neighbour", "3号楼楼道有人充电", NOW), NOW) is Weight.PROMPT
 
 
+@pytest.mark.one_cell
 def test_the_same_words_again_are_counted_once() -> None:
     flood = Flood()
     weights = [flood.weigh(said("robot", f"3号楼楼道有人充电{'！' * n}", NOW, number=n), NOW) for n in range(10)]
@@ -100,6 +103,7 @@ async def flooded(flood: Flood | None) -> list[float]:
     return sorted(worked[event] - before for event, before in put.items())
 
 
+@pytest.mark.one_cell
 async def test_a_thousand_reports_in_a_hundred_thousand_messages_wait_for_next_to_nothing() -> None:
     waited = await flooded(Flood())
     # a piece of work is a few milliseconds: 2 s are hundreds of them
@@ -140,6 +144,7 @@ def test_a_report_bomb_is_one_case_a_person_and_no_more_urgent_for_it(tmp_path: 
             chat._seen[(row.to.chat, row.to.private)] = len(chat.platform.arrived)
 
 
+@pytest.mark.one_cell
 async def test_control_without_weighing_reports_wait_behind_the_flood(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.lanes.LATE_SHARE", 10**9)
 

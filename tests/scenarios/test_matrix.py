@@ -14,10 +14,7 @@ ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 
 
-@pytest.fixture
-def cell_name() -> str:
-    """This file is about the matrix and not in it."""
-    return cells.DEFAULT
+pytestmark = pytest.mark.one_cell  # this file is about the matrix and not in it
 
 
 def functions_in(path: Path) -> set[str]:
@@ -36,7 +33,7 @@ def test_every_difference_names_a_scenario_a_place_and_what_happens_instead(wher
 
 
 def test_a_cell_that_is_none_is_refused_and_nothing_runs_unseen() -> None:
-    assert cells.names("") == [cells.DEFAULT]
+    assert cells.names("") == [cells.DEFAULT, cells.TURN]
     assert len(cells.names("all")) == len(cells.PEERS) * len(cells.ENGINES)
     with pytest.raises(ValueError, match="there is no"):
         cells.names("web-sqlite,web-mysql")

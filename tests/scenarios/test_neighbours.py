@@ -354,6 +354,7 @@ def test_seed_19_premises_have_a_colour_that_decays(chat: Scenario) -> None:
     chat.expect("李敏", "没有1号场所，或不在您的网格。")
 
 
+@pytest.mark.one_cell
 def test_premises_know_nothing_of_people() -> None:
     words = ("person", "people", "tenant", "owner", "holder", "resident", "phone", "nation", "record", "score", "colour")
     assert not [column for column in Premises.model_fields if any(word in column for word in words)]

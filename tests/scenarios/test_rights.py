@@ -27,7 +27,6 @@ from bot.say import Voice
 from bot.turn import House, Rules, Turn
 from content.phrases import PhraseBook
 from storage.tables import Audit, Case, Grid, Officer, OfficerAccount, OfficerRole, Unit
-from tests.kit.cells import DEFAULT
 from tests.kit.scenario import PRIVATE as IN_PRIVATE
 from tests.kit.scenario import Scenario
 
@@ -320,6 +319,7 @@ def reaches(world: World, event: Inbound) -> bool:
     return False
 
 
+@pytest.mark.one_cell
 def test_the_tables_name_every_command_and_every_action() -> None:
     real = {command.name: command for command in build_router().commands.values()}
     assert set(real) == set(COMMANDS), "say in COMMANDS who may use it"
@@ -329,6 +329,7 @@ def test_the_tables_name_every_command_and_every_action() -> None:
     assert set(ACTIONS) == set(ACTS), "say in ACTS who may do it"
 
 
+@pytest.mark.one_cell
 def test_every_command_in_every_cell(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two of three platforms each, in turn (QIANSHAO_CELLS=all: all three); that the event is marked done is not looked at."""
     monkeypatch.setattr("bot.turn.done", lambda *_, **__: None)
@@ -352,6 +353,7 @@ def test_every_command_in_every_cell(world: World, monkeypatch: pytest.MonkeyPat
 SCOPES = ("district", "own grid", "grid inside", "other grid", "own unit", "other unit", "left")
 
 
+@pytest.mark.one_cell
 def test_every_action_in_every_scope(world: World) -> None:
     session = world.session
     grids = {code: session.exec(select(Grid.id).where(Grid.code == code)).one() for code in ("GX01", "GX0101", "GX02")}
@@ -405,10 +407,9 @@ def state_of(chat: Scenario) -> dict[str, list[tuple[object, ...]]]:
     return chat.app.writer.read_now(read)
 
 
-def test_what_is_refused_changes_nothing_and_is_written_down(cell_name: str, tmp_path: Path) -> None:
+@pytest.mark.one_cell
+def test_what_is_refused_changes_nothing_and_is_written_down(tmp_path: Path) -> None:
     """With the real handlers on a real case: every command of officers, by a resident and by whoever only runs the machine."""
-    if cell_name != DEFAULT:
-        pytest.skip("rights do not depend on the platform or the engine; the cells above do the platforms")
     with Scenario(tmp_path) as chat:
         chat.say("张阿姨", "港新1号网格", "3号楼2单元楼道有人给电动车充电")
         number = chat.rows(Case.number)[-1]
@@ -429,6 +430,7 @@ def test_what_is_refused_changes_nothing_and_is_written_down(cell_name: str, tmp
             chat._seen[(row.to.chat, row.to.private)] = len(chat.platform.arrived)
 
 
+@pytest.mark.one_cell
 @pytest.mark.parametrize("bug", ["forwarded", "edited", "roles", "scope"])
 def test_control_each_planted_bug_opens_cells(world: World, monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
     if bug == "roles":

@@ -6,6 +6,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
 TOUR = Path(__file__).with_name("tour.toml")
@@ -15,6 +17,7 @@ def lines() -> list[dict[str, Any]]:
     return tomllib.loads(TOUR.read_text(encoding="utf-8"))["line"]  # type: ignore[no-any-return]
 
 
+@pytest.mark.one_cell
 def test_the_tour_is_long_enough_and_people_mostly_just_talk() -> None:
     said = lines()
     assert len(said) >= 45
