@@ -47,6 +47,10 @@ class Memory:
         key = LaneKey(job.event.address, job.event.sender.id)
         self.mind.photos.setdefault(key, []).extend((now, photo) for photo in (job.event, *job.parts))
 
+    async def goes_in_turn(self, job: Job) -> bool:  # noqa: ARG002 (a mind of rows needs it)
+        """Whether this is put back to be handled after what the same person said before it; here that has begun already."""
+        return False
+
     def forget(self, key: LaneKey, taken: tuple[Inbound, ...]) -> None:
         """These photos found their words."""
         left = [entry for entry in self.mind.photos.get(key, ()) if entry[1] not in taken]
@@ -99,6 +103,10 @@ class RowMemory(Memory):
         claim = job.claim
         if claim is not None:
             await self._writer.run(lambda session: intake.park(session.connection(), claim))
+
+    async def goes_in_turn(self, job: Job) -> bool:
+        claim = job.claim
+        return claim is not None and await self._writer.run(lambda session: intake.in_turn(session.connection(), claim))
 
     def forget(self, key: LaneKey, taken: tuple[Inbound, ...]) -> None:
         """Their rows were ended by the turn."""

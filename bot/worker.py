@@ -103,6 +103,8 @@ class Worker:
             self._after_commit(Effects())  # somebody has to see to it that it is forgotten
             return
         if job.hint.danger is not None and await self._is_record(event):
+            if await self._memory.goes_in_turn(job):
+                return  # it has overtaken the photo that belongs to it
             job = replace(job, hint=changed(job.hint, danger=None))
         meaning = self._meaning(job)
         waited: tuple[Inbound, ...] = ()

@@ -67,6 +67,7 @@ _PARK = text(
     "UPDATE inbox SET state = 'parked', owner = '' "
     "WHERE id = ANY(CAST(:ids AS bigint[])) AND owner = :owner AND attempt = :attempt AND state = 'waiting'"
 )
+_IN_TURN = text("UPDATE inbox SET urgent = false, owner = '' WHERE id = :id AND owner = :owner AND attempt = :attempt AND urgent")
 _PARKED = text("SELECT id, body, due_at FROM inbox WHERE lane = :lane AND lane <> '' AND state = 'parked' ORDER BY id")
 _FORGET = text("UPDATE inbox SET state = 'done', body = NULL, due_at = NULL, lane = '' WHERE state = 'parked' AND due_at <= :now")
 _NEXT_FORGOTTEN = text("SELECT min(due_at) FROM inbox WHERE state = 'parked'")
@@ -94,6 +95,11 @@ def behind(connection: Connection, claim: EventClaim) -> list[tuple[int, bytes, 
 def adopt(connection: Connection, claim: EventClaim, ids: Sequence[int]) -> None:
     """Rows behind a claimed one belong to its claim from now on."""
     connection.execute(_ADOPT, {"owner": claim.owner, "attempt": claim.attempt, "ids": list(ids)})
+
+
+def in_turn(connection: Connection, claim: EventClaim) -> bool:
+    """An urgent event that is none goes back to be claimed when its turn comes; False when it was not urgent."""
+    return connection.execute(_IN_TURN, {"id": claim.id, "owner": claim.owner, "attempt": claim.attempt}).rowcount > 0
 
 
 def park(connection: Connection, claim: EventClaim) -> None:

@@ -84,7 +84,7 @@ def cell_name(request: pytest.FixtureRequest) -> str:
     return name
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def cell(cell_name: str, request: pytest.FixtureRequest) -> Iterator[Cell]:
     """The cell that every `Scenario` of this test takes. Without Node.js those of WeChat are left out, except in CI."""
     platform, _, engine = cell_name.partition("-")

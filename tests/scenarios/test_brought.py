@@ -9,6 +9,7 @@ import pytest
 
 from bot.messages import Quote
 from storage.tables import Attachment, Case
+from tests.kit.cells import Cell
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
 GROUP = "港新1号网格"
@@ -20,7 +21,7 @@ ASKED = "这是真的吗"
 
 
 @pytest.fixture(scope="module")
-def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+def reading(cell: Cell, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
     """A bot that can read pictures; one for all, since the models take a second to load."""
     with Scenario(tmp_path_factory.mktemp("reading"), reads=True) as scenario:
         yield scenario

@@ -159,8 +159,9 @@ class Book:
                 row = session.get(WechatRoom, (self._account, room.id)) or WechatRoom(
                     account=self._account, chat=room.id, seen_at=now
                 )
-                _rename(session, self._account, room.id, row.topic, room.topic)
-                row.topic, row.members, row.fetched_at = room.topic or row.topic, room.members or row.members, now
+                topic = _storable(room.topic)
+                _rename(session, self._account, room.id, row.topic, topic)
+                row.topic, row.members, row.fetched_at = topic or row.topic, room.members or row.members, now
                 session.add(row)
 
         await self._writer.run(work)
@@ -171,8 +172,8 @@ class Book:
         def work(session: Session) -> None:
             row = session.get(WechatRoom, (self._account, chat))
             if row is not None:
-                _rename(session, self._account, chat, row.topic, topic)
-                row.topic = topic
+                _rename(session, self._account, chat, row.topic, _storable(topic))
+                row.topic = _storable(topic)
                 session.add(row)
 
         await self._writer.run(work)
@@ -269,6 +270,11 @@ def _keep_alive(session: Session, account: str, at: datetime) -> None:
     row = session.get(WechatAccount, account) or WechatAccount(account=account)
     row.alive_at = at
     session.add(row)
+
+
+def _storable(text: str) -> str:
+    """Without the one character that no PostgreSQL text can hold: a stranger's group name must not stop the account."""
+    return text.replace("\0", "")
 
 
 def _rename(session: Session, account: str, chat: str, before: str, topic: str) -> None:
