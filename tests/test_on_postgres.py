@@ -99,7 +99,7 @@ def taken_on_two_nodes(chat: Scenario) -> str:
 async def one_waits_for_another(url: str) -> None:
     """Until our node stands before what the other one holds."""
     async with asyncio.timeout(60), await psycopg.AsyncConnection.connect(url, autocommit=True) as looking:
-        while await (await looking.execute("SELECT 1 FROM pg_locks WHERE NOT granted")).fetchone() is None:
+        while await (await looking.execute("SELECT 1 FROM pg_locks WHERE NOT granted")).fetchone() is None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
