@@ -288,7 +288,7 @@ class Puppet:
         """What the bot said, in order."""
         return [one.text for one in self.sent if conversation in (None, one.conversation)]
 
-    async def until(self, true: Callable[[], bool], seconds: float = 30.0) -> None:
+    async def until(self, true: Callable[[], bool], seconds: float = 60.0) -> None:
         """Wait until something is true that changes when the service speaks."""
         async with asyncio.timeout(seconds), self._news:
             await self._news.wait_for(true)
@@ -402,7 +402,7 @@ def quick(port: int, **changed: Any) -> WechatSettings:
         first_wait=0.02,
         longest_wait=0.1,
         introductions_per_hour=0,
-        name_seconds=2.0,
+        name_seconds=20.0,
     )
     return replace(plain, **changed)
 
@@ -412,7 +412,7 @@ async def listening(platform: WechatPlatform, feed: Feed) -> AsyncIterator[Wecha
     """The platform at work, without the rest of the bot."""
     task = asyncio.create_task(platform.listen(feed))
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not platform.health().listening:
                 if task.done():
                     task.result()

@@ -31,7 +31,7 @@ ROOMS = (
 )
 USERS = (UserSeed("zhang", "张阿姨"), UserSeed("wang", "老王"), UserSeed("li", "李警官", "officer", "社区民警"))
 TRIES = (TrySeed("报一个隐患", "楼道里停着电动车充电", "zhang", ROOM),)
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 class Clock:

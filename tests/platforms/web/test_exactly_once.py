@@ -19,7 +19,7 @@ from bot.platforms.web import WebSettings
 from bot.platforms.web.handover import Handover
 from bot.platforms.web.hub import Line
 from bot.platforms.web.rooms import Book
-from tests.platforms.web.conftest import ROOM, Browser, Chat, Tab, running, until
+from tests.platforms.web.conftest import PATIENCE, ROOM, Browser, Chat, Tab, running, until
 
 DISCONNECTS = 200
 PEOPLE = ("zhang", "wang", "li")
@@ -54,11 +54,11 @@ class Phone:
             tab.cut()
             self.cuts += 1
 
-    async def settle(self, goal: int) -> None:
+    async def settle(self, goal: int, patience: float) -> None:
         """Stay connected until everything is acknowledged and `goal` messages are on the screen."""
         tab = await self.connect()
         while self.open or len(self.seen) < goal:
-            frame = await asyncio.wait_for(tab.next(), 5)
+            frame = await asyncio.wait_for(tab.next(), patience)
             self.see(frame)
             if frame["t"] == "refused":
                 await self.resend(tab, frame["cid"])
@@ -101,8 +101,11 @@ class Phone:
             self.open.pop(frame["cid"], None)
 
 
-async def storm(folder: Path, cuts: int, seed: int = 7) -> list[str]:
-    """Three people talk while their connections break, the bot sometimes refuses and the server restarts; what went wrong."""
+async def storm(folder: Path, cuts: int, seed: int = 7, patience: float = 5.0) -> list[str]:
+    """Three people talk while their connections break, the bot sometimes refuses and the server restarts; what went wrong.
+
+    A phone that hears nothing for `patience` seconds at the end misses something.
+    """
     chance = random.Random(seed)
     settings = WebSettings(port=0, demo=True, frames_per_second=100_000)
     async with running(settings, folder) as chat:
@@ -123,7 +126,7 @@ async def storm(folder: Path, cuts: int, seed: int = 7) -> list[str]:
                 await chat.restart()
         await lives
         goal = sum(phone.said for phone in phones)
-        outcomes = await asyncio.gather(*(phone.settle(goal) for phone in phones), return_exceptions=True)
+        outcomes = await asyncio.gather(*(phone.settle(goal, patience) for phone in phones), return_exceptions=True)
         await until(lambda: not chat.platform._house.handover._busy)  # type: ignore[union-attr]
         mistakes = [f"a phone could not settle: {type(outcome).__name__}" for outcome in outcomes if outcome is not None]
         mistakes += faults(chat, phones, goal)
@@ -154,7 +157,7 @@ def faults(chat: Chat, phones: list[Phone], goal: int) -> list[str]:
 
 
 async def test_nothing_is_lost_or_doubled_over_200_disconnects(tmp_path: Path) -> None:
-    assert await storm(tmp_path, DISCONNECTS) == []
+    assert await storm(tmp_path, DISCONNECTS, patience=PATIENCE) == []
 
 
 def forget_cid(monkeypatch: pytest.MonkeyPatch) -> None:

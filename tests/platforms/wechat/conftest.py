@@ -54,12 +54,24 @@ class Line:
         async with listening(made, self.feed) as platform:
             yield platform
 
+    @asynccontextmanager
+    async def vain(self, given: dict[str, Any] | None = None, **changed: Any) -> AsyncIterator[WechatPlatform]:
+        """The same for one that will not get through: nobody waits until it listens."""
+        made = WechatPlatform(quick(self.puppet.port, **changed), writer=self.writer, data_dir=self.folder, **(given or {}))
+        task = asyncio.create_task(made.listen(self.feed))
+        try:
+            yield made
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await made.close()
+
     def heard(self) -> list[str]:
         """The words that the bot has taken."""
         return [event.text for event in self.feed.taken if event.kind == "message"]
 
 
-async def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
+async def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait for something that nobody tells of."""
     ends = asyncio.get_running_loop().time() + seconds
     while not true():

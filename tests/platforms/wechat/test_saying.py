@@ -119,7 +119,7 @@ async def test_a_short_word_with_a_link_is_a_card(line: Line) -> None:
 
 
 async def test_a_lost_answer_is_settled_by_the_message_itself(line: Line) -> None:
-    async with line.platform(echo_seconds=3.0) as platform:
+    async with line.platform(echo_seconds=20.0) as platform:
         await line.puppet.fault("messageSendText", error="socket hang up", lost=True)
         receipt = await platform.send(HERE, say("到底发没发"))
         await line.puppet.until(lambda: len(line.puppet.sent) == 1)
@@ -147,12 +147,13 @@ async def test_no_answer_and_no_echo_is_unknown(line: Line) -> None:
 
 
 async def test_a_service_that_tells_no_ids(line: Line) -> None:
-    async with line.platform() as platform:
+    async with line.platform(echo_seconds=20.0) as platform:
         await line.puppet.deed("set", ids=False)
         receipt = await platform.send(HERE, say("编号从回声里来"))
         await line.puppet.until(lambda: len(line.puppet.sent) == 1)
         assert receipt.message_id == line.puppet.sent[0].id
-        await line.puppet.deed("set", echo=False)
+    async with line.platform() as platform:
+        await line.puppet.deed("set", ids=False, echo=False)
         blind = await platform.send(HERE, say("什么都没有"))
         assert blind.message_id.startswith("unseen:")
         assert not await platform.recall(HERE, blind.message_id)
@@ -201,7 +202,7 @@ async def test_a_warning_holds_the_account_back_longer_each_time(line: Line) -> 
 
 
 async def test_without_a_connection_nothing_is_sent_for_certain(line: Line) -> None:
-    async with line.platform(dead_seconds=0.4, ding_seconds=0.1, connect_seconds=0.3) as platform:
+    async with line.platform(dead_seconds=0.4, ding_seconds=0.1) as platform:
         line.puppet.kill()
         await until(lambda: not platform.health().listening)
         with pytest.raises(RetryLater) as later:
