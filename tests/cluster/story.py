@@ -218,7 +218,7 @@ class Cluster:
         table = [{"name": "soon", "category": "antifraud", "days": "*", "time": due.strftime("%H:%M:%S"), "late_minutes": 60}]
         self.environ["QIANSHAO_SCHEDULES"] = json.dumps(table)
 
-    async def up(self, seconds: float = 30.0) -> None:
+    async def up(self, seconds: float = 120.0) -> None:
         """Return when somebody hears every account."""
         for account, chat in dict(self.chats).items():
             self._said[f"{chat}-first"] = 1
@@ -228,11 +228,12 @@ class Cluster:
     async def sending(self, most: int = 12) -> str:
         """The node that is in the middle of sending: it has just said so many things, and has more to say."""
         before = len(self.world.attempts)
-        while len(self.world.attempts) < before + most:  # noqa: ASYNC110
-            await asyncio.sleep(0.002)
+        async with asyncio.timeout(120):
+            while len(self.world.attempts) < before + most:  # noqa: ASYNC110
+                await asyncio.sleep(0.002)
         return self.world.attempts[-1].node
 
-    async def quiet(self, seconds: float = 40.0) -> None:
+    async def quiet(self, seconds: float = 150.0) -> None:
         """Return when everything is confirmed, handled and sent, or when the patience ends."""
         deadline = time.monotonic() + seconds
         still = 0

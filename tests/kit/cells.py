@@ -129,7 +129,7 @@ def names(which: str) -> list[str]:
     "turn" stands for the cell whose turn it is for a test.
     """
     everything = [f"{platform}-{engine}" for platform in PEERS for engine in ENGINES]
-    usual = f"{DEFAULT},{TURN}"
+    usual = DEFAULT
     wanted = everything if which == "all" else [name.strip() for name in (which or usual).split(",")]
     unknown = sorted(set(wanted) - {*everything, TURN})
     if unknown:

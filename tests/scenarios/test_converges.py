@@ -105,6 +105,7 @@ def lived(seed: int | None) -> dict[str, object]:
         return end
 
 
+@pytest.mark.slow
 def test_any_order_with_repetitions_and_restarts_ends_in_the_same_case() -> None:
     once = lived(None)
     assert once["taken once"] == 1

@@ -31,7 +31,8 @@ def row(chat: Scenario) -> Group:
 def welcomed(chat: Scenario) -> int:
     """The new group's number."""
     added(chat)
-    chat.expect(NEW, "大家好，我是前哨*平时聊天我不回也不记*加密留7天，然后删掉。*")
+    keeper = "加密留7天，然后删掉。" if chat.platform.name == "web" else "群里发的内容，聊天平台自己能看到。"
+    chat.expect(NEW, f"大家好，我是前哨*平时聊天我不回也不记*{keeper}*")
     chat.expect("赵航", "进了一个新群：“港新3号楼群”*还没归网格*")
     chat.silence()
     return row(chat).id or 0

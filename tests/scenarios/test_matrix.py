@@ -33,7 +33,7 @@ def test_every_difference_names_a_scenario_a_place_and_what_happens_instead(wher
 
 
 def test_a_cell_that_is_none_is_refused_and_nothing_runs_unseen() -> None:
-    assert cells.names("") == [cells.DEFAULT, cells.TURN]
+    assert cells.names("") == [cells.DEFAULT]
     assert len(cells.names("all")) == len(cells.PEERS) * len(cells.ENGINES)
     with pytest.raises(ValueError, match="there is no"):
         cells.names("web-sqlite,web-mysql")
