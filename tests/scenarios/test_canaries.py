@@ -338,10 +338,9 @@ def test_what_was_erased_stays_closed_in_an_old_backup(tmp_path: Path) -> None:
         assert opened(photos[1])[6:10] == b"JFIF"
 
 
-def test_an_old_backup_does_not_say_who_somebody_was_that_is_forgotten(cell_name: str, tmp_path: Path) -> None:
+@pytest.mark.one_cell
+def test_an_old_backup_does_not_say_who_somebody_was_that_is_forgotten(tmp_path: Path) -> None:
     """Accounts and names lie in a backup under pseudonyms. Restored, they are back for whoever is still known."""
-    if cell_name != DEFAULT:
-        pytest.skip("PostgreSQL has its own tools for backups")
     folder, backup = tmp_path / "data", tmp_path / "backup"
     leaves, stays = "account-3f9c51-leaves", "account-77ab02-stays"
     with Scenario(folder) as chat:
