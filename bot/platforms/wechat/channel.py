@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import ssl
+from typing import Any, cast
 
 from grpclib.client import Channel
 from grpclib.config import Configuration
+from grpclib.encoding.proto import ProtoCodec
 from grpclib.protocol import H2Protocol
 
 from bot.platforms.wechat.settings import WechatSettings, is_loopback
@@ -15,6 +18,67 @@ from bot.platforms.wechat.settings import WechatSettings, is_loopback
 
 class WrongCertificate(ConnectionError):
     """The service is not the one that the settings describe."""
+
+
+class GatheringTransport:
+    """A transport that writes once in a turn of the event loop: grpclib writes the head, the body and every acknowledgement of a
+    call one by one, and each is a call of the system."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Soon, together with whatever else is written now."""
+        if not data:
+            return
+        if not self._parts:
+            self._loop.call_soon(self._write)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        """Write what is left, then close."""
+        self._write()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._parts.clear()
+        self._transport.abort()
+
+    def is_closing(self) -> bool:
+        """Whether it is closed or about to be."""
+        return self._transport.is_closing()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """What the transport below knows."""
+        return self._transport.get_extra_info(name, default)
+
+    def _write(self) -> None:
+        parts, self._parts = self._parts, []
+        if parts and not self._transport.is_closing():
+            self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
+
+
+class GatheringProtocol(H2Protocol):
+    """grpclib's protocol on a gathering transport."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands."""
+        super().connection_made(cast(asyncio.Transport, GatheringTransport(cast(asyncio.Transport, transport))))
+
+
+class RawCodec(ProtoCodec):
+    """Where the type of a message is `bytes`, its bytes as they are."""
+
+    def encode(self, message: Any, message_type: Any) -> bytes:
+        """The bytes of a message."""
+        return message if message_type is bytes else super().encode(message, message_type)
+
+    def decode(self, data: bytes, message_type: Any) -> Any:
+        """The message of the bytes."""
+        return data if message_type is bytes else super().decode(data, message_type)
 
 
 class PuppetChannel(Channel):
@@ -30,7 +94,12 @@ class PuppetChannel(Channel):
         self._pin = settings.fingerprint
         self._named = (settings.tls_name or settings.host) if settings.tls else None
         context = tls_context(settings) if settings.tls else None
-        super().__init__(settings.host, settings.port, ssl=context, config=Configuration())
+        super().__init__(settings.host, settings.port, ssl=context, config=Configuration(), codec=RawCodec())
+
+    def _protocol_factory(self) -> H2Protocol:
+        # as grpclib's own, but gathering
+        made: H2Protocol = super()._protocol_factory()
+        return GatheringProtocol(made.handler, made.config, made.h2_config)
 
     async def _create_connection(self) -> H2Protocol:
         transport, protocol = await self._loop.create_connection(

@@ -14,19 +14,26 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import betterproto
+import msgspec
+import structlog
 from grpclib.const import Cardinality, Status
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 from wechaty_grpc.wechaty import PuppetStub, puppet
 
-from bot.platforms.wechat import wire
+from bot.platforms.wechat import proto, wire
+from bot.platforms.wechat.calls import RawCalls
 from bot.platforms.wechat.channel import PuppetChannel, WrongCertificate
 from bot.platforms.wechat.settings import WechatSettings
 
+log = structlog.get_logger(__name__)
+
 PIECE = 64 * 1024  # of a file on its way to the service; the service refuses messages above 4 MiB
 MOST_REASON = 160
+MESSAGE = "/wechaty.Puppet/MessagePayload"
+MEMBER = "/wechaty.Puppet/RoomMemberPayload"
 
 T = TypeVar("T")
-M = TypeVar("M", bound=betterproto.Message)
+M = TypeVar("M", bound=betterproto.Message | bytes)
 
 
 class CallFailed(Exception):
@@ -62,16 +69,14 @@ class NotUs(CallFailed):
     """The service does not know our token. Its answer quotes the token and is therefore dropped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """One event of the stream: `sort` is the number of wechaty_grpc's EventType, `data` its JSON, checked by nobody."""
 
     sort: int
     data: str
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(msgspec.Struct, frozen=True):
     """A message as the service describes it. `stamp` is in milliseconds or seconds, as the puppet likes."""
 
     id: str
@@ -115,6 +120,7 @@ class Puppet:
         self._limit = limit
         self._channel = PuppetChannel(settings)
         self._metadata = {"authorization": f"Wechaty {settings.token}"}
+        self._calls = RawCalls(self._channel, self._metadata)
         self._stub = PuppetStub(self._channel, metadata=self._metadata)
         self.most_at_once = 0
         self._now = 0
@@ -128,19 +134,10 @@ class Puppet:
     async def events(self, opened: Callable[[], None]) -> AsyncGenerator[Told, None]:
         """The event stream; there can be only one for an account. `opened` is called when the service has accepted it."""
         with _as_failure():
-            async with self._channel.request(
-                "/wechaty.Puppet/Event",
-                Cardinality.UNARY_STREAM,
-                puppet.EventRequest,
-                puppet.EventResponse,
-                metadata=self._metadata,
-            ) as stream:
-                async with asyncio.timeout(self._settings.connect_seconds):
-                    await stream.send_message(puppet.EventRequest(), end=True)
-                    await stream.recv_initial_metadata()
-                opened()
-                async for event in stream:
-                    yield Told(int(event.type), event.payload)
+            told = self._calls.listen("/wechaty.Puppet/Event", b"", self._settings.connect_seconds, opened)
+            async with contextlib.aclosing(told) as events:
+                async for event in events:
+                    yield _told(event)
 
     async def start(self) -> None:
         """Have the service bring its puppet up; nothing happens when it is."""
@@ -156,18 +153,7 @@ class Puppet:
 
     async def message(self, message_id: str) -> Payload:
         """What was said. Raises Refused when the service does not know it any more."""
-        found = await self._ask(lambda: self._stub.message_payload(id=message_id))
-        return Payload(
-            found.id or message_id,
-            int(found.type),
-            found.text,
-            found.from_id,
-            found.room_id,
-            found.to_id,
-            tuple(found.mention_ids),
-            int(found.timestamp),
-            found.filename,
-        )
+        return _payload(message_id, await self._raw(MESSAGE, proto.string(1, message_id)))
 
     async def location(self, message_id: str) -> wire.LocationPayload:
         """The place that a message pins."""
@@ -190,8 +176,10 @@ class Puppet:
 
     async def member_name(self, room_id: str, contact_id: str) -> str:
         """What a person is called in a group: the name chosen for the group, else the person's own."""
-        found = await self._ask(lambda: self._stub.room_member_payload(id=room_id, member_id=contact_id))
-        return str(found.room_alias or found.name)
+        answer = await self._raw(MEMBER, proto.string(1, room_id) + proto.string(2, contact_id))
+        with _as_garbled():
+            found = {number: value for number, value in proto.fields(answer) if number in (2, 5)}
+            return proto.text_of(found.get(2) or found.get(5, b""))
 
     async def friendship(self, friendship_id: str) -> tuple[str, int]:
         """Whose request it is, and its sort: 1 confirmed, 2 received, 3 to be verified by them."""
@@ -296,6 +284,10 @@ class Puppet:
 
         return await self._ask(call, seconds)
 
+    async def _raw(self, method: str, request: bytes) -> bytes:
+        """A call for which both messages are bytes already."""
+        return await self._ask(lambda: self._calls.ask(method, request))
+
     async def _send(self, method: str, request: betterproto.Message) -> wire.SentResponse:
         return await self._unary(method, request, wire.SentResponse, self._settings.send_seconds)
 
@@ -349,6 +341,68 @@ def _reached(problem: OSError) -> str:
     said = type(problem).__name__
     reason = getattr(problem, "verify_message", "") or getattr(problem, "strerror", "") or ""
     return f"the service cannot be reached ({said}{': ' + reason if reason else ''})"[:MOST_REASON]
+
+
+@contextlib.contextmanager
+def _as_garbled() -> Iterator[None]:
+    try:
+        yield
+    except proto.Garbled:
+        raise Refused(Status.DATA_LOSS, "its answer cannot be read") from None
+
+
+def _told(event: bytes) -> Told:
+    """EventResponse; what cannot be read is an event of no sort with no data, which nobody acts on."""
+    sort, data = 0, ""
+    try:
+        for number, value in proto.fields(event):
+            if number == 1:
+                sort = proto.number_of(value)
+            elif number == 2:
+                data = proto.text_of(value)
+    except proto.Garbled as problem:
+        log.error("wechat.garbled_event", problem=str(problem), bytes=len(event))
+        return Told(0, "")
+    return Told(sort, data)
+
+
+def _payload(message_id: str, answer: bytes) -> Payload:
+    """MessagePayloadResponse. Newer services tell the time in field 10, and the one in field 4 only besides."""
+    texts: dict[int, str] = {}
+    mentions: list[str] = []
+    sort = stamp = received = 0
+    with _as_garbled():
+        for number, value in proto.fields(answer):
+            if number == 4:
+                stamp = proto.number_of(value)
+            elif number == 5:
+                sort = proto.number_of(value)
+            elif number == 9:
+                mentions.append(proto.text_of(value))
+            elif number == 10:
+                received = _milliseconds(value)
+            elif number <= 8:
+                texts[number] = proto.text_of(value)
+    told = texts.get
+    return Payload(
+        told(1) or message_id,
+        sort,
+        told(3, ""),
+        told(6, ""),
+        told(7, ""),
+        told(8, ""),
+        tuple(mentions),
+        stamp or received,
+        told(2, ""),
+    )
+
+
+def _milliseconds(stamp: object) -> int:
+    """google.protobuf.Timestamp."""
+    if not isinstance(stamp, bytes):
+        raise proto.Garbled("not a time")
+    parts = dict(proto.fields(stamp))
+    return 1000 * proto.number_of(parts.get(1, 0)) + proto.number_of(parts.get(2, 0)) // 1_000_000
 
 
 def _some(answer: M | None) -> M:

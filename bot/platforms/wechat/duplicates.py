@@ -26,9 +26,8 @@ class Duplicates:
         self._spoken: OrderedDict[tuple[str, str], float] = OrderedDict()
         self.left_out = 0
 
-    def is_repeat(self, event: Inbound) -> bool:
-        """Whether this was taken a moment ago under another id."""
-        key = _fingerprint(event)
+    def is_repeat(self, event: Inbound, key: bytes) -> bool:
+        """Whether this was taken a moment ago under another id. `key` is the event's fingerprint."""
         found = self._taken.get(key) if key else None
         if found is None:
             return False
@@ -40,9 +39,8 @@ class Duplicates:
         self.left_out += 1
         return True
 
-    def took(self, event: Inbound) -> None:
+    def took(self, event: Inbound, key: bytes) -> None:
         """The event is kept durably or let go: from now on its repetition may be left out."""
-        key = _fingerprint(event)
         if not key:
             return
         self._taken[key] = (event.event_id, self._now())
@@ -59,7 +57,7 @@ class Duplicates:
             self._spoken.popitem(last=False)
 
 
-def _fingerprint(event: Inbound) -> bytes:
+def fingerprint(event: Inbound) -> bytes:
     """What makes two events the same; empty for those that are never taken for a repetition (pictures, places, short words)."""
     words = " ".join(event.text.split())
     if event.kind is not Kind.MESSAGE or event.attachments or event.location or len(words) < SHORTEST:

@@ -23,7 +23,7 @@ from bot.platforms.base import Feed
 from bot.platforms.wechat import parse
 from bot.platforms.wechat.book import Book
 from bot.platforms.wechat.client import CallFailed, Payload, Puppet, Refused, Told
-from bot.platforms.wechat.duplicates import Duplicates
+from bot.platforms.wechat.duplicates import Duplicates, fingerprint
 from bot.platforms.wechat.groups import Groups
 from bot.platforms.wechat.names import Names
 from bot.platforms.wechat.parse import PLATFORM, Malformed, Me
@@ -53,6 +53,17 @@ class Source:
     sleep: Callable[[float], Awaitable[object]]
 
 
+@dataclass(slots=True)
+class Slot:
+    """The place of one event in the line. `at` is the loop's time; a `late` one has left the line before it was done."""
+
+    told: Told
+    at: float
+    event: Inbound | None = None
+    done: bool = False
+    late: bool = False
+
+
 class Intake:
     """Takes what the stream tells. `on_own` gets our own messages as they come back, `on_heard` everything that was taken."""
 
@@ -76,8 +87,9 @@ class Intake:
         self._on_own = on_own
         self._on_heard = on_heard
         self._room = asyncio.Semaphore(MOST_WAITING)
-        self._work = asyncio.Semaphore(IN_WORK)
-        self._line: deque[tuple[asyncio.Task[Inbound | None], float]] = deque()
+        self._line: deque[Slot] = deque()  # in the order in which they were told of
+        self._todo: deque[Slot] = deque()  # those nobody has begun with
+        self._working = 0
         self._lanes: dict[tuple[str, str], deque[Inbound]] = {}
         self._tasks: set[asyncio.Task[object]] = set()
 
@@ -89,10 +101,12 @@ class Intake:
     async def put(self, told: Told) -> None:
         """One event that may be for the bot; returns at once unless very many wait."""
         await self._room.acquire()
-        task = asyncio.create_task(self._prepare(told))
-        self._keep(task)
-        self._line.append((task, asyncio.get_running_loop().time()))
-        task.add_done_callback(self._go_on)
+        slot = Slot(told, asyncio.get_running_loop().time())
+        self._line.append(slot)
+        self._todo.append(slot)
+        if self._working < IN_WORK:
+            self._working += 1
+            self._keep(asyncio.create_task(self._work()))
 
     async def take(self, event: Inbound) -> None:
         """An event that is ready already."""
@@ -104,15 +118,14 @@ class Intake:
         while True:
             await asyncio.sleep(ORDER_SECONDS / 4)
             late = asyncio.get_running_loop().time() - ORDER_SECONDS
-            while self._line and self._line[0][1] < late:
-                task, _ = self._line.popleft()
-                task.add_done_callback(self._hand)  # its sender waits for it, the others go on
-            self._go_on()
+            while self._line and self._line[0].at < late and not self._line[0].done:
+                self._line.popleft().late = True  # its sender waits for it, the others go on
+                self._go_on()
 
-    def _go_on(self, *_: object) -> None:
+    def _go_on(self) -> None:
         """Hand over what is ready, up to the first that is not."""
-        while self._line and self._line[0][0].done():
-            self._hand(self._line.popleft()[0])
+        while self._line and self._line[0].done:
+            self._hand(self._line.popleft().event)
 
     async def close(self) -> None:
         """Give up what is under way."""
@@ -123,18 +136,31 @@ class Intake:
 
     # --- one event ----------------------------------------------------------------------------------------------------
 
+    async def _work(self) -> None:
+        """One of those who fetch: one event after the other, as long as there are any."""
+        try:
+            while self._todo:
+                slot = self._todo.popleft()
+                slot.event = await self._prepare(slot.told)
+                slot.done = True
+                if slot.late:
+                    self._hand(slot.event)
+                else:
+                    self._go_on()
+        finally:
+            self._working -= 1
+
     async def _prepare(self, told: Told) -> Inbound | None:
-        async with self._work:
-            try:
-                return await self._read(told)
-            except Malformed as problem:
-                await self._put_away(told.data, str(problem))
-            except CallFailed as problem:
-                await self._put_away(told.data, f"could not be fetched: {problem}")
-            except Exception as problem:
-                log.error("wechat.not_read", problem=type(problem).__name__, exc_info=problem)
-                await self._put_away(told.data, type(problem).__name__)
-            return None
+        try:
+            return await self._read(told)
+        except Malformed as problem:
+            await self._put_away(told.data, str(problem))
+        except CallFailed as problem:
+            await self._put_away(told.data, f"could not be fetched: {problem}")
+        except Exception as problem:
+            log.error("wechat.not_read", problem=type(problem).__name__, exc_info=problem)
+            await self._put_away(told.data, type(problem).__name__)
+        return None
 
     async def _read(self, told: Told) -> Inbound | None:
         event = parse.read_json(told.data)
@@ -156,7 +182,8 @@ class Intake:
         if payload.talker == me.id:
             self._on_own(payload)
             return None
-        event = parse.parse_message(payload, me, self._source.clock())
+        known = self._names.fresh(payload.room, payload.talker)
+        event = parse.parse_message(payload, me, self._source.clock(), known or "")
         if event is None or (payload.room and not await self._groups.ours(payload.room)):
             return None
         if payload.sort == MessageSort.LOCATION:
@@ -164,6 +191,8 @@ class Intake:
         if event.quote is not None:
             ours = await self._book.find_sent(event.address.chat, event.quote.text)
             event = replace(event, quote=Quote(ours or "", event.quote.text, mine=ours is not None))
+        if known is not None:
+            return event
         name = await self._names.of(payload.room, payload.talker)
         return replace(event, sender=replace(event.sender, name=name)) if name else event
 
@@ -213,12 +242,11 @@ class Intake:
 
     # --- handing over -------------------------------------------------------------------------------------------------
 
-    def _hand(self, task: asyncio.Task[Inbound | None]) -> None:
-        event = None if task.cancelled() else task.result()
-        if event is None or self._duplicates.is_repeat(event):
+    def _hand(self, event: Inbound | None) -> None:
+        if event is None:
             self._room.release()
-            return
-        self._queue(event)
+        else:
+            self._queue(event)
 
     def _queue(self, event: Inbound) -> None:
         key = (event.address.chat, event.sender.id)
@@ -236,14 +264,15 @@ class Intake:
             while lane:
                 event = lane.popleft()
                 try:
-                    if not self._duplicates.is_repeat(event):
-                        await self._take(event)
+                    mark = fingerprint(event)
+                    if not self._duplicates.is_repeat(event, mark):
+                        await self._take(event, mark)
                 finally:
                     self._room.release()
         finally:
             del self._lanes[key]
 
-    async def _take(self, event: Inbound) -> None:
+    async def _take(self, event: Inbound, mark: bytes) -> None:
         """Hand one event over for good: while the storage is away it waits here, three other failures put it into quarantine."""
         if event.kind is Kind.MESSAGE and not event.address.private:
             await self._groups.tell(self._feed, event)
@@ -260,7 +289,7 @@ class Intake:
                     await self._put_away(f'{{"messageId": "{event.event_id}"}}', type(problem).__name__)
                     return
             else:
-                self._duplicates.took(event)
+                self._duplicates.took(event, mark)
                 if event.kind is Kind.JOINED:
                     await self._groups.told(event.address.chat)
                 self._on_heard(event)
@@ -283,6 +312,6 @@ class Intake:
                 log.error("wechat.not_quarantined", problem=type(problem).__name__, exc_info=problem)
                 return
 
-    def _keep(self, task: asyncio.Task[Inbound | None] | asyncio.Task[None]) -> None:
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

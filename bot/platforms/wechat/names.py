@@ -34,13 +34,21 @@ class Names:
         found = self._known.get((room, contact))
         return found[0] if found is not None else ""
 
-    async def of(self, room: str, contact: str) -> str:
-        """The name in a group, or the person's own when `room` is empty; empty when it does not come soon."""
+    def fresh(self, room: str, contact: str) -> str | None:
+        """The name if it was asked for lately (empty for somebody who has none), else None."""
         key = (room, contact)
         found = self._known.get(key)
-        if found is not None and self._monotonic() - found[1] < FRESH_SECONDS:
-            self._known.move_to_end(key)
-            return found[0]
+        if found is None or self._monotonic() - found[1] >= FRESH_SECONDS:
+            return None
+        self._known.move_to_end(key)
+        return found[0]
+
+    async def of(self, room: str, contact: str) -> str:
+        """The name in a group, or the person's own when `room` is empty; empty when it does not come soon."""
+        if (name := self.fresh(room, contact)) is not None:
+            return name
+        key = (room, contact)
+        found = self._known.get(key)
         task = self._asked.get(key)
         if task is None:
             if len(self._asked) >= MOST_ASKED:

@@ -125,8 +125,9 @@ def met(contact: str, event_id: str, me: Me, now: datetime) -> Inbound:
     )
 
 
-def parse_message(payload: Payload, me: Me, now: datetime) -> Inbound | None:
-    """What a message means for us, without what has to be asked for apart (name, place). Raises Malformed."""
+def parse_message(payload: Payload, me: Me, now: datetime, name: str = "") -> Inbound | None:
+    """What a message means for us, without what has to be asked for apart (the place, and `name` as long as nobody knows it).
+    Raises Malformed."""
     if not payload.id:
         raise Malformed("message without id")
     if payload.talker == me.id or payload.talker in _SYSTEM or payload.talker.startswith("gh_"):
@@ -139,7 +140,7 @@ def parse_message(payload: Payload, me: Me, now: datetime) -> Inbound | None:
     event = Inbound(
         event_id=payload.id,
         address=Address(PLATFORM, me.account, payload.room or payload.talker, private),
-        sender=Sender(payload.talker, ""),
+        sender=Sender(payload.talker, name),
         at=_time(payload.stamp, now),
         message_id=payload.id,
     )
