@@ -369,19 +369,27 @@ class PacingSettings(Section):
 
     per_account_per_second: float = Field(default=200.0, gt=0, description="messages of one account in a second")
     per_chat_interval: float = Field(default=0.0, ge=0, lt=60, description="seconds between two messages in one chat")
-    per_chat_per_minute: int = Field(default=120, ge=1, description="messages in one chat in a minute")
-    chat_reserve: int = Field(default=20, ge=0, description="of these, kept for answers to residents")
+    per_chat_per_minute: int = Field(default=120, ge=1, description="messages in one chat in a minute, private or a group")
+    per_group_per_minute: int = Field(default=120, ge=1, description="messages in one group in a minute, if that is less")
+    chat_reserve: int = Field(default=20, ge=0, description="of both, kept for answers to residents")
 
     @model_validator(mode="after")
     def _keep_some(self) -> PacingSettings:
-        if self.chat_reserve >= self.per_chat_per_minute:
-            raise ValueError("chat_reserve must be below per_chat_per_minute")
+        for name in ("per_chat_per_minute", "per_group_per_minute"):
+            if self.chat_reserve >= getattr(self, name):
+                raise ValueError(f"chat_reserve must be below {name}")
         return self
 
     @property
     def rule(self) -> PacingRule:
         """The same as a rule."""
-        return PacingRule(self.per_account_per_second, self.per_chat_interval, self.per_chat_per_minute, self.chat_reserve)
+        return PacingRule(
+            self.per_account_per_second,
+            self.per_chat_interval,
+            self.per_chat_per_minute,
+            self.chat_reserve,
+            self.per_group_per_minute,
+        )
 
 
 class TelegramPacing(PacingSettings):
@@ -389,8 +397,9 @@ class TelegramPacing(PacingSettings):
 
     per_account_per_second: float = Field(default=29.0, gt=0, description="messages of one account in a second")
     per_chat_interval: float = Field(default=1.0, ge=0, lt=60, description="seconds between two messages in one chat")
-    per_chat_per_minute: int = Field(default=20, ge=1, description="messages in one chat in a minute")
-    chat_reserve: int = Field(default=5, ge=0, description="of these, kept for answers to residents")
+    per_chat_per_minute: int = Field(default=60, ge=1, description="messages in one chat in a minute, private or a group")
+    per_group_per_minute: int = Field(default=20, ge=1, description="messages in one group in a minute, if that is less")
+    chat_reserve: int = Field(default=5, ge=0, description="of both, kept for answers to residents")
 
 
 class WechatPacing(PacingSettings):
@@ -398,8 +407,9 @@ class WechatPacing(PacingSettings):
 
     per_account_per_second: float = Field(default=1.0, gt=0, description="messages of one account in a second")
     per_chat_interval: float = Field(default=1.5, ge=0, lt=60, description="seconds between two messages in one chat")
-    per_chat_per_minute: int = Field(default=10, ge=1, description="messages in one chat in a minute")
-    chat_reserve: int = Field(default=4, ge=0, description="of these, kept for answers to residents")
+    per_chat_per_minute: int = Field(default=10, ge=1, description="messages in one chat in a minute, private or a group")
+    per_group_per_minute: int = Field(default=10, ge=1, description="messages in one group in a minute, if that is less")
+    chat_reserve: int = Field(default=4, ge=0, description="of both, kept for answers to residents")
     between_chats_from: float = Field(
         default=3.0, ge=0, le=600, description="shortest pause between messages to two chats, seconds"
     )

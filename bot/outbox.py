@@ -363,9 +363,9 @@ class Outbox:
         def room(lane: int) -> int:
             return rooms[lane]
 
-        def ready(chat: str, lane: int) -> bool:
+        def ready(chat: str, lane: int, private: bool) -> bool:
             with self._picture:
-                at = self._chat_ready_at(key, chat, Lane(lane), now, answer.pauses)
+                at = self._chat_ready_at(key, chat, Lane(lane), now, answer.pauses, private=private)
             if at > soon:
                 answer.ready_at = _earliest(answer.ready_at, at)
             return at <= soon
@@ -434,7 +434,7 @@ class Outbox:
             if len(account.sending) >= self._places(Lane(claim.lane)):
                 break
             slot = self._pacing.account_ready_at(key, now)
-            chat = self._chat_ready_at(key, claim.chat, Lane(claim.lane), now, self._pauses)
+            chat = self._chat_ready_at(key, claim.chat, Lane(claim.lane), now, self._pauses, private=claim.private)
             if chat > now + timedelta(seconds=4 * self.rule.horizon):
                 returned.append(claim)
             elif slot == NEVER:
@@ -466,9 +466,11 @@ class Outbox:
             self._results.append(Waiting(claim, None, used=False))
             account.look = True
 
-    def _chat_ready_at(self, key: AccountKey, chat: str, lane: Lane, now: datetime, pauses: Mapping[str, datetime]) -> datetime:
+    def _chat_ready_at(
+        self, key: AccountKey, chat: str, lane: Lane, now: datetime, pauses: Mapping[str, datetime], *, private: bool
+    ) -> datetime:
         pause = pauses.get(chat_scope(key, chat), now)
-        return max(pause, self._pacing.chat_ready_at(key, chat, lane, now))
+        return max(pause, self._pacing.chat_ready_at(key, chat, lane, now, private=private))
 
     async def _rest(self, until: datetime | None) -> None:
         # at most half a minute at a time, because the clock may be set while we wait

@@ -1,4 +1,4 @@
-"""How fast we may speak: budgets per account, per chat and overall, on an absolute schedule.
+"""How fast we may speak: budgets per account, per chat, per group and overall, on an absolute schedule.
 
 The rules are configuration. What was used of a budget is read back from the outbox rows (`sent_at`) when the bot starts, so a
 restart does not hand out a fresh budget. Several nodes book their slots in storage before they use them. Pauses told by a
@@ -39,7 +39,8 @@ class PacingRule:
     per_account_per_second: float = 29.0
     per_chat_interval: float = 1.0  # seconds between two messages in one chat
     per_chat_per_minute: int = 20
-    chat_reserve: int = 5  # of the chat's minute, kept for replies
+    chat_reserve: int = 5  # of the chat's and of the group's minute, kept for replies
+    per_group_per_minute: int | None = None  # where a group bears less than a private chat
     account: AccountRule | None = None  # what the whole account bears, where the platform publishes no limits
 
     def __post_init__(self) -> None:
@@ -49,6 +50,8 @@ class PacingRule:
             raise ValueError("per_chat_interval must be 0 to 60 seconds")
         if not 0 <= self.chat_reserve < self.per_chat_per_minute:
             raise ValueError("chat_reserve must be below per_chat_per_minute")
+        if self.per_group_per_minute is not None and self.chat_reserve >= self.per_group_per_minute:
+            raise ValueError("chat_reserve must be below per_group_per_minute")
 
     @classmethod
     def unlimited(cls) -> PacingRule:
@@ -57,7 +60,13 @@ class PacingRule:
 
     @property
     def limits_chats(self) -> bool:
-        return self.per_chat_interval > 0 or self.per_chat_per_minute < 1_000_000_000
+        return self.per_chat_interval > 0 or self.in_a_minute(private=False) < 1_000_000_000
+
+    def in_a_minute(self, *, private: bool) -> int:
+        """How many messages a private chat, or a group, bears in a minute."""
+        if private or self.per_group_per_minute is None:
+            return self.per_chat_per_minute
+        return min(self.per_chat_per_minute, self.per_group_per_minute)
 
 
 @dataclass(slots=True)
@@ -165,15 +174,15 @@ class Pacing:
         """When the account's next slot begins; `now` when it may speak at once."""
         return max(self._account(account).schedule.ready_at(now), self._overall.ready_at(now))
 
-    def chat_ready_at(self, account: AccountKey, chat: str, lane: Lane, now: datetime) -> datetime:
-        """When this lane may next speak in this chat, the account's own slot aside."""
+    def chat_ready_at(self, account: AccountKey, chat: str, lane: Lane, now: datetime, *, private: bool = False) -> datetime:
+        """When this lane may next speak in this chat (a group unless `private`), the account's own slot aside."""
         state = self._account(account)
         if lane is Lane.ALARM:
             return now
         if state.allowance is not None:
             allowed = state.allowance.ready_at(lane, chat, now)
-            return max(allowed, self._chat_ready_at(state, chat, lane, now))
-        return self._chat_ready_at(state, chat, lane, now)
+            return max(allowed, self._chat_ready_at(state, chat, lane, now, private))
+        return self._chat_ready_at(state, chat, lane, now, private)
 
     def lane_ready_at(self, account: AccountKey, lane: Lane, now: datetime) -> datetime:
         """When this lane may next speak in any chat but the last one: before that no row of it has to be looked at."""
@@ -192,7 +201,7 @@ class Pacing:
         rules = [self.rule(platform).account for platform, _ in accounts]
         return max((rule.memory for rule in rules if rule is not None), default=MINUTE)
 
-    def _chat_ready_at(self, state: _Account, chat: str, lane: Lane, now: datetime) -> datetime:
+    def _chat_ready_at(self, state: _Account, chat: str, lane: Lane, now: datetime, private: bool) -> datetime:
         if not state.rule.limits_chats:
             return now
         spoken = state.chats.get(chat)
@@ -204,7 +213,7 @@ class Pacing:
         if not spoken:
             return now
         ready = spoken[-1] + timedelta(seconds=rule.per_chat_interval)
-        budget = rule.per_chat_per_minute - (rule.chat_reserve if lane > Lane.REPLY else 0)
+        budget = rule.in_a_minute(private=private) - (rule.chat_reserve if lane > Lane.REPLY else 0)
         if len(spoken) >= budget:
             ready = max(ready, spoken[-budget] + MINUTE)
         return max(ready, now)

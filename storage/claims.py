@@ -196,12 +196,12 @@ def claim(
     now: datetime,
     lease: timedelta,
     room: Callable[[int], int],
-    ready: Callable[[str, int], bool],
+    ready: Callable[[str, int, bool], bool],
     caps: Caps | None = None,
 ) -> tuple[list[Claim], bool]:
     """Claim due rows of one account, best lane and oldest first, at most one per chat and lane.
 
-    `room(lane)` is how many rows of this lane or better may be taken; `ready(chat, lane)` says whether the chat may be spoken to
+    `room(lane)` is how many rows of this lane or better may be taken; `ready(chat, lane, private)` says whether the chat may be spoken to
     now; `caps` is what a group bears of posts. Returns the claims and whether the rows were exhausted.
     """
     until = now + lease
@@ -222,7 +222,7 @@ def claim(
                 full = True
                 break
             lane, row_id = one.order
-            if ready(one.chat, lane):
+            if ready(one.chat, lane, one.private):
                 fresh.append(one)
         kept = hold_back(connection, account, fresh, caps, now) if caps is not None and fresh else fresh
         picked += kept

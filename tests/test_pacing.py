@@ -142,3 +142,24 @@ def test_silent_chats_are_forgotten() -> None:
     for i in range(20_000):
         pacing.take(A, f"g{i}", at(i / 29))
     assert len(pacing._accounts[A].chats) <= 29 * 121
+
+
+def test_a_group_and_a_private_chat_have_windows_of_their_own() -> None:
+    """Telegram bears one message a second in a chat and twenty a minute in a group."""
+    pacing = Pacing(default=PacingRule(per_chat_interval=1, per_chat_per_minute=60, per_group_per_minute=20, chat_reserve=5))
+    for i in range(15):
+        for chat in ("g", "p"):
+            pacing.take(A, chat, at(i))
+    assert pacing.chat_ready_at(A, "g", Lane.CAMPAIGN, at(15)) == at(60)
+    assert pacing.chat_ready_at(A, "g", Lane.REPLY, at(15)) == at(15)
+    assert pacing.chat_ready_at(A, "p", Lane.CAMPAIGN, at(15), private=True) == at(15)
+    for i in range(15, 20):
+        pacing.take(A, "g", at(i))
+    assert pacing.chat_ready_at(A, "g", Lane.REPLY, at(20)) == at(60)
+
+
+def test_a_groups_window_never_widens_the_chats() -> None:
+    pacing = Pacing(default=PacingRule(per_chat_interval=0, per_chat_per_minute=2, per_group_per_minute=50, chat_reserve=0))
+    for i in range(2):
+        pacing.take(A, "g", at(i))
+    assert pacing.chat_ready_at(A, "g", Lane.REPLY, at(3)) == at(60)
