@@ -174,7 +174,7 @@ async def hold(folder: Path, writer: Writer, messages: int) -> dict[str, float]:
             for part in range(50):
                 await ours(puppet, feed, part * step, step)
                 sizes.append(resident())
-    print(json.dumps([round(size, 1) for size in sizes]), file=sys.stderr)
+                print(f"{(part + 1) * step:9} messages {sizes[-1]:8.1f} MB", file=sys.stderr, flush=True)
     return {"begin_mb": statistics.median(sizes[4:7]), "end_mb": statistics.median(sizes[-3:]), "messages": 50.0 * step}
 
 

@@ -347,6 +347,18 @@ class Outbox:
     def _most_in_queue(self, key: AccountKey) -> int:
         return int(min(2 * self.rule.in_flight, 2 + self._pacing.slots_within(key, self.rule.horizon)))
 
+    def pause(self, scope: str, seconds: float) -> None:
+        """A platform asked for a pause in answer to something that no notice was; kept like the outbox's own."""
+        told = (scope, self._clock() + timedelta(seconds=seconds))
+        self._new_pauses.append(told)
+        self._pauses[scope] = max(told[1], self._pauses.get(*told))
+        self.wake()
+
+    def paused(self, scope: str) -> float:
+        """Seconds until a pause is over; 0 when there is none."""
+        until = self._pauses.get(scope)
+        return 0.0 if until is None else max(0.0, (until - self._clock()).total_seconds())
+
     def _known_claims(self, results: list[Result]) -> list[int]:
         """The rows that are ours and that we know of."""
         known = [result.claim.id for result in (*results, *self._results)]

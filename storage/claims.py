@@ -201,8 +201,8 @@ def claim(
 ) -> tuple[list[Claim], bool]:
     """Claim due rows of one account, best lane and oldest first, at most one per chat and lane.
 
-    `room(lane)` is how many rows of this lane or better may be taken; `ready(chat, lane, private)` says whether the chat may be spoken to
-    now; `caps` is what a group bears of posts. Returns the claims and whether the rows were exhausted.
+    `room(lane)` is how many rows of this lane or better may be taken; `ready(chat, lane, private)` says whether the chat may be
+    spoken to now; `caps` is what a group bears of posts. Returns the claims and whether the rows were exhausted.
     """
     until = now + lease
     picked: list[Claim] = []

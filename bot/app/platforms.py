@@ -11,12 +11,14 @@ from bot.app.house import App
 from bot.clock import Clock
 from bot.config import Settings
 from bot.gate import RosterGate
+from bot.pacing import AccountKey
 from bot.permissions import Rights
 from bot.photos import PhotoWorker
 from bot.platforms.base import Health
 from bot.platforms.web import WebPlatform, WebSettings
 from bot.platforms.web.settings import RoomSeed, UserSeed, officer_id
 from bot.platforms.web.tipform import TipDoor
+from bot.verdicts import account_scope, chat_scope
 from cases.roster import Roster
 from storage.tables import Group, Officer
 from storage.writer import Writer
@@ -98,7 +100,7 @@ def telegram_settings(settings: Settings) -> TelegramSettings:
 def telegram_platform(settings: Settings, writer: Writer, clock: Clock, house: list[App]) -> TelegramPlatform:
     """Raises ConfigError with the mend for settings that cannot work."""
     # its libraries take a fifth of a second to import, which a start without Telegram does not have to wait
-    from bot.platforms.telegram import TelegramPlatform, move_chat, move_mind
+    from bot.platforms.telegram import Limits, TelegramPlatform, move_chat, move_mind
 
     given = telegram_settings(settings)
 
@@ -107,7 +109,32 @@ def telegram_platform(settings: Settings, writer: Writer, clock: Clock, house: l
         if house:
             move_mind(house[0].mind, given.account, moved)
 
-    return TelegramPlatform(given, data_dir=settings.bot.data_dir, clock=clock, on_move=on_move)
+    limits = Limits(OutboxPauses(house, ("telegram", given.account)), per_second=settings.pacing.telegram.per_account_per_second)
+    return TelegramPlatform(given, data_dir=settings.bot.data_dir, clock=clock, on_move=on_move, limits=limits)
+
+
+class OutboxPauses:
+    """The pauses of one account, kept where the outbox keeps its own; before there is a house there are none."""
+
+    def __init__(self, house: list[App], account: AccountKey) -> None:
+        self._house = house
+        self._account = account
+
+    def left(self, scope: str) -> float:
+        """Seconds until the pause is over; 0 when there is none."""
+        return self._house[0].outbox.paused(self._named(scope)) if self._house else 0.0
+
+    def add(self, scope: str, seconds: float) -> None:
+        """The platform asked for one."""
+        if self._house:
+            self._house[0].outbox.pause(self._named(scope), seconds)
+
+    def _named(self, scope: str) -> str:
+        sort, _, which = scope.partition(":")
+        if sort == "chat":
+            return chat_scope(self._account, which)
+        account = account_scope(self._account)
+        return account if sort == "account" else f"{sort}:{account.partition(':')[2]}:{which}"
 
 
 def roster_gate(writer: Writer, clock: Clock) -> RosterGate:

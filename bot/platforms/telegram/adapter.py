@@ -14,14 +14,15 @@ from pathlib import Path
 
 import structlog
 from msgspec.structs import replace
-from telegram import Bot
 from telegram.error import InvalidToken, TelegramError
+from telegram.ext import ExtBot
 
 from bot.errors import ConfigError
 from bot.messages import Address, Attachment, Inbound, Kind, Outbound, Receipt, Sender
 from bot.platforms.base import Capabilities, Feed, Health
 from bot.platforms.telegram.files import Files
 from bot.platforms.telegram.intake import Intake
+from bot.platforms.telegram.limiter import Limits
 from bot.platforms.telegram.parse import Heard, Me, Moved, standing_of
 from bot.platforms.telegram.polling import NO_SUCH_BOT, Polling, Stalled
 from bot.platforms.telegram.request import AiohttpRequest, NoAnswer
@@ -54,7 +55,7 @@ class TelegramPlatform:
     """One bot of @BotFather. Keeps the contract of `bot.platforms.base.Adapter`.
 
     `data_dir` is below what the photos of outgoing messages lie. `on_move` is called when a group's id changes and returns once
-    that is kept. `monotonic` (seconds) and `sleep` are given by tests.
+    that is kept. `limits` is how fast may be asked what no notice is. `monotonic` (seconds) and `sleep` are given by tests.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class TelegramPlatform:
         data_dir: Path,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         on_move: OnMove = _nothing,
+        limits: Limits | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
@@ -77,16 +79,18 @@ class TelegramPlatform:
         self._asking = self._pool(2)
         self._saying = self._pool(CONNECTIONS)
         root = settings.root
-        self._bot = Bot(
+        limits = limits or Limits(monotonic=monotonic, sleep=sleep)
+        self._bot: ExtBot[None] = ExtBot(
             settings.token,
             base_url=f"{root}/bot",
             base_file_url=f"{root}/file/bot",
             request=self._saying,
             get_updates_request=self._asking,
+            rate_limiter=limits,
         )
         self._names: OrderedDict[str, str] = OrderedDict()  # what people are called, to call them by name
-        self._sending = Sending(self._bot, self._saying, data_dir, self._names, self._moved, monotonic)
-        self._files = Files(self._bot, self._saying)
+        self._sending = Sending(self._bot, self._saying, limits, data_dir, self._names, self._moved, monotonic)
+        self._files = Files(self._bot, self._saying, limits)
         self._side: set[asyncio.Task[None]] = set()
         self._looked_at: set[str] = set()  # groups whose standing is known since the start
         self._feed: Feed | None = None

@@ -15,6 +15,7 @@ from telegram.error import BadRequest, ChatMigrated, TelegramError
 
 from bot.errors import AnswerLost, NeverDelivered, RetryLater, TransportError
 from bot.messages import Address, Outbound
+from bot.platforms.telegram.limiter import Limits
 from bot.platforms.telegram.parse import Moved
 from bot.platforms.telegram.request import AiohttpRequest, Upload
 from bot.platforms.telegram.text import MOST_CAPTION, MOST_TEXT, buttons, calling, split, units
@@ -53,6 +54,7 @@ class Sending:
         self,
         bot: Bot,
         pool: AiohttpRequest,
+        limits: Limits,
         data_dir: Path,
         names: MutableMapping[str, str],
         on_move: Callable[[Moved], Awaitable[None]],
@@ -60,6 +62,7 @@ class Sending:
     ) -> None:
         self._bot = bot
         self._pool = pool
+        self._limits = limits
         self._data_dir = data_dir
         self._names = names
         self._on_move = on_move
@@ -126,11 +129,15 @@ class Sending:
         gone = bool(ids)
         for one in ids:
             try:
-                gone = await self._ask("deleteMessage", bool, {"chat_id": _chat(chat), "message_id": one}) and gone
+                gone = await self._delete(chat, one) and gone
             except TelegramError as problem:
                 log.info("telegram.not_recalled", why=type(problem).__name__)
                 gone = False
         return gone
+
+    async def _delete(self, chat: str, message_id: int) -> bool:
+        given = {"chat_id": _chat(chat), "message_id": message_id}
+        return await self._limits.ask("deleteMessage", chat, lambda: self._ask("deleteMessage", bool, given))
 
     async def _say(self, chat: str, to: Address, what: Outbound, said: list[str]) -> None:
         """Send the parts; `said` gets the id of each that is in the chat."""
