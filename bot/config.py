@@ -156,10 +156,9 @@ class WebSettings(Section):
     keep_days: int = Field(default=7, ge=0, le=365, description="days that rooms keep their messages; 0: in memory only")
 
 
-class TelegramSection(Section):
-    """Telegram. What cannot work is told by `bot.platforms.telegram.TelegramSettings.check` when it is enabled."""
+class TelegramAccountSettings(Section):
+    """One bot of @BotFather."""
 
-    enabled: bool = Field(default=False, description="be a bot in Telegram groups; docs/telegram.md says how to connect it")
     token: str = Field(default="", repr=False, description="what @BotFather gave; better set by the environment than here")
     base_url: str = Field(
         default="https://api.telegram.org", min_length=1, description="root of the Bot API, without /bot and the token"
@@ -170,6 +169,35 @@ class TelegramSection(Section):
     webhook_secret: str = Field(
         default="", repr=False, description="what Telegram's calls have to bring along; empty: a new one at every start"
     )
+
+    @property
+    def account(self) -> str:
+        """The bot's own id, which a token begins with."""
+        return self.token.partition(":")[0]
+
+
+class TelegramSection(TelegramAccountSettings):
+    """Telegram. What cannot work is told by `bot.platforms.telegram.TelegramSettings.check` when it is enabled."""
+
+    enabled: bool = Field(default=False, description="be a bot in Telegram groups; docs/telegram.md says how to connect it")
+    accounts: tuple[TelegramAccountSettings, ...] = Field(
+        default=(), description="further bots, each with token, base_url, webhook_url, webhook_host, webhook_port, webhook_secret"
+    )
+
+    @model_validator(mode="after")
+    def _one_token_each(self) -> TelegramSection:
+        ids = [each.account for each in self.all_accounts if each.token]
+        ports = [(each.webhook_host, each.webhook_port) for each in self.all_accounts if each.webhook_url and each.webhook_port]
+        if len(set(ids)) < len(ids):
+            raise ValueError("two accounts have the token of the same bot; every bot of @BotFather has one of its own")
+        if len(set(ports)) < len(ports):
+            raise ValueError("two accounts listen on the same webhook_port; give each its own")
+        return self
+
+    @property
+    def all_accounts(self) -> tuple[TelegramAccountSettings, ...]:
+        """The first bot and the further ones."""
+        return self, *self.accounts
 
 
 class WechatAccountSettings(Section):

@@ -156,7 +156,7 @@ OTHER_VALUES = {
     "pacing.telegram.chat_reserve": "7",
     "wechat.enabled": "true", "tls": "off", "accounts": '[{"account": "b"}]', "file_hosts": '["files.example.cn"]',
     "accept_friends": "false", "accept_invitations": "false", "pacing.wechat.chat_reserve": "3", "between_chats_from": "2",
-    "minute_reserve": "3", "per_account_per_day": "900",
+    "minute_reserve": "3", "per_account_per_day": "900", "telegram.accounts": '[{"token": "1:b"}]',
 }  # fmt: skip
 
 

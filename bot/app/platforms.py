@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -82,35 +83,67 @@ def web_platform(
     )
 
 
-def telegram_settings(settings: Settings) -> TelegramSettings:
-    """The section as the platform takes it; its `check` tells what cannot work."""
+def telegram_settings(settings: Settings) -> tuple[TelegramSettings, ...]:
+    """The bots as the platform takes them; `check` of each tells what cannot work."""
     from bot.platforms.telegram import TelegramSettings
 
-    telegram = settings.telegram
-    return TelegramSettings(
-        token=telegram.token,
-        base_url=telegram.base_url,
-        webhook_url=telegram.webhook_url,
-        webhook_host=telegram.webhook_host,
-        webhook_port=telegram.webhook_port,
-        webhook_secret=telegram.webhook_secret,
+    return tuple(
+        TelegramSettings(
+            token=each.token,
+            base_url=each.base_url,
+            webhook_url=each.webhook_url,
+            webhook_host=each.webhook_host,
+            webhook_port=each.webhook_port,
+            webhook_secret=each.webhook_secret,
+            section="telegram" if number == 0 else f"telegram.accounts[{number}]",
+        )
+        for number, each in enumerate(settings.telegram.all_accounts)
     )
 
 
-def telegram_platform(settings: Settings, writer: Writer, clock: Clock, house: list[App]) -> TelegramPlatform:
-    """Raises ConfigError with the mend for settings that cannot work."""
+def telegram_platforms(settings: Settings, writer: Writer, clock: Clock, house: list[App]) -> list[TelegramPlatform]:
+    """One adapter for each bot. Raises ConfigError with the mend for settings that cannot work."""
     # its libraries take a fifth of a second to import, which a start without Telegram does not have to wait
-    from bot.platforms.telegram import Limits, TelegramPlatform, move_chat, move_mind
+    from bot.platforms.telegram import Limits, TelegramPlatform
 
     given = telegram_settings(settings)
+    accounts = [each.account for each in given]
+
+    async def owner(chat: str) -> str | None:
+        return await writer.read(lambda session: _owner(session, accounts, chat))
+
+    return [
+        TelegramPlatform(
+            each,
+            data_dir=settings.bot.data_dir,
+            clock=clock,
+            on_move=_on_move(each.account, writer, house),
+            owner=owner if len(given) > 1 else None,
+            limits=Limits(
+                OutboxPauses(house, ("telegram", each.account)), per_second=settings.pacing.telegram.per_account_per_second
+            ),
+        )
+        for each in given
+    ]
+
+
+def _on_move(account: str, writer: Writer, house: list[App]) -> Callable[[Moved], Awaitable[None]]:
+    from bot.platforms.telegram import move_chat, move_mind
 
     async def on_move(moved: Moved) -> None:
-        await writer.run(lambda session: move_chat(session, given.account, moved))
+        await writer.run(lambda session: move_chat(session, account, moved))
         if house:
-            move_mind(house[0].mind, given.account, moved)
+            move_mind(house[0].mind, account, moved)
 
-    limits = Limits(OutboxPauses(house, ("telegram", given.account)), per_second=settings.pacing.telegram.per_account_per_second)
-    return TelegramPlatform(given, data_dir=settings.bot.data_dir, clock=clock, on_move=on_move, limits=limits)
+    return on_move
+
+
+def _owner(session: Session, accounts: list[str], chat: str) -> str | None:
+    """Of our bots in a group the one that came first."""
+    groups = select(Group.account).where(
+        Group.platform == "telegram", Group.chat == chat, col(Group.active), col(Group.account).in_(accounts)
+    )
+    return session.exec(groups.order_by(col(Group.id))).first()
 
 
 class OutboxPauses:

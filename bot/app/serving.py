@@ -14,7 +14,7 @@ import structlog
 from sqlmodel import Session, select
 
 from bot.app.house import App, Library
-from bot.app.platforms import rooms_of_roster, telegram_platform, web_platform
+from bot.app.platforms import rooms_of_roster, telegram_platforms, web_platform
 from bot.app.tips import FormTips
 from bot.app.wechat import wechat_platforms
 from bot.clock import Clock, SharedClock
@@ -70,9 +70,9 @@ async def serving(
         library = await asyncio.to_thread(Library.load, content, clock())
         adapters: list[Adapter] = [web] if with_web else []
         if settings.telegram.enabled and duties.connects("telegram"):
-            telegram = telegram_platform(settings, writer, clock, house)
-            closing.push_async_callback(telegram.close)
-            adapters.append(telegram)
+            for telegram in telegram_platforms(settings, writer, clock, house):
+                closing.push_async_callback(telegram.close)
+                adapters.append(telegram)
         if settings.wechat.enabled:
             for wechat in wechat_platforms(settings, writer, clock, house):
                 closing.push_async_callback(wechat.close)

@@ -83,7 +83,7 @@ def check() -> None:
         ("web port", _port_problems, lambda s: f"{s.web.host}:{s.web.port}" if s.web.enabled else "web is off"),
     )
     if chosen.telegram.enabled:
-        looks += (("telegram", lambda s: _telegram_problems(s, telegram), lambda _: "".join(telegram)),)
+        looks += (("telegram", lambda s: _telegram_problems(s, telegram), lambda _: "\n         telegram: ".join(telegram)),)
     wechat: list[str] = []
     if chosen.wechat.enabled:
         looks += (("wechat", lambda s: _wechat_problems(s, wechat), lambda _: "\n         wechat: ".join(wechat)),)
@@ -258,12 +258,13 @@ def _telegram_problems(chosen: Settings, said: list[str]) -> Iterator[str]:
     from bot.app import telegram_settings
     from bot.platforms.telegram import look
 
-    found = asyncio.run(look(telegram_settings(chosen), _telegram_groups(chosen)))
-    said.append(found.summary)
-    yield from found.problems
+    for each in telegram_settings(chosen):
+        found = asyncio.run(look(each, _telegram_groups(chosen, each.account)))
+        said.append(found.summary)
+        yield from found.problems
 
 
-def _telegram_groups(chosen: Settings) -> list[tuple[str, str]]:
+def _telegram_groups(chosen: Settings, account: str) -> list[tuple[str, str]]:
     """Chat id and name of the groups that the bot knows; none while there is no database."""
     from sqlmodel import Session, col, select
 
@@ -276,8 +277,8 @@ def _telegram_groups(chosen: Settings) -> list[tuple[str, str]]:
     engine = open_engine(chosen.database_url)
     try:
         with Session(engine) as session:
-            rows = session.exec(select(Group.chat, Group.name).where(Group.platform == "telegram", col(Group.active))).all()
-            return [(chat, name) for chat, name in rows]
+            here = (Group.platform == "telegram", Group.account == account, col(Group.active))
+            return [(chat, name) for chat, name in session.exec(select(Group.chat, Group.name).where(*here)).all()]
     except SQLAlchemyError:
         return []  # told as a problem of the database
     finally:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bot.app.platforms import telegram_platform
+from bot.app.platforms import telegram_platforms
 from bot.clock import Clock
 from bot.config import Settings
 from bot.errors import AnswerLost, NeverDelivered, RetryLater
@@ -74,7 +74,7 @@ class TelegramPeer(Peer):
         }
 
     def adapter(self, settings: Settings, writer: Writer, clock: Clock, house: list[App]) -> Adapter:
-        return telegram_platform(settings, writer, clock, house)
+        return telegram_platforms(settings, writer, clock, house)[0]
 
     # --- ids ----------------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from bot.platforms.base import Capabilities, Feed, Health
 from bot.platforms.telegram.files import Files
 from bot.platforms.telegram.intake import Intake
 from bot.platforms.telegram.limiter import Limits
+from bot.platforms.telegram.owners import FindOwner, Owners
 from bot.platforms.telegram.parse import Heard, Me, Moved, standing_of
 from bot.platforms.telegram.polling import NO_SUCH_BOT, Polling, Stalled
 from bot.platforms.telegram.request import AiohttpRequest, NoAnswer
@@ -55,7 +56,8 @@ class TelegramPlatform:
     """One bot of @BotFather. Keeps the contract of `bot.platforms.base.Adapter`.
 
     `data_dir` is below what the photos of outgoing messages lie. `on_move` is called when a group's id changes and returns once
-    that is kept. `limits` is how fast may be asked what no notice is. `monotonic` (seconds) and `sleep` are given by tests.
+    that is kept. `limits` is how fast may be asked what no notice is. `owner` tells, where the house has several bots, to which
+    of them a group belongs. `monotonic` (seconds) and `sleep` are given by tests.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class TelegramPlatform:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         on_move: OnMove = _nothing,
         limits: Limits | None = None,
+        owner: FindOwner | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
@@ -91,6 +94,8 @@ class TelegramPlatform:
         self._names: OrderedDict[str, str] = OrderedDict()  # what people are called, to call them by name
         self._sending = Sending(self._bot, self._saying, limits, data_dir, self._names, self._moved, monotonic)
         self._files = Files(self._bot, self._saying, limits)
+        self._owners = Owners(settings.account, owner, monotonic) if owner is not None else None
+        self._left_alone: set[str] = set()  # groups that belong to another bot of the house
         self._side: set[asyncio.Task[None]] = set()
         self._looked_at: set[str] = set()  # groups whose standing is known since the start
         self._feed: Feed | None = None
@@ -124,7 +129,9 @@ class TelegramPlatform:
             await self._open()
             self._feed = feed
             self.me = me = await self._who_am_i()
-            intake = Intake(feed, me, self._clock, self._on_heard, self._moved)
+            intake = Intake(
+                feed, me, self._clock, self._on_heard, self._moved, self._is_ours if self._owners is not None else None
+            )
             if self._settings.webhook_url:
                 await self._be_called(intake)
             else:
@@ -269,6 +276,21 @@ class TelegramPlatform:
         self._looked_at.add(event.address.chat)
         if event.standing is None and event.kind is Kind.MESSAGE:
             self._aside(self._find_standing(event, self.me))
+
+    async def _is_ours(self, event: Inbound) -> bool:
+        """Of several bots in a group one speaks and listens; when it has left, the next one is introduced like a new one."""
+        if self._owners is None or event.address.private or event.kind in (Kind.TAP, Kind.LEFT):
+            return True
+        chat = event.address.chat
+        if not await self._owners.mine(chat):
+            if len(self._left_alone) >= MOST_NAMES:
+                self._left_alone.clear()
+            self._left_alone.add(chat)
+            return False
+        if chat in self._left_alone and event.kind is Kind.MESSAGE and self.me is not None:
+            self._left_alone.discard(chat)
+            await self._find_standing(event, self.me)
+        return True
 
     async def _find_standing(self, event: Inbound, me: Me) -> None:
         """Tell the bot what it can hear in a group that it has been in since before it last started."""

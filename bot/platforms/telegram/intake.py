@@ -14,6 +14,7 @@ from datetime import datetime
 
 import structlog
 
+from bot.messages import Inbound
 from bot.platforms.base import Feed
 from bot.platforms.telegram.fields import Malformed
 from bot.platforms.telegram.parse import PLATFORM, Heard, Me, Moved, order_key, parse_update
@@ -28,14 +29,24 @@ OnMoved = Callable[[Moved], Awaitable[None]]
 
 
 class Intake:
-    """Takes batches. `on_heard` is told what the bot has taken, `on_moved` a change of a group's id, before anything else."""
+    """Takes batches. `on_heard` is told what the bot has taken, `on_moved` a change of a group's id, before anything else;
+    `is_ours` is asked whether an event is for us and not for another bot of the house."""
 
-    def __init__(self, feed: Feed, me: Me, clock: Callable[[], datetime], on_heard: OnHeard, on_moved: OnMoved) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        me: Me,
+        clock: Callable[[], datetime],
+        on_heard: OnHeard,
+        on_moved: OnMoved,
+        is_ours: Callable[[Inbound], Awaitable[bool]] | None = None,
+    ) -> None:
         self._feed = feed
         self._me = me
         self._clock = clock
         self._on_heard = on_heard
         self._on_moved = on_moved
+        self._is_ours = is_ours
         self._tries: dict[str, int] = {}
 
     async def take(self, updates: Iterable[object]) -> list[bool]:
@@ -68,7 +79,7 @@ class Intake:
         try:
             if isinstance(parsed, Moved):
                 await self._on_moved(parsed)
-            elif parsed is not None:
+            elif parsed is not None and (self._is_ours is None or await self._is_ours(parsed.event)):
                 await self._feed.take(parsed.event)
                 self._on_heard(parsed)
         except StorageUnavailable:

@@ -46,9 +46,11 @@ async def look(settings: TelegramSettings, groups: Iterable[tuple[str, str]]) ->
         given = list(groups)
         standings = await _standings(bot, me, given[:MOST_GROUPS])
     except InvalidToken:
-        return Found((f"telegram.token: {NO_SUCH_BOT}",))
+        return Found((f"{settings.section}.token: {NO_SUCH_BOT}",))
     except TelegramError as problem:
-        return Found((f"{settings.root} cannot be reached ({type(problem).__name__}); check the network or telegram.base_url",))
+        return Found(
+            (f"{settings.root} cannot be reached ({type(problem).__name__}); check the network or {settings.section}.base_url",)
+        )
     finally:
         await pool.shutdown()
     problems = (*_problems_of_bot(me, hook, settings), *_problems_of_groups(me, standings, alone=not given))

@@ -32,17 +32,18 @@ class TelegramSettings:
     connect_seconds: float = 10.0
     stall_seconds: float = 90.0  # without a successful poll: everything is built anew
     most_body_bytes: int = 1_000_000  # of one call of the webhook
+    section: str = "telegram"  # where these settings stand, for the operator
 
     def check(self) -> None:
         """Raise ConfigError with the mend for settings that cannot work. Never quotes the token."""
         if problem := token_problem(self.token):
-            raise ConfigError(f"telegram.token: {problem}")
+            raise ConfigError(f"{self.section}.token: {problem}")
         if problem := root_problem(self.base_url):
-            raise ConfigError(f"telegram.base_url: {problem}")
+            raise ConfigError(f"{self.section}.base_url: {problem}")
         if self.webhook_url and not self.webhook_url.startswith("https://"):
-            raise ConfigError('telegram.webhook_url: Telegram calls only HTTPS; write "https://bot.example.cn/telegram"')
+            raise ConfigError(f'{self.section}.webhook_url: Telegram calls only HTTPS; write "https://bot.example.cn/telegram"')
         if self.webhook_secret and not _SECRET.fullmatch(self.webhook_secret):
-            raise ConfigError("telegram.webhook_secret: use 1 to 256 of A-Z a-z 0-9 _ -")
+            raise ConfigError(f"{self.section}.webhook_secret: use 1 to 256 of A-Z a-z 0-9 _ -")
 
     @property
     def root(self) -> str:
