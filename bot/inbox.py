@@ -70,6 +70,7 @@ class Job(Struct, frozen=True):
     event: Inbound
     hint: Hint
     addressed: bool
+    advised: bool = False  # what to do in the danger was said in a turn of its own
     told_as_tip: bool = False
     waiting: bool = False  # a photo without words, that may belong to a report
     late: bool = False  # its sender, group or platform talks too much just now (`bot.flood`)

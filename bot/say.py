@@ -45,6 +45,10 @@ class Say:
         self._keys: set[str] = set()  # what was said under a key of its own in this turn
         self.lane = Lane.REPLY
 
+    def aside(self, word: str) -> None:
+        """Keys of what is said from now on are apart from those of the same event's other turns."""
+        self._unique = f"{self._unique}:{word}"
+
     def word(self, phrase: str, **values: Any) -> str:
         """A phrase that becomes part of another one."""
         return self._voice.phrases.say(phrase, **values)

@@ -348,6 +348,18 @@ class Turn:
             park(self.session.connection(), self.job.claim)
         return self.effects
 
+    def run_danger(self) -> Effects:
+        """The sentence that may save a life, before what follows it is made ready; the event itself is not done yet."""
+        if self.job is None or self.event is None:
+            raise ValueError("no event to handle")
+        found = self.house.router.find_command(self.event.text)
+        if self._calls_for_help(self.job, found if isinstance(found, Call) else None):
+            self.say.aside("danger")
+            call(self.house.router.danger, self)  # type: ignore[arg-type]
+        self.effects.dialogs = self.dialogs.changed
+        self.effects.timers = self.timers.changed
+        return self.effects
+
     def run_failed(self) -> Effects:
         """The event could not be handled and is in quarantine: tell whoever has to know."""
         if self.house.router.failed is not None:
@@ -371,10 +383,8 @@ class Turn:
         router = self.house.router
         found = router.find_command(job.event.text) if job.event.kind in (Kind.MESSAGE, Kind.TAP) else None
         command = found if isinstance(found, Call) else None
-        danger = job.hint.danger is not None and router.danger is not None
-        if danger and command is not None and self.rights.holds(*command.command.needs):
-            danger = False  # an officer who writes down what happened is not calling for help
-        if danger and router.danger is not None:
+        danger = self._calls_for_help(job, command)
+        if danger and router.danger is not None and not job.advised:
             yield partial(call, router.danger, self)
             if command is None and job.hint.danger is Danger.MISSING:
                 yield self._take_clue  # whoever saw a missing person speaks of one who is missing
@@ -413,6 +423,12 @@ class Turn:
     def _may_say_safe(self, job: Job) -> bool:
         """Where an emergency is open, whoever is there may say that people are safe."""
         return job.hint.safe and self.house.alarm_open(self.session, job.event.address)
+
+    def _calls_for_help(self, job: Job, command: Call | None) -> bool:
+        """Whether the advice comes first; an officer who writes down what happened is not calling for help."""
+        if job.hint.danger is None or self.house.router.danger is None:
+            return False
+        return command is None or not self.rights.holds(*command.command.needs)
 
     def _take_clue(self) -> None:
         self._taken(self.house.router.clue)

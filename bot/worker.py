@@ -106,6 +106,9 @@ class Worker:
             if await self._memory.goes_in_turn(job):
                 return  # it has overtaken the photo that belongs to it
             job = replace(job, hint=changed(job.hint, danger=None))
+        if job.hint.danger is not None and self._is_command_with_photos(event):
+            # the advice first; then the command as any other, with its photos, which take their time to come
+            job = await self._advise(job, key, now)
         meaning = self._meaning(job)
         waited: tuple[Inbound, ...] = ()
         own: tuple[Attachment, ...] = ()
@@ -118,6 +121,8 @@ class Worker:
                 waited = before if brought.doubted else ()  # asked about, and answered: nobody keeps them
             elif not job.asking and (wanted if job.waiting else self._takes_photos(mind, job, meaning, now)):
                 waited, own = before, tuple(file for one in (event, *job.parts) for file in one.attachments)
+        elif job.advised:
+            waited, own = self._waiting_photos(mind, key, now), event.attachments
         reading = await self._read(job, meaning, waited, own, brought)
 
         def transaction(session: Session) -> Effects:
@@ -143,6 +148,17 @@ class Worker:
             effects.reported += self._house.photo_wait
         effects.apply(self._memory.mind, key)
         self._after_commit(effects)
+
+    def _is_command_with_photos(self, event: Inbound) -> bool:
+        found = self._house.router.find_command(event.text)
+        return isinstance(found, Call) and _names_photos(found.command.handler)
+
+    async def _advise(self, job: Job, key: LaneKey, now: datetime) -> Job:
+        """The advice in a turn of its own, which is said once however often a crash repeats it."""
+        reading = Reading(Meaning(Intent.EMERGENCY, 1.0, danger=job.hint.danger), Answered())
+        effects = await self._writer.run(lambda session: Turn(self._house, session, now, job, reading, None).run_danger())
+        self._learn(effects, key)
+        return replace(job, advised=True)
 
     async def _is_record(self, event: Inbound) -> bool:
         """Whether an officer writes down what happened (`Command.record`): no call for help, and its photos are wanted."""

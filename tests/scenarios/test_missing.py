@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import NeverDelivered
-from storage.tables import Attachment, Audit, Campaign, CaseEntry, Missing, Notice
+from storage.tables import Attachment, Audit, Campaign, Case, CaseEntry, Missing, Notice
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
 ONE, TWO, SHOP, WORK = "港新1号网格", "港新2号网格", "火锅街商户群", "港新警务工作群"
@@ -287,3 +287,23 @@ def test_wrong_words_are_told_the_next_step(chat: Scenario, words: str, says: st
     chat.say(WRITER, PRIVATE, words)
     chat.expect(WRITER, says)
     assert chat.rows(Missing.id) == []
+
+
+def test_a_resident_whose_child_is_missing_now_gets_the_advice_first_and_the_case_keeps_the_photo(chat: Scenario) -> None:
+    chat.say("徐妈妈", PRIVATE, "/寻人 我女儿6岁，红裙子，刚刚在菜市场走丢了，到处找不到", photo=jpeg(5))
+    chat.expect("徐妈妈", "*110*")
+    chat.expect("徐妈妈", "收到，编号*（*）*")
+    number = chat.number
+    assert len(files(chat)) == 1
+    assert chat.rows(Attachment.case_id) == chat.rows(Case.id)
+    chat.skip_officers()
+    chat.say("赵航", PRIVATE, f"/寻人 {number}")
+    assert "没有照片" not in chat.expect("赵航", "寻人*写好了，还没发出*").what.text
+    chat.skip_officers()
+
+
+def test_a_photo_that_cannot_be_had_does_not_hold_up_the_advice(chat: Scenario) -> None:
+    chat.say("徐妈妈", PRIVATE, "/寻人 我女儿6岁，红裙子，刚刚在菜市场走丢了，到处找不到", photo=b"no picture")
+    chat.expect("徐妈妈", "*110*")
+    chat.expect("徐妈妈", "收到，编号*（*）*")
+    chat.skip_officers()
