@@ -37,17 +37,26 @@ class Keeper(Protocol):
 
 
 class Tidy:
-    """Runs the retention clocks at the start and every six hours."""
+    """Runs the retention clocks at the start and every six hours; each round `remind` says what an operator has to do in time."""
 
-    def __init__(self, writer: Writer, clock: Clock, data_dir: Path, keeper: Callable[[Session, datetime], Keeper]) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        clock: Clock,
+        data_dir: Path,
+        keeper: Callable[[Session, datetime], Keeper],
+        remind: Callable[[], None] = lambda: None,
+    ) -> None:
         self._writer = writer
         self._clock = clock
         self._data_dir = data_dir
         self._keeper = keeper
+        self._remind = remind
 
     async def run(self) -> None:
         """Round after round until cancelled."""
         while True:
+            self._remind()
             try:
                 await self.round()
             except StorageUnavailable as problem:

@@ -7,6 +7,7 @@ of group and post, so that a thousand groups do not receive one identical text a
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +21,7 @@ from pydantic import Field
 
 from content.files import BrokenFile, Page, Strict, read_folder
 from content.labels import label_problem
+from content.links import FILE, Links
 from content.phrases import make_environment, plain
 
 CATEGORIES: Mapping[str, str] = MappingProxyType(
@@ -54,7 +56,7 @@ class PostHead(Strict):
     status: Literal["ready", "draft"]
     variants: Texts = ()
     card: bool = False
-    link: str = Field(default="", pattern=r"^(https://\S+)?$")
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ class Post:
     body: str
     path: Path
     card: bool = False  # a picture of it goes along
-    link: str = ""
+    link: str = ""  # an official site (`content.links`), and whose it is
+    link_name: str = ""
 
     @property
     def card_path(self) -> str | None:
@@ -127,11 +130,12 @@ class PostLibrary:
 
     @staticmethod
     def load(folder: Path) -> PostLibrary:
-        """Read `folder/<category>/*.md`."""
+        """Read `folder/<category>/*.md`, and beside the folder the official sites that they may link to."""
+        links = Links.load(folder.parent / FILE)
         posts: dict[str, Post] = {}
-        broken: list[BrokenFile] = []
+        broken: list[BrokenFile] = list(links.broken)
         for page in read_folder(folder, PostHead):
-            made = page if isinstance(page, BrokenFile) else _post_of(page)
+            made = page if isinstance(page, BrokenFile) else _post_of(page, links)
             if isinstance(made, BrokenFile):
                 broken.append(made)
             else:
@@ -168,7 +172,7 @@ def _compile(template: str) -> Template:
     return _ENVIRONMENT.from_string(template)
 
 
-def _post_of(page: Page[PostHead]) -> Post | BrokenFile:
+def _post_of(page: Page[PostHead], links: Links) -> Post | BrokenFile:
     head, folder = page.head, page.path.parent.name
     if head.category not in CATEGORIES:
         return page.broken(f"category {head.category!r} is not one of {', '.join(CATEGORIES)}", "category")
@@ -182,8 +186,12 @@ def _post_of(page: Page[PostHead]) -> Post | BrokenFile:
     draft = head.status == "draft"
     if not draft and len(head.variants) < 2:
         return page.broken("a ready post needs at least two opening lines in variants", "variants")
+    if head.link and (problem := links.problem(head.link)):
+        return page.broken(problem, "link")
     if not page.body:
         return page.broken("the body is empty")
+    if re.search(r"https?://|www\.", "\n".join((*head.variants, page.body))):
+        return page.broken("an address in the text: put it into link, where its host is checked")
     if problem := _template_problem("\n".join(head.variants)):
         return page.broken(problem, "variants")
     if problem := _template_problem(page.body):
@@ -202,6 +210,7 @@ def _post_of(page: Page[PostHead]) -> Post | BrokenFile:
         page.path,
         head.card,
         head.link,
+        links.name_of(head.link),
     )
 
 

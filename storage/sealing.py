@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from pathlib import Path
 
 from argon2.low_level import Type, hash_secret_raw
@@ -129,12 +130,22 @@ def read_or_make(key_file: Path) -> bytes:
     except FileNotFoundError:
         key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         key = new_key()
+        # whole under another name first: a node that starts at the same time must never read a key that is half written
+        unfinished = key_file.with_name(f".{key_file.name}.{os.getpid()}.{secrets.token_hex(4)}")
         try:
-            descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:  # another process was faster
-            return key_file.read_bytes()
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(key)
-            file.flush()
-            os.fsync(file.fileno())
+            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(key)
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(unfinished, key_file)
+            except FileExistsError:  # another process was faster: its key is everybody's
+                return key_file.read_bytes()
+            folder = os.open(key_file.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        finally:
+            unfinished.unlink(missing_ok=True)
         return key

@@ -79,6 +79,50 @@ def test_a_wrong_post_names_the_line_and_the_mend(tmp_path: Path, old: str, new:
     assert says in found.broken[0].problem
 
 
+SITES = """
+[[hosts]]
+host = "www.12315.cn"
+name = "全国12315平台"
+source = "市场监管总局"
+checked_on = 2026-11-26
+"""
+
+
+@pytest.mark.parametrize(
+    ("link", "says"),
+    [
+        ("http://www.12315.cn/", "https"),
+        ("https://www.12315.cn.top/", "official hosts"),
+        ("https://12315.cn/", "official hosts"),
+        ("https://www.12315.cn@evil.example/", "user name"),
+        ("https://www.12315.cn:8443/", "port"),
+        ("https://www.12315.cn/ x", "https"),
+        ("https://www.１2315.cn/", "https"),
+        ("https://t.cn/abc", "official hosts"),
+        ("javascript:alert(1)", "https"),
+        ("https://[::", "no address"),
+    ],
+)
+def test_a_link_goes_to_an_official_site_by_https_or_the_post_is_broken(tmp_path: Path, link: str, says: str) -> None:
+    (tmp_path / "links.toml").write_text(SITES, encoding="utf-8")
+    good = GOOD.replace('status = "ready"', 'status = "ready"\nlink = "https://www.12315.cn/a"')
+    found = library(tmp_path / "posts", good)
+    assert found.posts["antifraud/a"].link_name == "全国12315平台"
+    bad = library(tmp_path / "posts", good.replace("https://www.12315.cn/a", link))
+    assert "antifraud/a" not in bad.posts
+    assert [broken.line for broken in bad.broken] == [9]
+    assert says in bad.broken[0].problem
+
+
+def test_no_address_hides_in_the_text_and_none_is_official_without_the_file(tmp_path: Path) -> None:
+    found = library(tmp_path / "posts", GOOD.replace("看看这条。", "看 www.example.cn"))
+    assert "put it into link" in found.broken[0].problem
+    alone = library(tmp_path / "more", GOOD.replace('status = "ready"', 'status = "ready"\nlink = "https://www.12315.cn/"'))
+    assert "known: none" in alone.broken[0].problem
+    (tmp_path / "links.toml").write_text(SITES.replace("www.12315.cn", "WWW 12315"), encoding="utf-8")
+    assert any(broken.path.name == "links.toml" for broken in library(tmp_path / "posts").broken)
+
+
 def test_drafts_and_expired_posts_are_never_to_be_sent(tmp_path: Path) -> None:
     post = library(tmp_path).posts["antifraud/a"]
     assert post.why_not(date(2026, 11, 22)) == "not checked yet"

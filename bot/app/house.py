@@ -255,7 +255,7 @@ class App:
         self.campaign_loop = CampaignLoop(
             writer, clock, self.voice, self.campaigns, data, self.outbox.wake, self._listen_for_missing, self.duties.schedules
         )
-        self.tidy = Tidy(writer, clock, data, self._retention)
+        self.tidy = Tidy(writer, clock, data, self._retention, self._remind)
         self.supervisor = Supervisor(nodes.listeners(adapters) if nodes else adapters, self.inbox)
         self.intake: Intake | None = None
         if nodes is not None:
@@ -450,9 +450,12 @@ class App:
         return Spot(self._atlas, turn.session, turn.house.rules, given[Pins], given[Photos], given[Group])  # type: ignore[arg-type]
 
     def _arm_cards(self, session: Session) -> None:
-        """The officers' cards have their next times; whoever runs this is told when the known holidays end."""
+        """The officers' cards have their next times."""
+        arm_cards(session, self._calendar(), self.clock(), wanted=self.settings.desk.cards)
+
+    def _remind(self) -> None:
+        """Whoever runs this for months is told in time that the known holidays end."""
         calendar = self._calendar()
-        arm_cards(session, calendar, self.clock(), wanted=self.settings.desk.cards)
         left = calendar.ends - self.clock().astimezone(calendar.zone).date()
         if left < timedelta(days=60):
             log.warning(

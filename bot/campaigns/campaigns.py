@@ -164,7 +164,7 @@ class Campaigns:
         """What this group would read."""
         body = post.render(group.audience)
         if post.link:
-            body = self.phrases.say("posts.link", body=body, link=post.link)
+            body = self.phrases.say("posts.link", body=body, link=post.link, name=post.link_name)
         category = CATEGORIES[post.category]
         if late_for is None:
             return self.phrases.say("posts.text", body=body, title=post.title, category=category)

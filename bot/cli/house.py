@@ -186,9 +186,10 @@ def _working_days(chosen: Settings) -> str:
 
     calendar = WorkCalendar(chosen.bot.zone, chosen.desk.work_from, chosen.desk.work_to, load_years(CONTENT / "workdays"))
     year = calendar.ends.year + 1
+    left = (calendar.ends - datetime.now(chosen.bot.zone).date()).days
     return (
-        f"holidays known until {calendar.ends}; from {year} on only weekends are off until content/workdays/{year}.toml"
-        " is written (docs/desk.md) or a newer chinesecalendar is installed"
+        f"holidays known until {calendar.ends}, {left} days from now; from {year} on only weekends are off until"
+        f" content/workdays/{year}.toml is written (docs/desk.md) or a newer chinesecalendar is installed"
     )
 
 

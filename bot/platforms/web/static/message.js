@@ -22,6 +22,23 @@ export function badgeOf(user) {
 }
 
 /**
+ * The bot's text with its addresses to be opened. Only the bot's: what anybody else pastes stays words, because a link in a group
+ * is how most fraud begins.
+ * @param {string} text
+ */
+function textWithLinks(text) {
+  const body = el("div", { class: "text" });
+  let from = 0;
+  for (const found of text.matchAll(/https:\/\/[\x21-\x7e]+/g)) {
+    body.append(text.slice(from, found.index));
+    body.append(el("a", { class: "out", href: found[0], target: "_blank", rel: "noopener noreferrer", text: found[0] }));
+    from = found.index + found[0].length;
+  }
+  body.append(text.slice(from));
+  return body;
+}
+
+/**
  * The text with the mentions of real members set apart.
  * @param {string} text
  * @param {string[]} mentions
@@ -133,7 +150,10 @@ export function drawMessage(message, { room, pending, choosable, actions }) {
     bubble.append(el("button", about, el("b", { text: name }), `：${said}`));
     bubble.classList.remove("bare");
   }
-  if (message.text) bubble.append(textWithMentions(message.text, message.mentions, room.members));
+  if (message.text) {
+    const ours = from.role === "bot" && !message.mentions.length;
+    bubble.append(ours ? textWithLinks(message.text) : textWithMentions(message.text, message.mentions, room.members));
+  }
   if (message.photos.length) bubble.append(photoGrid(message, actions));
 
   return el(

@@ -365,3 +365,18 @@ async def test_a_photo_that_is_gone_is_said_so(enter: Enter, picture: Path, cons
     await page.reload()
     await expect(page.locator(".photo.broken")).to_be_visible()
     await expect(page.get_by_role("button", name="打开照片")).to_be_visible()
+
+
+async def test_only_the_bots_addresses_can_be_opened(enter: Enter, district: District) -> None:
+    zhang = await enter("r-zhang")
+    li = await enter("r-li")
+    await district.bot_says("【普法】要什么写清楚\n国家法律法规数据库：\nhttps://flk.npc.gov.cn/\n（说完了）")
+    link = li.get_by_role("link", name="https://flk.npc.gov.cn/")
+    await expect(link).to_have_attribute("href", "https://flk.npc.gov.cn/")
+    await expect(link).to_have_attribute("rel", "noopener noreferrer")
+    await expect(li.locator(".theirs.bot .text")).to_have_text(
+        "【普法】要什么写清楚\n国家法律法规数据库：\nhttps://flk.npc.gov.cn/\n（说完了）", use_inner_text=True
+    )
+    await write(zhang, "领补贴点这里 https://flk.npc.gov.cn.example/")
+    await expect(bubble(li, "领补贴点这里")).to_be_visible()
+    await expect(li.locator(".text a")).to_have_count(1)
