@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bot.config import load_settings
 from bot.roles import Role
@@ -54,6 +55,29 @@ def test_every_role_is_one_that_exists() -> None:
     assert named == {role.value for role in Role} - {"all"}
     listed = set(re.findall(r"^\| `(\w+)` \|", (DEPLOY / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
     assert listed == named
+
+
+def test_the_compose_file_says_what_nodes_need() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+    services = compose["services"]
+    nodes = {name: service for name, service in services.items() if name != "database"}
+    named = [service["command"][service["command"].index("--node") + 1] for service in nodes.values()]
+    assert sorted(named) == sorted(nodes), "a node's name is its service's, and belongs to one process"
+    for service in nodes.values():
+        assert service["volumes"] == ["data:/data"], "keys and photos are the same for all nodes"
+        assert service["environment"]["QIANSHAO_BOT__DATA_DIR"] == "/data"
+        assert service["depends_on"]["database"]["condition"] == "service_healthy"
+        assert service["restart"] == "always"
+        assert service["env_file"] == services["database"]["env_file"]
+    assert services["database"]["healthcheck"]["test"][0] == "CMD-SHELL"
+    assert set(compose["volumes"]) == {"data", "database"}
+    published = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert published == {"web": ["127.0.0.1:8311:8311"]}, "nothing is open to the world but what nginx passes on"
+
+
+def test_an_image_holds_no_data_and_no_secret() -> None:
+    ignored = (DEPLOY.parent / ".dockerignore").read_text(encoding="utf-8").split()
+    assert {".git", ".venv*", "data", "*.env"} <= set(ignored)
 
 
 def test_every_setting_is_one_that_exists() -> None:
