@@ -142,7 +142,7 @@ class Puppet:
         self.on_recalled: Callable[[str], None] = lambda _: None
         self.recalled: list[str] = []
         self.accepted: list[str] = []
-        self.emitted = 0
+        self.emitted = 0  # events, but for what the account hears of itself
         self._options: dict[str, Any] = {
             "token": token,
             "tls": {"cert": tls[0], "key": tls[1]} if tls else None,
@@ -381,7 +381,6 @@ class Puppet:
             )
             self.sent.append(sent)
             self.on_sent(sent)
-            self.emitted += 1  # the account hears itself
         elif "recalled" in told:
             self.recalled.append(told["recalled"])
             self.on_recalled(told["recalled"])

@@ -34,6 +34,7 @@ from bot.app import CONTENT, App, Library, open_database
 from bot.clock import ManualClock
 from bot.config import Settings, load_settings
 from bot.demo import District, load_district, seed
+from bot.leases import LeaseRule
 from bot.messages import Address, Attachment, Inbound, Kind, Quote, Sender
 from bot.pacing import Pacing
 from bot.photos import PhotoWorker
@@ -49,6 +50,7 @@ from tests.kit.photos import NearPhotos
 MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # ten o'clock in Shanghai, a Monday
 PRIVATE = "私聊"
 
+LONG_LEASES = LeaseRule(length=300.0)  # between two lines of a scenario its bot stands still, and can prolong nothing
 PATIENCE = 60.0  # seconds until what a scenario waits for will never come
 
 T = TypeVar("T")
@@ -382,6 +384,7 @@ class Scenario:
             pacing=Pacing.unlimited(),
             reader=self._reader,
             gazetteer=Gazetteer.load(CONTENT / "demo" / "gazetteer.toml"),
+            lease_rule=LONG_LEASES,
         )
         house.append(self._app)
         self._leave = asyncio.Event()

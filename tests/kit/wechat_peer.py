@@ -19,6 +19,7 @@ from bot.errors import NeverDelivered, RetryLater
 from bot.messages import Address, Inbound, Kind, Location, Outbound, Quote, Receipt
 from bot.platforms.base import Adapter
 from bot.platforms.wechat import WechatPlatform
+from bot.platforms.wechat.client import Told
 from bot.platforms.wechat.places import _shift
 from storage.writer import Writer
 from tests.kit.peer import Arrival, Fault, Hang, Lost, Peer
@@ -50,6 +51,7 @@ class WechatPeer(Peer):
         self._chats: dict[str, str] = {}
         self._to_do: list[Inbound | dict[str, Any]] = []
         self._told: list[str] = []
+        self._heard_of = 0  # events that the adapter was told of, but for what the account said itself
         self._before = 0  # events that the service had told when the adapter was made
         self._picture: dict[str, Sent] = {}
 
@@ -85,7 +87,17 @@ class WechatPeer(Peer):
 
         [inner] = wechat_platforms(settings, writer, clock, house)
         self.inner = inner
-        self._before = self.puppet.emitted
+        self._before, self._heard_of = self.puppet.emitted, 0
+        on_event = inner._on_event
+
+        async def on_event_and_count(told: Told) -> None:
+            """What the account hears of itself comes when it likes, and is not waited for."""
+            before = inner.told
+            await on_event(told)
+            if inner.told > before and '"sent-' not in told.data:
+                self._heard_of += 1
+
+        inner._on_event = on_event_and_count  # type: ignore[method-assign]
         send, recall = inner.send, inner.recall
 
         async def send_and_see(to: Address, what: Outbound) -> Receipt:
@@ -148,7 +160,7 @@ class WechatPeer(Peer):
                 else:
                     await self.puppet.fault("messageSendText", **deed)
             while True:
-                if inner.told >= self.puppet.emitted - self._before and not inner.waiting:
+                if self._heard_of >= self.puppet.emitted - self._before and not inner.waiting:
                     return
                 await asyncio.sleep(0.005)
 
