@@ -518,7 +518,7 @@ async def test_stop_gives_back_what_was_not_sent(bench: Bench) -> None:
         bench.write(f"m{i}", chat=f"g{i}")
     task = asyncio.create_task(bench.outbox.run())
     await until(lambda: len(bench.platform.arrived) == 1)
-    await asyncio.wait_for(bench.outbox.stop(), 2)
+    await asyncio.wait_for(bench.outbox.stop(), 30)
     await task
     stored = bench.writer.read_now(lambda session: session.exec(select(Notice).order_by(col(Notice.id))).all())
     assert [(n.state, n.attempt, n.lost, n.owner) for n in stored] == [("sent", 1, 0, "")] + [("pending", 0, 0, "")] * 9
@@ -530,7 +530,7 @@ async def test_stop_waits_for_a_send_and_then_calls_it_lost(bench: Bench) -> Non
     bench.write("x")
     task = asyncio.create_task(bench.outbox.run())
     await until(lambda: bool(bench.platform.attempts))
-    await asyncio.wait_for(bench.outbox.stop(), 2)
+    await asyncio.wait_for(bench.outbox.stop(), 30)
     await task
     assert (bench.notice("x").state, bench.notice("x").lost) == ("pending", 1)
 
@@ -608,6 +608,6 @@ def one_a_second() -> Pacing:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Give the loop turns until `condition` holds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.001)

@@ -50,7 +50,7 @@ def supervise(platform: FakePlatform, ears: Ears, time: Time, backoff: Backoff |
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
@@ -87,7 +87,7 @@ async def test_a_listener_that_raises_is_started_again_and_hears_everything() ->
     supervisor = supervise(platform, ears, time)
     event = platform.say("张阿姨", "g1", "你好")
     task = asyncio.create_task(supervisor.run())
-    await asyncio.wait_for(platform.all_confirmed(), 5)
+    await asyncio.wait_for(platform.all_confirmed(), 60)
     assert ears.taken == [event.event_id]
     assert len(time.slept) == 2
     assert time.slept[0] < time.slept[1]
@@ -105,7 +105,7 @@ async def test_an_event_that_is_not_kept_comes_again() -> None:
     for i in range(5):
         platform.say("a", "g1", f"m{i}")
     task = asyncio.create_task(supervise(platform, ears, time).run())
-    await asyncio.wait_for(platform.all_confirmed(), 5)
+    await asyncio.wait_for(platform.all_confirmed(), 60)
     assert ears.taken == ["e1", "e2", "e3", "e4", "e5"]
     assert platform.confirmed == ears.taken
     task.cancel()
@@ -140,7 +140,7 @@ async def test_after_a_quiet_time_the_wait_is_short_again() -> None:
     time.now += 61  # quiet
     ears.refuse = 1
     platform.say("a", "g1", "x")
-    await asyncio.wait_for(platform.all_confirmed(), 5)
+    await asyncio.wait_for(platform.all_confirmed(), 60)
     assert time.slept[-1] < 0.7
     task.cancel()
     await asyncio.wait([task])
@@ -172,7 +172,7 @@ async def test_a_listener_that_will_not_go_never_meets_its_successor() -> None:
     task = asyncio.create_task(supervise(platform, ears, time).run())
     await until(lambda: running == 1)
     task.cancel()
-    await asyncio.wait([task], timeout=5)
+    await asyncio.wait([task], timeout=60)
     assert task.done()
     assert (running, most) == (0, 1)
 
@@ -185,7 +185,7 @@ async def test_one_platform_down_leaves_the_others_up() -> None:
     task = asyncio.create_task(supervisor.run())
     await until(lambda: good.listeners == 1 and len(time.slept) > 3)
     good.say("a", "g1", "x")
-    await asyncio.wait_for(good.all_confirmed(), 5)
+    await asyncio.wait_for(good.all_confirmed(), 60)
     health = supervisor.health()
     assert health[("web", "main")].listening
     assert not health[("telegram", "main")].listening

@@ -15,7 +15,7 @@ from tests.durability.life import Order
 from tests.storage.conftest import postgres_server, postgres_template, postgres_url  # noqa: F401 (fixtures)
 
 KILLED = -9
-PATIENCE = 60.0  # seconds for one life
+PATIENCE = 150.0  # seconds for one life
 PATIENCE_WITH_A_BUG = 12.0  # some planted bugs never come to an end
 
 

@@ -24,7 +24,7 @@ def kill_at(story: Story, name: str, plant: str = "") -> None:
     story.live(plant=plant)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_killed_at(name: str, story: Story) -> None:
     kill_at(story, name)
@@ -35,7 +35,7 @@ def test_killed_at(name: str, story: Story) -> None:
     assert verdict.repeated <= verdict.ambiguous
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.postgres
 @pytest.mark.parametrize(
     "name", ["inbox.before_commit", "inbox.committed", "work.before_commit", "work.committed", "outbox.sent"]
@@ -56,7 +56,7 @@ def test_killed_at_random(story: Story) -> None:
     assert not story.judge().faults
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("plant", "name", "fault"),
     [

@@ -36,7 +36,7 @@ def kept(folder: Path) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(170)
+@pytest.mark.timeout(400)
 async def test_nothing_is_lost_over_three_kills(tmp_path: Path) -> None:
     async with FakeBotApi() as api:
         expected: set[str] = set()

@@ -17,7 +17,7 @@ from tests.kit.fake_bot_api import TOKEN, FakeBotApi
 ROOT = Path(__file__).parents[3]
 QIANSHAO = Path(sys.executable).with_name("qianshao")
 
-pytestmark = pytest.mark.timeout(170)
+pytestmark = pytest.mark.timeout(400)
 
 
 def commands(readme: str, heading: str) -> list[str]:

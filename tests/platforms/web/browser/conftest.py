@@ -25,7 +25,7 @@ ARGS = [
 ]
 DESK = ViewportSize(width=1440, height=900)
 PHONE = ViewportSize(width=390, height=844)
-PATIENCE_MS = 20_000
+PATIENCE_MS = 45_000
 expect.set_options(timeout=PATIENCE_MS)
 
 Enter = Callable[..., Awaitable[Page]]

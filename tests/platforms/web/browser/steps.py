@@ -10,7 +10,7 @@ from playwright.async_api import Locator, Page
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something on the server's side."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(45):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
