@@ -123,7 +123,7 @@ def main(rounds: int) -> int:
     for name, make, count, leaks in (
         ("as it is", TipKeys, rounds, False),
         ("early return", EarlyReturn, max(50, rounds // 10), True),
-        ("a little more", LittleMore, max(50, rounds // 10), True),
+        ("a little more", LittleMore, rounds, True),
     ):
         times = measure(make, count)
         for other in ("unknown", "over"):

@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import Session, select
 
 from cases.routing import set_route
-from storage.tables import Case, CaseAssist, Grid, Group, Unit
+from storage.tables import Attachment, Case, CaseAssist, Grid, Group, Unit
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
 GROUP, STREET, SCHOOL = "港新1号网格", "火锅街商户群", "港新小学二（3）班家长"
@@ -49,6 +49,36 @@ def test_seed_02_gas_cylinders_in_a_shed_are_cleared_and_every_group_that_report
     assert chat.expect(GROUP, line).what.photo
     assert chat.expect(STREET, line).what.photo
     chat.silence_in(STREET)
+    chat.skip("张阿姨")
+    chat.skip_officers()
+
+
+def test_what_was_told_in_private_is_answered_in_private_and_its_grid_hears_nothing(chat: Scenario) -> None:
+    """docs/decisions/0204; a neighbour who said the same in the group brings the group its line, without the private picture."""
+    chat.say("张阿姨", PRIVATE, "3号楼2单元楼道有人给电动车充电", photo=jpeg())
+    chat.expect("张阿姨", "收到，编号2611-0001*")
+    chat.skip_officers()
+    chat.say("马宏", PRIVATE, "/接单 2611-0001")
+    chat.say("马宏", PRIVATE, "/办结 2611-0001 已经劝离并清走电线", photo=jpeg(1))
+    chat.say("张阿姨", PRIVATE, "解决了")
+    chat.skip("张阿姨")
+    chat.skip_officers()
+    assert chat.rows(Case.state) == ["closed_confirmed"]
+    chat.silence_in(GROUP)
+
+    chat.say("张阿姨", PRIVATE, "5号楼1单元楼道有人给电动车充电", photo=jpeg(2))
+    chat.say("何师傅", GROUP, "5号楼1单元楼道里在给电动车充电", photo=jpeg(3))
+    chat.skip("张阿姨", GROUP, "何师傅")
+    if "duplicate" not in chat.rows(Case.state):
+        chat.say("赵航", PRIVATE, "/并单 2611-0003 2611-0002")
+        chat.skip("赵航", "何师傅", GROUP)
+    chat.say("马宏", PRIVATE, "/接单 2611-0002")
+    chat.say("马宏", PRIVATE, "/办结 2611-0002 已经劝离，装了禁停牌", photo=jpeg(4))
+    chat.skip("张阿姨", GROUP)
+    chat.say("张阿姨", PRIVATE, "解决了")
+    line = chat.expect(GROUP, "2611-0002（*）已解决，2位邻居反映过，反映的邻居确认过了。——*")
+    assert line.what.photo == chat.rows(Attachment.path)[-1]  # the unit's, not the private one
+    chat.silence_in(GROUP)
     chat.skip("张阿姨")
     chat.skip_officers()
 
