@@ -28,11 +28,14 @@ from storage.tables import (
     CaseEntry,
     CaseReview,
     CaseWitness,
+    Deed,
     Dialog,
     InboxEvent,
     Notice,
+    ProposalVoice,
     Repeat,
     TipPicture,
+    Visit,
 )
 
 
@@ -56,6 +59,9 @@ class Ended:
 
     name: str
     count: int
+
+
+_Sealed = Visit | Deed | ProposalVoice
 
 
 @dataclass(slots=True)
@@ -117,6 +123,25 @@ class Retention:
                 "lost and found", and_(sealed, col(Case.kind) == "lost_found", col(Case.created_at) <= now - terms.found)
             ),
             _Clock("tips", lambda: len(self._tips.over()), self._end_tips),
+            self._words("visits", Visit, and_(col(Visit.text) != "", col(Visit.at) <= now - terms.case), "place", "text"),
+            self._words(
+                "good deeds",
+                Deed,
+                and_(col(Deed.what) != "", col(Deed.created_at) <= now - terms.case),
+                "who",
+                "what",
+                "shown_as",
+            ),
+            self._words(
+                "comments on proposals",
+                ProposalVoice,
+                and_(
+                    col(ProposalVoice.kind) == "comment",
+                    col(ProposalVoice.text) != "",
+                    col(ProposalVoice.at) <= now - terms.case,
+                ),
+                "text",
+            ),
             self._photos("photos of people who were found", ended_photos),
             self._photos("photos without a case", loose),
             self._update(
@@ -213,6 +238,20 @@ class Retention:
             self._files += self._session.execute(select(col(TipPicture.path)).where(col(TipPicture.tip_id) == tip.id)).scalars()
             self._tips.destroy(tip)
         return len(over)
+
+    def _words(self, name: str, table: type[_Sealed], over: ColumnElement[bool], *columns: str) -> _Clock:
+        """Words under a key of their own row: the key is destroyed, the columns are emptied, the row stays."""
+
+        def end() -> int:
+            rows = list(self._session.execute(select(col(table.id), col(table.seal)).where(over)))
+            for row_id, seal in rows:
+                destroy_key(self._session, seal)
+                emptied = dict.fromkeys(columns, "") | {"seal": ""}
+                self._session.execute(update(table).where(col(table.id) == row_id).values(**emptied))
+            self._session.expire_all()
+            return len(rows)
+
+        return _Clock(name, lambda: self._count(table, over), end)
 
     def _photos(self, name: str, over: ColumnElement[bool]) -> _Clock:
         return _Clock(name, lambda: self._count(Attachment, over), lambda: self._drop_photos(over))

@@ -51,7 +51,7 @@ NOT_PERSONAL: dict[str, str] = {
     "chat_group.members": "a number",
     "wechat_room.chat": "a group",
     "wechat_room.members": "a number",
-    "deed.who": "somebody as the neighbours call them, told with that person's consent alone",
+    "deed.who": "somebody as the neighbours call them, told with that person's consent alone; sealed, ended with its time",
     "premises.address": "a place",
     "unit.phone": "a unit's, which stands in the telephone book",
     "tip_read.message_id": "a row of ours",

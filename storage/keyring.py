@@ -1,9 +1,9 @@
 """A key per case: what residents wrote lies sealed in its columns, and ends with the key (docs/decisions/0123).
 
-Columns made with `storage.tables.columns.sealed_text_column` are sealed when they are written and opened when they are read, for
-whoever uses the tables. The key belongs to the case: of a `Case` by its `seal`, of any other row by its `case_id`. It is a row of
-`shred_key`, written in the same transaction. A row without a case stays plain, and so does everything in an engine that was not
-made by `storage.engine.open_engine` (tests of single rooms).
+Columns made with `storage.tables.columns.sealed_text_column` are sealed when they are written and opened when they are read,
+for whoever uses the tables. The key belongs to the row that has a `seal` (a case, a visit, a proposal …), or to the case of
+its `case_id`. It is a row of `shred_key`, written in the same transaction. A row without a case stays plain, and so does
+everything in an engine that was not made by `storage.engine.open_engine` (tests of single rooms).
 """
 
 from __future__ import annotations
@@ -132,8 +132,9 @@ def _seal_row(session: Session, keyring: Keyring, row: Any, columns: tuple[str, 
 
 
 def _seal_of(session: Session, row: Any) -> str:
-    if isinstance(row, Case):
-        return row.seal
+    own = getattr(row, "seal", None)
+    if own is not None:
+        return str(own)
     case_id = getattr(row, "case_id", None)
     if case_id is None:
         return ""

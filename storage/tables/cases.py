@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Column, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from storage.tables.columns import BigKey, key_column, sealed_text_column, time_column, to_column
-
-
-def new_seal() -> str:
-    """A name for the key of a new case; random, so that a number given twice after a restore is never opened by the wrong key."""
-    return f"case:{secrets.token_hex(8)}"
+from storage.tables.columns import BigKey, key_column, new_seal, sealed_text_column, time_column, to_column
 
 
 class Case(SQLModel, table=True):
@@ -24,7 +19,9 @@ class Case(SQLModel, table=True):
 
     id: int | None = Field(default=None, sa_column=key_column())
     number: str = Field(unique=True)
-    seal: str = Field(default_factory=new_seal)  # the name of the key under which its words lie; "" once they are gone
+    seal: str = Field(
+        default_factory=partial(new_seal, "case")
+    )  # the name of the key under which its words lie; "" once they are gone
     kind: str
     category: str
     tier: str

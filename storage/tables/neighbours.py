@@ -7,11 +7,12 @@ it. Premises carry no attribute of anybody who lives or works in them.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from storage.tables.columns import key_column, sealed_text_column, text_column, time_column, to_column
+from storage.tables.columns import key_column, new_seal, sealed_text_column, text_column, time_column, to_column
 
 
 class WishCard(SQLModel, table=True):
@@ -64,8 +65,8 @@ class Mediation(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=key_column())
     case_id: int = Field(sa_column=to_column("cases", nullable=False, index=True))
     at: datetime = Field(sa_column=time_column(nullable=False))
-    place: str
-    parties: str = ""
+    place: str = Field(sa_column=sealed_text_column())
+    parties: str = Field(default="", sa_column=sealed_text_column())
     mediator_id: int = Field(sa_column=to_column("officer", nullable=False))
     state: str = "arranged"
     record: str = Field(default="", sa_column=sealed_text_column())
@@ -122,12 +123,13 @@ class Proposal(SQLModel, table=True):
 
     id: int | None = Field(default=None, sa_column=key_column())
     group_id: int = Field(sa_column=to_column("chat_group", nullable=False))
-    text: str = Field(sa_column=text_column())
+    seal: str = Field(default_factory=partial(new_seal, "proposal"))  # the name of the key under which its words lie
+    text: str = Field(sa_column=sealed_text_column())
     platform: str
     account: str
     user_id: str
     state: str = "proposed"
-    outcome: str = Field(default="", sa_column=text_column())
+    outcome: str = Field(default="", sa_column=sealed_text_column())
     created_at: datetime = Field(sa_column=time_column(nullable=False))
     closes_at: datetime | None = Field(default=None, sa_column=time_column())
 
@@ -142,7 +144,8 @@ class ProposalVoice(SQLModel, table=True):
     kind: str  # comment, vote, rating
     platform: str
     user_id: str
-    text: str = Field(sa_column=text_column())
+    seal: str = Field(default_factory=partial(new_seal, "voice"))  # the name of the key under which its words lie
+    text: str = Field(sa_column=sealed_text_column())
     at: datetime = Field(sa_column=time_column(nullable=False))
 
 
@@ -151,10 +154,11 @@ class Deed(SQLModel, table=True):
 
     id: int | None = Field(default=None, sa_column=key_column())
     group_id: int | None = Field(default=None, sa_column=to_column("chat_group"))
-    who: str
-    what: str = Field(sa_column=text_column())
+    seal: str = Field(default_factory=partial(new_seal, "deed"))  # the name of the key under which its words lie
+    who: str = Field(sa_column=sealed_text_column())
+    what: str = Field(sa_column=sealed_text_column())
     state: str = "nominated"  # nominated, posted, declined
-    shown_as: str = ""
+    shown_as: str = Field(default="", sa_column=sealed_text_column())
     created_at: datetime = Field(sa_column=time_column(nullable=False))
 
 
@@ -164,8 +168,9 @@ class Visit(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=key_column())
     officer_id: int = Field(sa_column=to_column("officer", nullable=False, index=True))
     grid_id: int | None = Field(default=None, sa_column=to_column("grid", index=True))
-    place: str
-    text: str = Field(sa_column=text_column())
+    seal: str = Field(default_factory=partial(new_seal, "visit"))  # the name of the key under which its words lie
+    place: str = Field(sa_column=sealed_text_column())
+    text: str = Field(sa_column=sealed_text_column())
     at: datetime = Field(sa_column=time_column(nullable=False, index=True))
     case_id: int | None = Field(default=None, sa_column=to_column("cases"))
 

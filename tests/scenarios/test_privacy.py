@@ -10,7 +10,19 @@ from bot.app.house import App
 from bot.messages import Kind
 from cases.retention import Ended
 from storage.media import opened
-from storage.tables import Alarm, Attachment, Case, CaseEntry, Dialog, Notice, ShredKey
+from storage.tables import (
+    Alarm,
+    Attachment,
+    Case,
+    CaseEntry,
+    Deed,
+    Dialog,
+    Notice,
+    Proposal,
+    ProposalVoice,
+    ShredKey,
+    Visit,
+)
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
 GROUP = "港新1号网格"
@@ -207,3 +219,34 @@ def test_a_tip_ends_after_ninety_days_down_to_its_key(chat: Scenario) -> None:
     chat.clock.advance(92 * DAY)
     assert chat.run(tidy(chat.app))["tips"] == 1
     assert keys(chat) == []
+
+
+def test_words_of_visits_deeds_and_proposals_lie_sealed_and_end(chat: Scenario) -> None:
+    chat.say("王建国", PRIVATE, "/走访 港新路桓蘅饭店；老板璟沅琬腿脚不便")
+    chat.say("张阿姨", GROUP, "/好人好事 三楼翀骁彧；下雨天帮老人抬轮椅上楼")
+    chat.say("张阿姨", GROUP, "/提议 请珩钰霁来教大家用灭火器，好不好")
+    chat.say("王建国", GROUP, "/议事 1 讨论")
+    chat.say("唐工", GROUP, "/表态 1 彧昶翮家的车也要挪一挪才行")
+    chat.skip(GROUP, "张阿姨", "唐工")
+    chat.skip_officers()
+    assert "璟沅琬" in chat.rows(Visit.text)[0]  # whoever may read it reads it
+    assert chat.rows(Deed.who)[0]
+    said = ("璟沅琬", "翀骁彧", "珩钰霁", "彧昶翮")
+
+    def tables(words: tuple[str, ...]) -> list[str]:
+        """What lies open in the tables of their own; what the bot said of it in the group is the outbox's matter."""
+        raw = "SELECT place, text FROM visit UNION SELECT who, what FROM deed UNION SELECT text, '' FROM proposal"
+        rows = chat.app.writer.read_now(
+            lambda s: s.connection().exec_driver_sql(f"{raw} UNION SELECT text, '' FROM proposal_voice").all()
+        )
+        return [word for word in words if any(word in str(row) for row in rows)]
+
+    assert tables(said) == []
+    chat.clock.advance(731 * DAY)
+    ended = chat.run(tidy(chat.app))
+    assert (ended["visits"], ended["good deeds"], ended["comments on proposals"]) == (1, 1, 1)
+    assert (chat.rows(Visit.text), chat.rows(Deed.what), chat.rows(ProposalVoice.text)) == ([""], [""], [""])
+    assert [name.partition(":")[0] for name in keys(chat)] == ["proposal"]
+    assert "灭火器" in chat.rows(Proposal.text)[0]
+    assert "visits" not in chat.run(tidy(chat.app))
+    hear_out(chat)
