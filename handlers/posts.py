@@ -16,7 +16,7 @@ from bot.campaigns.wording import read_wording
 from bot.errors import NotAllowed
 from bot.messages import Inbound
 from bot.permissions import Rights, Role
-from bot.router import CaseNumber, Router, Words
+from bot.router import CaseNumber, Router, Words, parse_number
 from bot.say import Say
 from bot.turn import NotMine
 from cases.desk import CaseDesk
@@ -204,7 +204,7 @@ def stop(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
     digits = NUMBER.fullmatch(words)
     rights.require("post.stop", target=f"campaign {digits[1] or ''}" if digits else "")
     if digits is None:
-        raise Refusal("posts.number_needed")
+        raise Refusal("posts.stop_chain" if parse_number(words) else "posts.number_needed")
     campaign, cancelled = campaigns.stop(int(digits[1]) if digits[1] else None)
     progress = campaigns.progress(campaign)
     if not progress.total:

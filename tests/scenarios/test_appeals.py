@@ -285,6 +285,11 @@ def test_wrong_words_are_told_the_next_step(chat: Scenario, words: str, says: st
     chat.expect(WRITER, says)
 
 
+def test_stop_with_its_number_names_the_command_that_ends_it(chat: Scenario) -> None:
+    chat.say(CHIEF, PRIVATE, "/停止 2611-0001")
+    chat.expect(CHIEF, "寻人和急告用编号来结束：*/急告 编号 结束。*")
+
+
 def test_a_resident_cannot(chat: Scenario) -> None:
     chat.say("张阿姨", PRIVATE, f"/急告 {BLOOD}")
     chat.expect("张阿姨", "*")
