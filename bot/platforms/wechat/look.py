@@ -64,13 +64,13 @@ async def look(settings: WechatSettings, known: Known) -> Found:
         puppet.close()
     problems = [] if contact else [NOT_LOGGED_IN]
     problems += _missing(rooms, known)
-    who = "in use by a running bot" if contact == BUSY else (name or contact or "nobody")
+    who = "in use by a running bot, on" if contact == BUSY else f"{name or contact or 'nobody'} by"
     away = "".join(
         f"; away {gap.from_at:%m-%d %H:%M:%S} to {gap.to_at:%H:%M:%S} UTC ({gap.seconds:.0f} s, {gap.why})" for gap in known.gaps
     )
     named = [one for chat, one in known.groups if chat in rooms][:MOST_NAMED]
     seen = f"{len(rooms)} groups seen, {len(known.groups)} known" + (f" ({', '.join(named)} ...)" if named else "")
-    return Found(tuple(problems), f"{settings.account}: {who} by puppet {version}, {seen}{away}. {CANNOT}")
+    return Found(tuple(problems), f"{settings.account}: {who} puppet {version}, {seen}{away}. {CANNOT}")
 
 
 BUSY = "*"
