@@ -6,8 +6,8 @@
   pauses, and how many slots a resident's reply waits. On a clock of its own that jumps from slot to slot, so that a busy
   machine changes nothing; `make cluster` is the same on the real clock.
 * enqueue: one statement for all groups, beside raw commits of one row by the standard library's sqlite3 on the same disk.
-* drain: no limit at all, against a Bot API that answers at once: our outbox and adapter, python-telegram-bot's own client one by
-  one, and hand-written HTTP.
+* drain: no limit at all, against a Bot API that answers at once: our outbox and adapter with claims, caps and receipts on disk;
+  python-telegram-bot's own client, aiohttp's client, and HTTP by hand on open sockets; these keep no record. Under uvloop.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import multiprocessing
 import random
 import sqlite3
 import statistics
@@ -24,16 +23,18 @@ import tempfile
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
+import uvloop
 from sqlalchemy import text
 from telegram import Bot
 from telegram.request import HTTPXRequest
 
-from benchmarks.telegram_sending import AT_A_TIME, TOKEN, serve
+from benchmarks.bot_api import TOKEN, served
 from bot.errors import RetryLater
 from bot.messages import Address, Outbound, Receipt
 from bot.notices import Lane, NewNotice, enqueue, enqueue_all
@@ -41,9 +42,11 @@ from bot.outbox import Outbox
 from bot.pacing import Pacing, PacingRule
 from bot.platforms.base import Capabilities, Feed, Health
 from bot.platforms.telegram import TelegramPlatform, TelegramSettings
+from storage.caps import Caps
 from storage.database import OldLibrary, prepare
 from storage.writer import Writer
 
+AT_A_TIME = 32
 BEARS, PACE = 30, 29.0
 SLOT = 1 / PACE
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -190,37 +193,56 @@ def enqueueing(folder: Path, groups: int) -> dict[str, float]:
     return {"ms": took * 1000, "commit_ms": commit * 1000, "commits": statistics.median(a / b for a, b in rounds)}
 
 
-async def draining(folder: Path, messages: int) -> dict[str, float]:
-    """Messages a second, each side in its turn."""
-    mine, other = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=serve, args=(other,), daemon=True)
-    server.start()
-    root = f"http://127.0.0.1:{mine.recv()}"
-    found: dict[str, list[float]] = {"ours": [], "bot": [], "bare": []}
-    for n in range(3):
-        found["bot"].append(await _by_bot(root, messages // 10))
-        found["bare"].append(await _bare(root, messages))
-        found["ours"].append(await _by_outbox(folder, root, messages, n))
-    server.terminate()
-    rates = {name: statistics.median(each) for name, each in found.items()}
-    beside_bot = statistics.median(a / b for a, b in zip(found["ours"], found["bot"], strict=True))
-    beside_bare = statistics.median(a / b for a, b in zip(found["ours"], found["bare"], strict=True))
-    return {**rates, "beside_bot": beside_bot, "beside_bare": beside_bare}
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """Messages a second, and the microseconds of our processor time that each took."""
+
+    rate: float
+    spent: float
 
 
-async def _by_bot(root: str, messages: int) -> float:
+async def timed(messages: int, work: Callable[[], Awaitable[object]]) -> Drained:
+    began, spent = time.perf_counter(), time.process_time()
+    await work()
+    return Drained(messages / (time.perf_counter() - began), 1e6 * (time.process_time() - spent) / messages)
+
+
+async def draining(folder: Path, messages: int, rounds: int) -> dict[str, float]:
+    """All sides by turns against one server; the medians of the rounds and of their ratios."""
+    found: dict[str, list[Drained]] = {"bot": [], "aiohttp": [], "bare": [], "ours": []}
+    with served() as server:
+        for n in range(rounds):
+            found["bot"].append(await _by_bot(server.root, messages // 10))
+            found["aiohttp"].append(await _by_aiohttp(server.root, messages))
+            found["bare"].append(await _bare(server.root, messages))
+            found["ours"].append(await _by_outbox(folder, server.root, messages, n))
+    told = {f"{name}_per_s": statistics.median(one.rate for one in each) for name, each in found.items()}
+    told |= {f"{name}_us": statistics.median(one.spent for one in each) for name, each in found.items()}
+    for name in ("bot", "aiohttp", "bare"):
+        pairs = list(zip(found["ours"], found[name], strict=True))
+        told[f"beside_{name}"] = statistics.median(mine.rate / other.rate for mine, other in pairs)
+        told[f"beside_{name}_cpu"] = statistics.median(other.spent / mine.spent for mine, other in pairs)
+    return told
+
+
+async def _by_bot(root: str, messages: int) -> Drained:
+    """python-telegram-bot's own client, as many at a time as it has connections."""
     request = HTTPXRequest(connection_pool_size=AT_A_TIME, httpx_kwargs={"trust_env": False})
     bot = Bot(TOKEN, f"{root}/bot", request=request, get_updates_request=request)
     await request.initialize()
-    began = time.perf_counter()
-    for _ in range(messages):
-        await bot.send_message(-100123, WORDS)
-    rate = messages / (time.perf_counter() - began)
+    left = iter(range(messages))
+
+    async def one() -> None:
+        for _ in left:
+            await bot.send_message(-100123, WORDS)
+
+    drained = await timed(messages, lambda: asyncio.gather(*(one() for _ in range(AT_A_TIME))))
     await request.shutdown()
-    return rate
+    return drained
 
 
-async def _bare(root: str, messages: int) -> float:
+async def _by_aiohttp(root: str, messages: int) -> Drained:
+    """A loop over aiohttp's client, without any record of what was sent."""
     left = iter(range(messages))
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_A_TIME)) as session:
@@ -232,21 +254,45 @@ async def _bare(root: str, messages: int) -> float:
                 async with session.post(f"{root}/bot{TOKEN}/sendMessage", data=body, headers=headers) as answer:
                     await answer.json()
 
-        began = time.perf_counter()
-        await asyncio.gather(*(one() for _ in range(AT_A_TIME)))
-        return messages / (time.perf_counter() - began)
+        return await timed(messages, lambda: asyncio.gather(*(one() for _ in range(AT_A_TIME))))
 
 
-async def _by_outbox(folder: Path, root: str, messages: int, n: int) -> float:
+async def _bare(root: str, messages: int) -> Drained:
+    """HTTP/1.1 by hand on open connections, without any record of what was sent: what is left when nothing can be left out."""
+    left = iter(range(messages))
+    host, _, port = root.removeprefix("http://").partition(":")
+
+    async def one() -> None:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        for _ in left:
+            body = json.dumps({"chat_id": -100123, "text": WORDS}).encode()
+            writer.write(
+                b"POST /bot%b/sendMessage HTTP/1.1\r\nHost: %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+                % (TOKEN.encode(), host.encode(), len(body), body)
+            )
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+            json.loads(await reader.readexactly(length))
+        writer.close()
+        await writer.wait_closed()
+
+    return await timed(messages, lambda: asyncio.gather(*(one() for _ in range(AT_A_TIME))))
+
+
+def caps(now: datetime) -> Caps:
+    """What a group bears, as in the bot itself."""
+    return Caps(3, 10, now - timedelta(hours=9), None, timedelta(minutes=10), timedelta(hours=2))
+
+
+async def _by_outbox(folder: Path, root: str, messages: int, n: int) -> Drained:
     writer = open_writer(folder, f"drain{n}")
     platform = TelegramPlatform(TelegramSettings(token=TOKEN, base_url=root), data_dir=folder)
     account = platform.account
-    outbox = Outbox(writer, {("telegram", account): platform}, Pacing.unlimited(), lambda: datetime.now(UTC), node="n")
+    adapters = {("telegram", account): platform}
+    outbox = Outbox(writer, adapters, Pacing.unlimited(), lambda: datetime.now(UTC), node="n", caps=caps)
     notices = [NewNotice(f"k{i}", Lane.CAMPAIGN, Address("telegram", account, f"-{100 + i}"), WORDS) for i in range(messages)]
     await writer.run(lambda session: enqueue_all(session, notices, datetime.now(UTC)))
-    began = time.perf_counter()
-    await outbox.drain()
-    rate = messages / (time.perf_counter() - began)
+    drained = await timed(messages, outbox.drain)
     sent = writer.read_now(
         lambda session: session.connection().execute(text("SELECT count(*) FROM outbox WHERE state = 'sent'")).scalar()
     )
@@ -254,13 +300,15 @@ async def _by_outbox(folder: Path, root: str, messages: int, n: int) -> float:
         sys.exit(f"only {sent} of {messages} were sent")
     await platform.close()
     await asyncio.to_thread(writer.close)
-    return rate
+    return drained
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["limits", "enqueue", "drain"])
     parser.add_argument("--groups", type=int, default=1500)
+    parser.add_argument("--messages", type=int, default=3000, help="of a drain")
+    parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     tell: Callable[[str], None] = lambda words: print(words, flush=True)  # noqa: E731
     with tempfile.TemporaryDirectory() as name:
@@ -273,7 +321,7 @@ def main() -> None:
         if "enqueue" in given.what:
             tell(f"enqueue of 6017: {_figures(enqueueing(folder, 6017))}")
         if "drain" in given.what:
-            tell(f"drain: {_figures(asyncio.run(draining(folder, 3000)))}")
+            tell(f"drain: {_figures(uvloop.run(draining(folder, given.messages, given.rounds)))}")
 
 
 def _figures(found: dict[str, float]) -> str:

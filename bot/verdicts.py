@@ -58,7 +58,7 @@ class Verdicts:
     """Turns what a send met into what becomes of its row. `mark` precedes the text of a repetition."""
 
     def __init__(self, rule: OutboxRule, clock: Callable[[], datetime], mark: str, rng: random.Random) -> None:
-        self._rule = rule
+        self.rule = rule
         self._clock = clock
         self._mark = mark
         self._random = rng
@@ -77,7 +77,7 @@ class Verdicts:
 
     def later(self, claim: Claim, problem: RetryLater) -> tuple[Waiting | Ended, Pause | None]:
         """Certainly not delivered: pause what the platform named, exactly as long as it said, and try again."""
-        rule = self._rule
+        rule = self.rule
         if claim.attempt >= rule.most_attempts:
             return Ended(claim, "dead", f"given up after {claim.attempt} attempts: {problem.why}"[:200]), None
         own = self.jittered(min(rule.longest_wait, rule.first_wait * 2 ** min(claim.attempt - 1, 16)))
@@ -92,7 +92,7 @@ class Verdicts:
 
     def uncertain(self, adapter: Adapter, claim: Claim, why: str) -> Waiting | Ended:
         """It may have arrived: the lane decides whether it is said again."""
-        rule = self._rule
+        rule = self.rule
         repeat = adapter.can.exactly_once or claim.lane != Lane.CAMPAIGN
         if not repeat or claim.lost >= rule.repeats:
             return Ended(claim, "unknown", why[:200])

@@ -108,7 +108,6 @@ async def live(order: Order, library: Library) -> None:
     )
     if order.hurry:
         app.outbox.rule = replace(app.outbox.rule, send_timeout=SEND_TIMEOUT, lease=CLAIM_SECONDS, first_wait=0.05, patrol=1.0)
-        app.outbox._verdicts._rule = app.outbox.rule
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with app.running():

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 import bot.turn
 from bot.inbox import done
 from bot.leases import Leases
-from bot.outbox import Outbox
+from bot.outbox.accounts import Accounts
 from bot.verdicts import Verdicts
 from storage import claims as rows
 from storage.claims import Claim, Waiting
@@ -29,7 +29,7 @@ def no_fencing() -> None:
         return ever.get(name)
 
     Leases.token = stale  # type: ignore[method-assign]
-    Outbox._stands = lambda self, session, key: True  # type: ignore[method-assign]
+    Accounts.stands = lambda self, session, key: True  # type: ignore[method-assign]
     claim = rows.claim
 
     def for_ever(*arguments: Any, **named: Any) -> tuple[list[Claim], bool]:

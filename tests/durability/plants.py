@@ -12,7 +12,7 @@ from sqlmodel import Session
 import bot.turn
 from bot.inbox import Inbox, done
 from bot.messages import Inbound
-from bot.outbox import Outbox
+from bot.outbox.exchange import Exchange
 from bot.worker import Worker
 
 
@@ -44,24 +44,24 @@ def done_apart() -> None:
 def claim_forgotten() -> None:
     """What a dead process had claimed stays claimed for ever."""
 
-    def recover(self: Outbox, session: Session, now: datetime, first: bool) -> datetime | None:
+    def recover(self: Exchange, session: Session, now: datetime, first: bool) -> datetime | None:
         return None
 
-    Outbox._recover = recover  # type: ignore[method-assign]
+    Exchange._recover = recover  # type: ignore[method-assign]
 
 
 def repeated_blindly() -> None:
     """A start sends once more whatever had been sent before."""
-    original = Outbox._recover
+    original = Exchange._recover
 
-    def recover(self: Outbox, session: Session, now: datetime, first: bool) -> datetime | None:
+    def recover(self: Exchange, session: Session, now: datetime, first: bool) -> datetime | None:
         from sqlalchemy import text
 
         if first:
             session.connection().execute(text("UPDATE outbox SET state = 'pending' WHERE state = 'sent'"))
         return original(self, session, now, first)
 
-    Outbox._recover = recover  # type: ignore[method-assign]
+    Exchange._recover = recover  # type: ignore[method-assign]
 
 
 PLANTS: dict[str, Callable[[], None]] = {
