@@ -44,11 +44,14 @@ from bot.platforms.base import Capabilities, Feed, Health
 from bot.platforms.telegram import TelegramPlatform, TelegramSettings
 from storage.caps import Caps
 from storage.database import OldLibrary, prepare
+from storage.notices import ForGroup, insert_for_groups
+from storage.tables import Group
 from storage.writer import Writer
 
 AT_A_TIME = 32
 BEARS, PACE = 30, 29.0
 SLOT = 1 / PACE
+TALK = 0.05  # replies to a slot: a resident's answer takes a slot of its bot from the campaign
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 WORDS = "陌生来电说您涉案要转账，都是诈骗。先挂断，再打96110。"
 
@@ -114,10 +117,10 @@ class Platform:
         return Health(listening=True)
 
 
-async def limits(folder: Path, groups: int, bots: int, pause: bool) -> dict[str, float]:
-    """One campaign to all groups on the jumping clock, with residents who get an answer in between."""
+async def limits(folder: Path, groups: int, bots: int, pause: bool, talk: float) -> dict[str, float]:
+    """One campaign to all groups on the jumping clock; `talk` is how often a resident gets an answer in between, in slots."""
     clock = Jumping()
-    writer = open_writer(folder, f"limits{bots}{pause}")
+    writer = open_writer(folder, f"limits{bots}{pause}{talk}")
     pause_at = groups // bots // 3 if pause else 0
     platforms = [Platform(f"b{n}", clock, pause_at) for n in range(bots)]
     adapters = {("telegram", one.account): one for one in platforms}
@@ -133,7 +136,7 @@ async def limits(folder: Path, groups: int, bots: int, pause: bool) -> dict[str,
         while outbox._tasks:
             await asyncio.wait(outbox._tasks)
             come_back = await outbox._round()
-        if chance.random() < 0.05:
+        if chance.random() < talk:
             number += 1
             one = chance.choice(platforms)
             if one.paused_until is None or one.paused_until <= clock.now:
@@ -149,14 +152,15 @@ async def limits(folder: Path, groups: int, bots: int, pause: bool) -> dict[str,
     last = max(at for one in platforms for key, at in one.sent.items() if key.startswith("c"))
     replies = sum(1 for one in platforms for key in one.sent if key.startswith("r"))
     waits = [(one.sent[key] - at).total_seconds() / SLOT for key, (one, at) in asked.items() if key in one.sent]
-    most = max(sum(1 for key in one.sent) for one in platforms)
+    most = max(len(one.sent) for one in platforms)
     writer.close()
     paused = max(one.paused.total_seconds() for one in platforms)
     took = (last - START).total_seconds()
     return {
         "took_s": took,
         "planned_s": groups / (bots * PACE),
-        "ratio": (took - paused) / (most / PACE),
+        "ratio": (took - paused) / (groups / (bots * PACE)),
+        "ratio_with_replies": (took - paused) / (most / PACE),
         "refused": float(sum(one.refused for one in platforms)),
         "in_pause": float(sum(one.in_pause for one in platforms)),
         "replies": float(replies),
@@ -169,28 +173,48 @@ def _sent(platforms: list[Platform]) -> int:
 
 
 def enqueueing(folder: Path, groups: int) -> dict[str, float]:
-    """All rows of one campaign, in raw commits of one row."""
+    """All rows of one campaign, in raw commits of one row; and the same by one object for each row, as handlers write theirs."""
     writer = open_writer(folder, "enqueue")
     raw = sqlite3.connect(folder / "raw.db", isolation_level=None)
     for pragma in ("journal_mode=WAL", "synchronous=FULL"):
         raw.execute(f"PRAGMA {pragma}")
     raw.execute("CREATE TABLE row (id INTEGER PRIMARY KEY, body TEXT)")
-    rounds: list[tuple[float, float]] = []
-    for n in range(5):
-        commits = []
-        for _ in range(60):
-            began = time.perf_counter()
-            raw.execute("BEGIN IMMEDIATE")
-            raw.execute("INSERT INTO row (body) VALUES (?)", (WORDS,))
-            raw.execute("COMMIT")
-            commits.append(time.perf_counter() - began)
+    places = [
+        Group(platform="telegram", account="b", chat=f"-100{n * 7919 % 1_000_003:07d}", name=f"群{n}") for n in range(groups)
+    ]
+    writer.run_now(lambda session: session.add_all(places))
+    rounds: list[tuple[float, float, float]] = []
+    for n in range(1, 8):
+        commit = _raw_commit(raw)
+        targets = [ForGroup(group, f"群{group}好。{WORDS}") for group in range(1, groups + 1)]
+        began = time.perf_counter()
+        writer.run_now(lambda session, n=n, targets=targets: insert_for_groups(session.connection(), n, 3, None, targets, START))  # type: ignore[misc]
+        took = time.perf_counter() - began
         notices = [NewNotice(f"{n}:{i}", Lane.CAMPAIGN, Address("telegram", "b", f"g{i}"), WORDS) for i in range(groups)]
         began = time.perf_counter()
         writer.run_now(lambda session, notices=notices: enqueue_all(session, notices, START))  # type: ignore[misc]
-        rounds.append((time.perf_counter() - began, statistics.median(commits)))
+        rounds.append((took, time.perf_counter() - began, (commit + _raw_commit(raw)) / 2))
     writer.close()
-    took, commit = (statistics.median(each) for each in zip(*rounds, strict=True))
-    return {"ms": took * 1000, "commit_ms": commit * 1000, "commits": statistics.median(a / b for a, b in rounds)}
+    took, rows, commit = (statistics.median(each) for each in zip(*rounds, strict=True))
+    return {
+        "ms": took * 1000,
+        "rows_ms": rows * 1000,
+        "commit_ms": commit * 1000,
+        "commits": statistics.median(a / c for a, _, c in rounds),
+        "rows_commits": statistics.median(b / c for _, b, c in rounds),
+    }
+
+
+def _raw_commit(raw: sqlite3.Connection) -> float:
+    """Seconds of one row and its commit, median."""
+    commits = []
+    for _ in range(60):
+        began = time.perf_counter()
+        raw.execute("BEGIN IMMEDIATE")
+        raw.execute("INSERT INTO row (body) VALUES (?)", (WORDS,))
+        raw.execute("COMMIT")
+        commits.append(time.perf_counter() - began)
+    return statistics.median(commits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,9 +339,10 @@ def main() -> None:
         folder = Path(name)
         if "limits" in given.what:
             for bots in (1, 4, 7, 40):
-                for pause in (False, True):
-                    found = asyncio.run(limits(folder, given.groups, bots, pause))
-                    tell(f"limits, {bots} bots{', a pause of 3 s' if pause else ''}: {_figures(found)}")
+                for pause, talk in ((False, 0.0), (False, TALK), (True, TALK)):
+                    found = asyncio.run(limits(folder, given.groups, bots, pause, talk))
+                    more = f"{', residents talk' if talk else ''}{', a pause of 3 s' if pause else ''}"
+                    tell(f"limits, {bots} bots{more}: {_figures(found)}")
         if "enqueue" in given.what:
             tell(f"enqueue of 6017: {_figures(enqueueing(folder, 6017))}")
         if "drain" in given.what:

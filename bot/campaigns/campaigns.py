@@ -27,7 +27,8 @@ from storage.notices import ForGroup, insert_for_groups, let_go
 from storage.tables import Campaign, CampaignGroup, Notice
 
 OPEN_STATES = ("pending", "sending", "held")
-FIRST_LOOK = timedelta(seconds=2)  # after the first groups got it
+FIRST_LOOK = timedelta(seconds=2)  # after which the first groups are judged, whether or not all of them have got it
+TRIAL_LOOK = timedelta(milliseconds=250)  # how long all others wait at most once the first groups have it
 THEME = "theme:"
 APPEAL = "appeal:"
 
@@ -265,7 +266,8 @@ class Campaigns:
         getting = [(each.meant, each.post) for each in groups if each.skipped is None]
         trial = self.rules.trial_groups
         campaign.state = CampaignState.SENDING if not trial or len(getting) <= trial else CampaignState.TRIAL
-        campaign.next_step_at = self.now + FIRST_LOOK if getting else None
+        first_look = TRIAL_LOOK if campaign.state == CampaignState.TRIAL else FIRST_LOOK
+        campaign.next_step_at = self.now + first_look if getting else None
         if not getting:
             campaign.state = CampaignState.DONE
         self.session.add(campaign)

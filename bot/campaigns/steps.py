@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from bot.campaigns.campaigns import FIRST_LOOK, Campaigns, Progress
+from bot.campaigns.campaigns import FIRST_LOOK, TRIAL_LOOK, Campaigns, Progress
 from bot.campaigns.correction import not_reached
 from bot.campaigns.rules import CampaignState, Kind
 from bot.permissions import ACTIONS
@@ -103,8 +103,11 @@ def _start(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> None:
 def _look_at_trial(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> None:
     progress = campaigns.progress(campaign)
     ended = progress.total - progress.open
-    campaign.next_step_at = campaigns.now + FIRST_LOOK
     under_way = progress.notices.get("pending", 0) + progress.notices.get("sending", 0)
+    if under_way and campaigns.now - began(campaigns, campaign) < FIRST_LOOK:
+        campaign.next_step_at = campaigns.now + TRIAL_LOOK  # nothing is judged yet, but the others wait for it
+        return
+    campaign.next_step_at = campaigns.now + FIRST_LOOK
     live = _keep_line(campaigns, campaign, progress, saying)
     if progress.failed and (progress.failed > 1 or progress.failed == ended):
         _halt(campaigns, campaign, progress, saying)
