@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import multiprocessing
+import os
 import statistics
 import subprocess
 import threading
@@ -22,7 +23,9 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 from sqlalchemy import create_engine, make_url, text
@@ -78,12 +81,32 @@ def fill(url: str, count: int, accounts: int) -> Writer:
     return writer
 
 
-def ours(base: str, count: int, workers: int, batch: int) -> float:
-    """Rows a second; every worker has an account, as by a lease. Exits when a row was lost or a chat's order was not kept."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Rows a second, and the microseconds of processor time of each, ours and the server's together, whatever else runs."""
+
+    rate: float
+    spent: float
+
+
+def server_seconds(backends: list[int]) -> float:
+    """The processor time that these processes of the server have used."""
+    ticks = 0
+    for pid in backends:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def ours(base: str, count: int, workers: int, batch: int) -> Found:
+    """Every worker has an account, as by a lease. Exits when a row was lost or a chat's order was not kept."""
     url = database(base)
     fill(url, count, workers).close()
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
     connections = [engine.connect() for _ in range(workers)]
+    backends = [connection.execute(text("SELECT pg_backend_pid()")).scalar_one() for connection in connections]
+    for connection in connections:
+        connection.rollback()
     taken: dict[str, list[int]] = defaultdict(list)
 
     def work(number: int) -> None:
@@ -110,20 +133,22 @@ def ours(base: str, count: int, workers: int, batch: int) -> float:
                 return
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(workers)]
+    spent = -time.process_time() - server_seconds(backends)
     began = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     rate = count / (time.perf_counter() - began)
+    spent += time.process_time() + server_seconds(backends)
     for connection in connections:
         connection.close()
     if sum(map(len, taken.values())) != count or any(ids != sorted(ids) for ids in taken.values()):
         raise SystemExit("a row was lost, or a chat's order was not kept")
-    return rate
+    return Found(rate, 1e6 * spent / count)
 
 
-async def theirs(base: str, count: int, workers: int, batch: int) -> float:
+async def theirs(base: str, count: int, workers: int, batch: int) -> Found:
     """The same by pgqueuer; it promises no order."""
     from pgqueuer.db import PsycopgDriver
     from pgqueuer.queries import EntrypointExecutionParameter, Queries
@@ -141,12 +166,15 @@ async def theirs(base: str, count: int, workers: int, batch: int) -> float:
         while jobs := await queue.dequeue(batch, asked, mine, None, timedelta(seconds=60)):  # type: ignore[arg-type]
             await queue.log_jobs([(job, "successful", None) for job in jobs])
 
+    backends = [connection.info.backend_pid for connection in connections]
+    spent = -time.process_time() - server_seconds(backends)
     began = time.perf_counter()
     await asyncio.gather(*(work(queue) for queue in queues))
     rate = count / (time.perf_counter() - began)
+    spent += time.process_time() + server_seconds(backends)
     for connection in connections:
         await connection.close()
-    return rate
+    return Found(rate, 1e6 * spent / count)
 
 
 def node(url: str, number: int, accounts: int, go: object, done: object) -> None:
@@ -233,11 +261,13 @@ def main() -> None:
                 for _ in range(given.rounds):
                     mine = ours(base, given.rows, workers, batch)
                     pairs.append((mine, asyncio.run(theirs(base, given.rows, workers, batch))))
-                mine, other = (statistics.median(each) for each in zip(*pairs, strict=True))
-                ratios = sorted(a / b for a, b in pairs)
+                ratios = sorted(mine.rate / other.rate for mine, other in pairs)
+                cheaper = statistics.median(other.spent / mine.spent for mine, other in pairs)
+                mine, other = (statistics.median(one.rate for one in side) for side in zip(*pairs, strict=True))
                 print(
                     f"claims, {workers} workers, {batch} at a time: ours {mine:.0f}/s, pgqueuer {other:.0f}/s, "
-                    f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})",
+                    f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}), "
+                    f"in processor time {cheaper:.2f}",
                     flush=True,
                 )
         if "nodes" in given.what:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from bot.campaigns import PostRules, Request
 from bot.campaigns.chain import verify
@@ -120,3 +120,24 @@ async def test_where_nothing_can_be_changed_the_planner_gets_few_messages_instea
     assert told[-1] == "推送1号（《law/a 标题》）发完了：270个群收到。"
     assert 1 <= len(told[1:-1]) <= 3
     assert all("共270个" in text for text in told[1:-1])
+
+
+async def test_a_group_that_has_just_reported_something_keeps_nobody_waiting(night: Night) -> None:
+    """One of the first five is put off by ten minutes; the others get it now, it gets it then."""
+
+    def send(session: Session) -> None:
+        night.district.campaigns(session, night.clock()).send(Request("law/a", any_of(["platform:telegram"])))
+        first = session.exec(select(Group.id, Group.chat).where(Group.chat == "t1")).one()
+        session.add(
+            Case(
+                number="2611-0009", kind="hazard", category="fire.exit", tier="T3", state="submitted", text="x", group_id=first[0],
+                platform="telegram", account="a", chat=first[1], created_at=night.clock(), state_since=night.clock(),
+            )
+        )  # fmt: skip
+
+    night.writer.run_now(send)
+    await night.live(15, step=0.25)
+    assert {arrival.to.chat for arrival in night.platform.arrived} == {f"t{n}" for n in range(270)} - {"t1"}
+    night.clock.advance(timedelta(minutes=10))
+    await night.live(2, step=0.25)
+    assert len(night.platform.arrived) == 270

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from bot.campaigns.campaigns import FIRST_LOOK, TRIAL_LOOK, Campaigns, Progress
 from bot.campaigns.correction import not_reached
@@ -104,6 +104,8 @@ def _look_at_trial(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> 
     progress = campaigns.progress(campaign)
     ended = progress.total - progress.open
     under_way = progress.notices.get("pending", 0) + progress.notices.get("sending", 0)
+    if progress.sent and not campaign.over_seconds:
+        under_way -= _put_off(campaigns, campaign)  # a group that has just reported something keeps nobody else waiting
     if under_way and campaigns.now - began(campaigns, campaign) < FIRST_LOOK:
         campaign.next_step_at = campaigns.now + TRIAL_LOOK  # nothing is judged yet, but the others wait for it
         return
@@ -116,6 +118,13 @@ def _look_at_trial(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> 
         rest = let_go(campaigns.session.connection(), campaign.id or 0)
         if not live:
             _tell_planner(campaigns, campaign, saying, "trial_went_well", first=progress.sent, rest=rest)
+
+
+def _put_off(campaigns: Campaigns, campaign: Campaign) -> int:
+    """How many of its notices a cap has put off."""
+    later = col(Notice.due_at) > campaigns.now
+    wanted = select(func.count()).where(Notice.campaign_id == campaign.id, Notice.state == "pending", later)
+    return campaigns.session.exec(wanted).one()
 
 
 def _look_at_sending(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> None:
