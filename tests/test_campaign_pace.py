@@ -84,7 +84,7 @@ async def test_an_alert_reaches_270_groups_within_three_minutes(night: Night) ->
     assert len({arrival.to.chat for arrival in night.platform.arrived}) == 270
     assert len(night.platform.arrived) == 270
     took = max(arrival.at for arrival in night.platform.arrived) - began
-    assert took <= timedelta(seconds=270 / 29 + 0.7), "the platform's pace and a look at the first five"
+    assert took <= timedelta(seconds=270 / 29 + 1), "the platform's pace and a look at the first five"
 
 
 async def test_two_seconds_after_a_stop_nothing_leaves_even_on_a_slow_account(tmp_path: Path) -> None:
@@ -122,22 +122,24 @@ async def test_where_nothing_can_be_changed_the_planner_gets_few_messages_instea
     assert all("共270个" in text for text in told[1:-1])
 
 
-async def test_a_group_that_has_just_reported_something_keeps_nobody_waiting(night: Night) -> None:
+async def test_a_group_that_has_just_reported_something_keeps_nobody_waiting(tmp_path: Path) -> None:
     """One of the first five is put off by ten minutes; the others get it now, it gets it then."""
+    night = Night(tmp_path, PacingRule.unlimited())
 
     def send(session: Session) -> None:
         night.district.campaigns(session, night.clock()).send(Request("law/a", any_of(["platform:telegram"])))
         first = session.exec(select(Group.id, Group.chat).where(Group.chat == "t1")).one()
-        session.add(
-            Case(
-                number="2611-0009", kind="hazard", category="fire.exit", tier="T3", state="submitted", text="x", group_id=first[0],
-                platform="telegram", account="a", chat=first[1], created_at=night.clock(), state_since=night.clock(),
-            )
+        where = {"platform": "telegram", "account": "a", "chat": first[1], "private": False, "group_id": first[0]}
+        case = Case(
+            number="2611-0009", kind="hazard", category="fire.exit", tier="T3", state="submitted", text="x",
+            created_at=night.clock(), state_since=night.clock(), **where,
         )  # fmt: skip
+        session.add(case)
 
     night.writer.run_now(send)
-    await night.live(15, step=0.25)
+    await night.live(2, step=0.25)
     assert {arrival.to.chat for arrival in night.platform.arrived} == {f"t{n}" for n in range(270)} - {"t1"}
     night.clock.advance(timedelta(minutes=10))
-    await night.live(2, step=0.25)
+    await night.live(1, step=0.25)
     assert len(night.platform.arrived) == 270
+    night.writer.close()
