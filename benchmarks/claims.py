@@ -124,7 +124,7 @@ def ours(base: str, count: int, workers: int, batch: int) -> Found:
                     now=now,
                     lease=timedelta(seconds=60),
                     room=lambda lane: batch,
-                    ready=lambda chat, lane: True,
+                    ready=lambda chat, lane, private: True,
                 )
             for claim in claims:
                 taken[claim.chat].append(claim.id)
