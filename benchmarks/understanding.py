@@ -44,7 +44,7 @@ def intents(understanding: Understanding, name: str, errors: bool) -> None:
     for label, text in pairs(name):
         meaning, hint = understanding.read(text), understanding.glance(text)
         table[label, meaning.intent.value] += 1
-        spoken[label != "chat", bool(hint.danger or hint.report or hint.tip or hint.question)] += 1
+        spoken[label != "chat", bool(hint.danger or hint.report or hint.tip or hint.question or hint.bait)] += 1
         if errors and meaning.intent != label:
             print(f"  {label} -> {meaning.intent} {meaning.confidence:.2f} {text} {meaning.reasons}")
     print(f"\n{name}: rows are true, columns are read")
@@ -71,7 +71,7 @@ def emergencies(understanding: Understanding, errors: bool) -> None:
     alarmed = sum(understanding.glance(text).danger is not None for text in friends)
     texts = list(chatter(10_000))
     hints = [understanding.glance(text) for text in texts]
-    flags = sum(bool(hint.danger or hint.report or hint.tip or hint.safe) for hint in hints)
+    flags = sum(bool(hint.danger or hint.report or hint.tip or hint.safe or hint.bait) for hint in hints)
     print(f"\ncries for help: {heard}/{len(rows)} heard, {kind} with the right kind")
     for path in sorted((DATA / "rounds").glob("*.txt")):
         told = pairs(f"rounds/{path.name}")
@@ -109,14 +109,17 @@ def verdicts(understanding: Understanding, errors: bool) -> None:
     """Bait and honest messages of our own that were kept apart from training, by kind."""
     counts: Counter[tuple[str, bool]] = Counter()
     hit = told = bait = 0
+    unasked: Counter[bool] = Counter()
     for kind, text in pairs("heldout_scams.txt"):
         scam = understanding.read(text).scam
         true = kind in understanding.taxonomy.scams
+        unasked[true] += understanding.glance(text).bait
         counts[kind, scam.is_scam] += 1
         hit, told, bait = hit + (true and scam.is_scam), told + scam.is_scam, bait + true
         if errors and true != scam.is_scam:
             print(f"  {kind} {scam.score:.2f} {text}")
     print(f"\nheldout_scams.txt: F1 {2 * hit / (told + bait):.3f}, precision {hit / told:.3f}, recall {hit / bait:.3f}")
+    print(f"  named in a group unasked: {unasked[True]} of {bait} baits, {unasked[False]} of the others")
     for kind in dict.fromkeys(kind for kind, _ in counts):
         print(f"  {kind}: {counts[kind, True]} of {counts[kind, True] + counts[kind, False]} taken for bait")
 
@@ -158,6 +161,7 @@ def times(understanding: Understanding) -> None:
     """Microseconds for a glance and a reading, and for the features alone."""
     texts = list(chatter(3_000))
     reports = [text for label, text in pairs("development.txt") if label != "chat"]
+    glanced = [(text, understanding.glance(text)) for text in reports]
     for text in texts[:200]:
         understanding.read(text)
     for name, act, rows in (
@@ -165,13 +169,14 @@ def times(understanding: Understanding) -> None:
         ("glance at a report", understanding.glance, reports),
         ("reading of small talk", understanding.read, texts),
         ("reading of a report", understanding.read, reports),
+        ("reading after the glance", lambda pair: understanding.read(pair[0], hint=pair[1]), glanced),
         ("features", characters, reports),
     ):
         taken = []
         for text in rows:
-            start = time.perf_counter()
+            start = time.thread_time()  # processor time: others work on this machine too
             act(text)
-            taken.append((time.perf_counter() - start) * 1e6)
+            taken.append((time.thread_time() - start) * 1e6)
         taken.sort()
         print(f"{name}: p50 {taken[len(taken) // 2]:.1f} us, p99 {taken[int(len(taken) * 0.99)]:.1f} us")
 
@@ -186,7 +191,9 @@ def main() -> None:
     start = time.perf_counter()
     understanding = Understanding.load(ROOT / "content")
     print(f"load {time.perf_counter() - start:.2f} s")
-    for name in ("heldout_fresh.txt", "heldout_intents.txt", "heldout.txt", "development.txt"):
+    for name in ("intents", "second", "fresh", "third", "fourth", "fifth"):
+        intents(understanding, f"heldout_{name}.txt", options.errors)
+    for name in ("heldout.txt", "development.txt"):
         intents(understanding, name, options.errors)
     emergencies(understanding, options.errors)
     verdicts(understanding, options.errors)
