@@ -124,7 +124,7 @@ def test_a_round_of_phrases_is_heard_and_its_false_friends_are_not(understanding
     friends = [text for kind, text in rows if kind == "none"]
     missed = [text for text in cries if understanding.glance(text).danger is None]
     alarmed = [text for text in friends if understanding.glance(text).danger is not None]
-    assert len(cries) >= 60
-    assert len(friends) >= 60
+    assert len(cries) >= 50
+    assert len(friends) >= 50
     assert len(missed) <= len(cries) * 2 // 100, missed
     assert len(alarmed) <= len(friends) * 2 // 100, alarmed
