@@ -1,8 +1,8 @@
 """The cells of the scenario matrix: a platform's peer and a database engine for every scenario.
 
 `cell` is the one in which a test runs; a `Scenario` that is not told otherwise takes it: the fake web platform on a SQLite file.
-Every test of tests/scenarios runs in that one and in its turn, a cell of another platform on PostgreSQL; with QIANSHAO_MATRIX=all
-in all of them (see tests/scenarios/conftest.py).
+With QIANSHAO_MATRIX=turn every test of tests/scenarios runs in the cell whose turn it is, another platform on PostgreSQL; with
+QIANSHAO_MATRIX=all in all of them (see tests/scenarios/conftest.py).
 """
 
 from __future__ import annotations
@@ -124,13 +124,12 @@ cell: ContextVar[Cell] = ContextVar("cell", default=Cell())  # noqa: B039 (froze
 
 
 def names(which: str) -> list[str]:
-    """The names of the cells that the environment asks for: "all", or some separated by commas, or nothing for the usual ones.
+    """The names of the cells that the environment asks for: "all", or some separated by commas, or nothing for the usual one.
 
     "turn" stands for the cell whose turn it is for a test.
     """
     everything = [f"{platform}-{engine}" for platform in PEERS for engine in ENGINES]
-    usual = DEFAULT
-    wanted = everything if which == "all" else [name.strip() for name in (which or usual).split(",")]
+    wanted = everything if which == "all" else [name.strip() for name in (which or DEFAULT).split(",")]
     unknown = sorted(set(wanted) - {*everything, TURN})
     if unknown:
         raise ValueError(f"QIANSHAO_MATRIX: there is no {unknown}; there are {everything}")
