@@ -138,3 +138,19 @@ async def test_an_outbox_on_this_engine(writer: Writer) -> None:
     await outbox.stop()
     await task
     assert platform.texts() == ["0", "（重发）0", "1", "2", "3", "4"]
+
+
+def test_claims_find_their_rows_by_the_partial_indexes(writer: Writer) -> None:
+    """With a state that is bound instead of written no engine may use them, and each claim would read the whole outbox."""
+    dialect = writer.engine.dialect
+    if dialect.name == "sqlite":
+        compiled = rows._HEADS.compile(dialect=dialect)
+
+        def plan(session: Session) -> str:
+            asked = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", (1,) * len(compiled.positiontup or ()))
+            return "\n".join(row[3] for row in asked)
+
+        told = writer.read_now(plan)
+        assert "USING INDEX outbox_open (platform=? AND account=?" in told
+        assert "USING INDEX outbox_before (chat=? AND lane=? AND id<?)" in told
+        assert "TEMP B-TREE" not in told
