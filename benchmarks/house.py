@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,15 +30,21 @@ from tests.kit.fake_platform import FakePlatform
 IDS_REMEMBERED = 200_000
 
 
-def build(folder: Path, writer: Writer | None = None) -> App:
+def build(
+    folder: Path,
+    writer: Writer | None = None,
+    *,
+    platform: FakePlatform | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> App:
     """The bot on a new database in the folder."""
-    settings = load_settings(Path("config.toml"), {"QIANSHAO_BOT__DATA_DIR": str(folder)})
+    settings = load_settings(Path("config.toml"), {"QIANSHAO_BOT__DATA_DIR": str(folder)} | dict(environ or {}))
     folder.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         writer = writer or open_database(settings.database_url)
     clock = Clock()
-    return App(settings, writer, Library.load(CONTENT, clock()), [FakePlatform("web", "web")], PhotoWorker(), clock)
+    return App(settings, writer, Library.load(CONTENT, clock()), [platform or FakePlatform("web", "web")], PhotoWorker(), clock)
 
 
 def web_frame(one: Said) -> object:

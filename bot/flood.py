@@ -39,9 +39,9 @@ class Rate:
 
 
 PERSON = Rate(12, 6)
-GROUP = Rate(120, 60)
+GROUP = Rate(40, 40)
 PLATFORM = Rate(3_000, 1_500)
-HARDLY_ANYTHING = 3  # messages that count for nothing yet where a group or platform is full
+HARDLY_ANYTHING = 2  # messages that count for nothing yet where a group or platform is full
 
 Who = tuple[str, str]  # platform, and the id of a person or chat there
 

@@ -21,6 +21,7 @@ from bot.errors import NotAllowed
 from bot.inbox import Job, Mind, done
 from bot.lanes import LaneKey
 from bot.messages import Address, Inbound, Kind, Location
+from bot.notices import Lane
 from bot.permissions import Rights, acting_officer
 from bot.router import Call, CaseNumber, Command, Handler, Router, Wants, Words, call, named_number, split_arguments
 from bot.say import Say, Voice
@@ -226,6 +227,8 @@ class Turn:
         self.dialogs = Dialogs(session, now, own, house.router.hears)
         self.timers = Timers(session, now)
         self.say = Say(session, house.voice, now, unique, self.event)
+        if job is not None and job.late:
+            self.say.lane = Lane.OFFICER  # the answers of whoever talks too much wait behind the others', too
         self._made: dict[type, object] = {}
         self._number: CaseNumber | None = None
         self._words = Words("")

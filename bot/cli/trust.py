@@ -102,6 +102,11 @@ def list_lines(
             for row, who in reversed(rows)
         ]
 
+    def look(session: Session) -> list[tuple[object, ...]]:
+        rows = work(session)
+        shell.audit(session, "audit.list", badge or "")  # who looks at whom is a matter of record, too
+        return rows
+
     with shell.storage() as (_, writer):
-        rows = writer.read_now(work)
+        rows = writer.run_now(look)
     shell.table(rows, ("line", "at (UTC)", "badge", "platform", "action", "on", "outcome"))

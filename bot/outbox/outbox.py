@@ -42,6 +42,8 @@ RECEIPTS_WAIT = 0.02  # seconds that a receipt waits for company
 
 log = structlog.get_logger("bot.outbox")
 
+SOON_OVER_SECONDS = 0.02  # an exchange with a file is over by then, unless the writer is busy
+
 
 class Outbox:
     """Sends what the outbox table holds, for the accounts in `adapters` (platform, account).
@@ -203,7 +205,7 @@ class Outbox:
             if self._stopping:
                 return None
             try:
-                await (self._exchange(claiming=True) if self._hold is None else self._exchange_and_launch())
+                await self._exchange_and_launch()
             except Exception as problem:
                 self._troubles += 1
                 log.error("outbox.storage", problem=type(problem).__name__, troubles=self._troubles)
@@ -212,9 +214,12 @@ class Outbox:
             return self._launch()
 
     async def _exchange_and_launch(self) -> None:
-        """An exchange with a server may take longer than a slot; what is claimed already is started in the meantime."""
+        """An exchange with a server, or with a writer that has much to do, may take longer than a slot; what is claimed already
+        is started in the meantime. Without that an account sends one message for every exchange."""
         exchange = asyncio.create_task(self._exchange(claiming=True), name="outbox exchange")
         try:
+            if self._hold is None:
+                await asyncio.wait([exchange], timeout=SOON_OVER_SECONDS)
             while not exchange.done():
                 come_back = self._launch() if self._started else None
                 wait = 0.05 if come_back is None else (come_back - self._clock()).total_seconds()

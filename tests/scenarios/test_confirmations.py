@@ -14,6 +14,8 @@ from sqlmodel import Session, select
 from bot.timers import Timers
 from cases.pending import PendingActions, PendingState
 from cases.totp import Totp, read_code
+from handlers.asking import CONCERNED
+from handlers.confirm import CARRY_OUT
 from storage.tables import Audit, Campaign, InboxEvent, Notice, Officer, OfficerRole, OfficerTotp, PendingAction, Timer, TipKey
 from tests.kit.scenario import PRIVATE, Scenario
 
@@ -394,6 +396,14 @@ def test_control_without_the_last_step_a_code_counts_twice(chat: Scenario, monke
     assert chat.app.writer.run_now(twice) == [True, False]
     monkeypatch.setattr(Totp, "_step_of", lambda self, sealed, code, after: step_of(self, sealed, code, 0))
     assert chat.app.writer.run_now(twice) == [True, True]
+
+
+def test_whatever_is_asked_for_can_be_carried_out_and_concerns_somebody() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (Path(__file__).parents[2] / "handlers").glob("*.py"))
+    asked = set(re.findall(r'(?:confirmations\.ask\(|_wait\(work, )"([a-z.]+)"', sources))
+    assert len(asked) >= 8
+    assert asked == set(CARRY_OUT)
+    assert {kind.partition(".")[0] for kind in asked} <= set(CONCERNED)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Floods: real reports are heard at once, nobody is refused, and the same words again and again become one thing.
 
-QIANSHAO_FLOOD=20 makes 100,000 messages with 1,000 real reports of it.
+QIANSHAO_FLOOD=20 makes 100,000 messages with 1,000 real reports of it for the lanes, and 2,200 for the whole bot;
+`python -m benchmarks.flood` sends the 100,000 through the whole bot and measures.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import pytest
 from bot.flood import GROUP, PERSON, Flood, Weight
 from bot.lanes import LaneKey, Lanes
 from bot.messages import Address, Inbound, Sender
+from bot.notices import Lane
 from storage.repeats import signature
-from storage.tables import Case
-from tests.kit.scenario import Scenario
+from storage.tables import Case, Notice
+from tests.kit.scenario import PRIVATE, Scenario
 
 TIMES = int(os.environ.get("QIANSHAO_FLOOD", "1"))
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -142,6 +144,16 @@ def test_a_report_bomb_is_one_case_a_person_and_no_more_urgent_for_it(tmp_path: 
         assert {tier for _, tier in cases} == {"T2"}  # no volume makes it more urgent
         for row in chat.platform.arrived:
             chat._seen[(row.to.chat, row.to.private)] = len(chat.platform.arrived)
+
+
+def test_the_answers_of_whoever_talks_too_much_wait_too(tmp_path: Path) -> None:
+    with Scenario(tmp_path) as chat:
+        for number in range(int(PERSON.burst) + 4):
+            chat.shout("丁丁", PRIVATE, f"/核验 10{number:02d}")
+        chat.settle()
+        lanes = chat.rows(Notice.lane)
+        assert lanes == [Lane.REPLY] * int(PERSON.burst) + [Lane.OFFICER] * 4
+        chat.skip("丁丁")
 
 
 @pytest.mark.one_cell
