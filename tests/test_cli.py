@@ -321,6 +321,11 @@ def test_classify_speaks_the_documented_lines(shell: Shell) -> None:
     assert (second["id"], second["intent"]) == (2, "chat")
 
 
+def test_half_an_emoji_is_read_like_any_character(shell: Shell) -> None:
+    done = shell("classify", stdin='{"id": "cut \\ud83d", "text": "\\ud83d着火了，快来人"}')
+    assert json.loads(done.out)["tier"] == "T0"
+
+
 @pytest.mark.parametrize(
     ("stdin", "says"),
     [

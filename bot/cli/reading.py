@@ -31,7 +31,7 @@ def classify(
 
     understanding = Understanding.load(CONTENT)
     if why is not None:
-        meaning = understanding.read(why)
+        meaning = understanding.read(_whole(why))
         typer.echo(f"{meaning.intent.value} {meaning.confidence:.2f}  {meaning.category or '-'}  {meaning.tier or '-'}")
         typer.echo("places: " + ("、".join(place.text for place in meaning.places) or "-"))
         typer.echo(f"scam: {'yes' if meaning.scam.is_scam else 'no'} {meaning.scam.score:.2f} {meaning.scam.type or ''}".rstrip())
@@ -120,12 +120,17 @@ def _rows(lines: Iterable[str], name: str, keys: tuple[str, ...]) -> Iterator[di
             row = json.loads(line)
             if not isinstance(row, dict) or any(key not in row for key in keys) or not isinstance(row[keys[1]], str):
                 raise Stop(f"{name}, line {number}: an object with {wanted} is needed, {keys[1]!r} being a text")
-            yield row
+            yield row | {keys[1]: _whole(row[keys[1]])}
     except json.JSONDecodeError as problem:
         raise Stop(f"{name}, line {number}: this is not JSON: {problem.msg} (column {problem.colno})") from problem
     except UnicodeDecodeError as problem:
         raise Stop(f"{name}, line {number + 1}: is not UTF-8") from problem
 
 
+def _whole(text: str) -> str:
+    """Half a surrogate pair, as when an emoji was cut in two, becomes a question mark; every other character keeps its place."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _write(row: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+    sys.stdout.write(_whole(json.dumps(row, ensure_ascii=False)) + "\n")
