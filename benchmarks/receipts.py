@@ -61,13 +61,13 @@ class EarlyReturn(TipKeys):
 
 
 class LittleMore(TipKeys):
-    """Planted: half a millisecond more for what is found."""
+    """Planted: two milliseconds more for what is found."""
 
     known: frozenset[str] = frozenset()
 
     def claim(self, digits: str) -> Claim:
         made = super().claim(digits)
-        until = time.thread_time_ns() + (500_000 if digits in self.known else 0)
+        until = time.thread_time_ns() + (2_000_000 if digits in self.known else 0)
         while time.thread_time_ns() < until:
             pass
         return made
