@@ -242,6 +242,7 @@ async def test_files_are_fetched_up_to_a_limit(line: Line) -> None:
     for _ in range(2):
         with pytest.raises(RetryLater):
             await line.platform.fetch(Attachment("p", "photo"), 1000)
+        line.now += 4  # the pause that was asked for
     line.make(read_seconds=0.2)
     line.api.fail("download", Hang())
     with pytest.raises(RetryLater):

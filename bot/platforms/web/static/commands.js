@@ -71,4 +71,11 @@ export const COMMANDS = [
   { name: "/走访", hint: "记一次走访；不写内容看最近七天的", officer: true },
   { name: "/场所", hint: "看场所的安全颜色；登记场所", officer: true },
   { name: "/检查", hint: "记一次场所检查", officer: true },
+  { name: "/拉黑", hint: "几天内不处理这个人说的话，紧急求助除外", officer: true },
+  { name: "/解除拉黑", hint: "提前解除拉黑", officer: true },
+  { name: "/动态码", hint: "登记动态码，只在私聊里用", officer: true },
+  { name: "/确认", hint: "用动态码确认一件要紧的事，如 /确认 编号 六位码", officer: true },
+  { name: "/取消", hint: "取消一件还没执行的要紧事", officer: true },
+  { name: "/待确认", hint: "看哪些要紧事在等确认或等执行", officer: true },
+  { name: "/角色", hint: "看或改同事的角色，管理员用", officer: true },
 ];
