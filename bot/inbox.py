@@ -391,7 +391,7 @@ class Inbox:
         command = event.text.lstrip()[:1] in ("/", "／")
         wanted = addressed or command or hint.report or hint.safe or hint.question or _CASE_NUMBER.search(event.text) is not None
         asking = hint.bait or (not wanted and self._senses.doubts(event.text))
-        return Job(event, hint, addressed, told_as_tip, waiting=state == "waiting", asking=asking, claim=claim)
+        return Job(event, hint, addressed, told_as_tip=told_as_tip, waiting=state == "waiting", asking=asking, claim=claim)
 
     async def forget_photos(self, now: datetime) -> datetime | None:
         """Let go of photos for which no words came; returns when the next one is over."""

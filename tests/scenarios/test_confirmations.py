@@ -160,8 +160,8 @@ def test_the_code_is_answered_in_private_and_stays_nowhere(chat: Scenario) -> No
     chat.expect(CHIEF, "这一步影响大*")
     code = app.at(chat.clock())
     held: list[str] = []
-    keep = chat.app.inbox._sealer.seal
-    chat.app.inbox._sealer.seal = lambda text: held.append(text) or keep(text)  # type: ignore[method-assign,func-returns-value]
+    keep = chat.app.inbox._sealer.seal_bytes
+    chat.app.inbox._sealer.seal_bytes = lambda body: held.append(body.decode()) or keep(body)  # type: ignore[method-assign,func-returns-value]
     chat.say(CHIEF, ONE, f"/确认 1 {code}")
     chat.expect(CHIEF, "为了安全，“/确认”请在这里（私聊）发，不要发在群里。")
     chat.silence_in(ONE)

@@ -63,8 +63,8 @@ def test_in_a_group_one_sentence_and_nothing_of_the_words_in_any_file(chat: Scen
 def test_nothing_stays_when_the_bot_stops_between_keeping_and_answering(chat: Scenario) -> None:
     """What is kept of a tip in a group is that one was told, not what: even unsealed the row has no words."""
     held: list[bytes] = []
-    keep = chat.app.inbox._sealer.seal
-    chat.app.inbox._sealer.seal = lambda text: held.append(text.encode()) or keep(text)  # type: ignore[method-assign,func-returns-value]
+    keep = chat.app.inbox._sealer.seal_bytes
+    chat.app.inbox._sealer.seal_bytes = lambda body: held.append(body) or keep(body)  # type: ignore[method-assign,func-returns-value]
     chat.say("林小雨", GROUP, TIP)
     chat.expect(GROUP, IN_GROUP)
     assert held
