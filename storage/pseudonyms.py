@@ -171,14 +171,21 @@ def _keys_of(live: Path, people: set[str]) -> dict[str, bytes]:
     """The keys of these people in the running database; missing ones are made there. Those of people who stand in it no more are
     destroyed, so that older backups forget them, too."""
     with closing(sqlite3.connect(live, timeout=20, isolation_level=None)) as connection:
+        known = _known(connection)
+        if known.keys() == people:
+            return known  # whoever is writing just now is not waited for
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("BEGIN IMMEDIATE")
-        known = dict(connection.execute("SELECT name, key FROM shred_key WHERE name LIKE ?", (f"{PREFIX}%",)).fetchall())
+        known = _known(connection)
         new = [(name, os.urandom(KEY_BYTES)) for name in sorted(people - known.keys())]
         connection.executemany("INSERT INTO shred_key (name, key) VALUES (?, ?)", new)
         connection.executemany("DELETE FROM shred_key WHERE name = ?", [(name,) for name in sorted(known.keys() - people)])
         connection.execute("COMMIT")
     return known | dict(new)
+
+
+def _known(connection: sqlite3.Connection) -> dict[str, bytes]:
+    return dict(connection.execute("SELECT name, key FROM shred_key WHERE name LIKE ?", (f"{PREFIX}%",)).fetchall())
 
 
 def _has(connection: sqlite3.Connection, spot: Spot) -> bool:

@@ -173,7 +173,7 @@ def test_ten_thousand_guesses_get_almost_nowhere(session: Session, keys: TipKeys
 
     def counted(digits: str) -> Claim:
         tried.append(digits)
-        return Claim("f" * 64, b"")
+        return Claim("f" * 64, bytes(32))
 
     monkeypatch.setattr(keys, "claim", counted)
     at = NOW
