@@ -288,10 +288,10 @@ async def test_where_one_may_only_read_there_is_no_composer(enter: Enter) -> Non
 
 async def test_a_command_is_completed(enter: Enter) -> None:
     page = await enter("officer-1001", room="work")
-    await page.get_by_label("消息", exact=True).press_sequentially("/待")
+    await page.get_by_label("消息", exact=True).press_sequentially("/受")
     await expect(page.get_by_role("option")).to_have_count(1)
     await page.keyboard.press("Tab")
-    await expect(page.get_by_label("消息", exact=True)).to_have_value("/待办 ")
+    await expect(page.get_by_label("消息", exact=True)).to_have_value("/受理 ")
 
 
 async def test_a_command_that_is_written_out_is_sent_by_one_enter(enter: Enter, district: District) -> None:
