@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import bot.schedule
 import storage.writer
 from bot.app import CONTENT, App, Library, open_database
 from bot.clock import Clock, SharedClock
@@ -37,6 +38,7 @@ LEASES = LeaseRule(length=2.0, renew=0.5, margin=0.4)
 IDLE_SECONDS = 1.0
 SEND_TIMEOUT = 1.5
 CLAIM_SECONDS = 3.0
+PATROL = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def live_and_exit(order: Order, library: Library) -> None:
         os.dup2(log, 2)
         if order.hurry:
             storage.writer.IDLE_SECONDS = IDLE_SECONDS
+        bot.schedule.PATROL = PATROL
         plant: Callable[[], None] = PLANTS[order.plant]
         plant()
         asyncio.run(live(order, library))
