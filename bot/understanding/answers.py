@@ -32,6 +32,7 @@ BIAS = -3.8
 LINE = (4.5, 2.5, 4.3, 2.0)
 SURE = 0.7
 CERTAIN = 0.93
+WORD_FOR_WORD = 0.999  # likeness of a question that an entry names itself; nothing goes before that entry
 CERTAIN_LIKENESS = 0.5
 HAZARDS = "emergency"  # a class that is never answered unasked: the fixed texts for emergencies speak first
 CANDIDATES = 12
@@ -169,7 +170,7 @@ class Answers:
             n, share = match.number, match.score / matches[0].score
             parts = (float(likeness[n]), float(cover[n]), float(known[n]), float(hidden[n]), share)
             scored.append((sum(weight * part for weight, part in zip(RANKING, parts, strict=True)), n, parts))
-        scored.sort(key=lambda row: (-row[0], row[1]))
+        scored.sort(key=lambda row: (row[2][0] < WORD_FOR_WORD, -row[0], row[1]))
         best = scored[0][0]
         weight = [math.exp(score - best) for score, _, _ in scored]
         total = sum(weight)

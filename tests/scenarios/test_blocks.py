@@ -25,7 +25,7 @@ def blocked(chat: Scenario) -> Scenario:
     chat.expect(GROUP, "收到，编号*")
     chat.skip_officers()
     chat.say(OFFICER, GROUP, f"/拉黑 {chat.number} 7天 连着发广告")
-    chat.expect(OFFICER, f"好的，{chat.number}的反映人到11月30日10:00为止不受理，本人已收到通知。*/解除拉黑 {chat.number}")
+    chat.expect(OFFICER, f"好的，11月30日10:00以前不受理{chat.number}的反映人发来的消息，本人已*/解除拉黑 {chat.number}")
     chat.expect(
         RESIDENT,
         "您最近发来的内容（连着发广告）影响了别人求助，11月30日10:00以前这里先不受理您的消息。"

@@ -123,3 +123,7 @@ def test_a_search_takes_a_few_milliseconds_at_most(answers: Answers) -> None:
         answers.search(row["question"] or "")
         took.append(time.perf_counter() - start)
     assert median(took) < 0.02  # 1 ms on a quiet machine; see benchmarks/retrieval.py
+
+
+def test_a_question_that_an_entry_names_itself_finds_that_entry(answers: Answers) -> None:
+    assert answers.search("居住证怎么办")[0].answer.slug == "residence_permit/documents"
