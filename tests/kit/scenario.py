@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import fnmatch
+import functools
 import re
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ from storage.writer import Writer
 from tests.kit.cells import Cell, cell
 from tests.kit.peer import Arrival, Peer
 from tests.kit.photos import NearPhotos
+from tests.kit.statements import lend, take_back
 
 MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # ten o'clock in Shanghai, a Monday
 PRIVATE = "私聊"
@@ -55,15 +57,25 @@ PATIENCE = 60.0  # seconds until what a scenario waits for will never come
 
 T = TypeVar("T")
 
-_libraries: dict[Path, Library] = {}
 _laid: dict[str, bytes] = {}  # by platform: a migrated database file with the sample district in it
 
 
+@functools.cache
 def library(content: Path = CONTENT) -> Library:
     """The content, read once for all tests."""
-    if content not in _libraries:
-        _libraries[content] = Library.load(content, MORNING)
-    return _libraries[content]
+    return Library.load(content, MORNING)
+
+
+@functools.cache
+def sample_district() -> District:
+    """The sample district, read once for all tests."""
+    return load_district(CONTENT / "demo" / "district.toml")
+
+
+@functools.cache
+def sample_places() -> Gazetteer:
+    """Its places, read once for all tests."""
+    return Gazetteer.load(CONTENT / "demo" / "gazetteer.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +102,7 @@ class Scenario:
         self.clock = ManualClock(start)
         self.cell: Cell = cell.get()
         self.platform: Peer = self.cell.peer(self.clock)
-        self.district: District = load_district(CONTENT / "demo" / "district.toml")
+        self.district = sample_district()
         # cards, as schedules, second looks by chance, and what waits for a one-time password: only when a test sets them
         quiet = {"QIANSHAO_SCHEDULES": "[]", "QIANSHAO_DESK__CARDS": "false", "QIANSHAO_DESK__REVIEW_SHARE": "0"}
         quiet |= {"QIANSHAO_CONFIRMATIONS__ENABLED": "false"}
@@ -370,6 +382,7 @@ class Scenario:
 
     async def _start(self) -> None:
         writer = await asyncio.to_thread(self._open)
+        self._statements = lend(writer.engine)
         self._photos = PhotoWorker() if self.cell.plain else NearPhotos()
         self._reader = PictureReader(idle_seconds=600) if self._reads else None
         house: list[App] = []
@@ -383,7 +396,7 @@ class Scenario:
             self.clock,
             pacing=Pacing.unlimited(),
             reader=self._reader,
-            gazetteer=Gazetteer.load(CONTENT / "demo" / "gazetteer.toml"),
+            gazetteer=sample_places(),
             lease_rule=LONG_LEASES,
         )
         house.append(self._app)
@@ -451,6 +464,7 @@ class Scenario:
         if self._reader is not None:
             await self._reader.close()
         await asyncio.to_thread(self._app.writer.close)
+        take_back(self._statements)
 
     def _again(self, said: Said, kind: Kind, text: str) -> None:
         event = said.event
