@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bot.errors import RefusedInput, RetryLater
@@ -52,7 +53,8 @@ class Album:
             try:
                 raw = await asyncio.wait_for(adapter.fetch(attachment, MOST_BYTES), FETCH_SECONDS)
                 failpoint("photo.fetched")
-                return await self._photos.normalise(raw)
+                photo = await self._photos.normalise(raw)
+                return photo if photo.point is not None else replace(photo, point=attachment.point)
             except RefusedInput as refusal:
                 return refusal.phrase
             except (RetryLater, TimeoutError):

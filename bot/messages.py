@@ -41,12 +41,16 @@ class Sender(Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A reference to a file on the platform. The bytes are fetched only when a case needs them."""
+    """A reference to a file on the platform. The bytes are fetched only when a case needs them.
+
+    `point` is where the photo was taken (degrees WGS 84), when the platform took that out of the bytes that it gives.
+    """
 
     id: str
     kind: str  # "photo" | "file"
     mime: str = ""
     size: int = 0
+    point: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,7 @@ class Handover:
             text=owed.text,
             quote=owed.quote,
             attachments=owed.attachments if message else (),
+            location=owed.location,
             mentions_me=message and self._called(owed),
             group_name=room.name if room.kind == "group" else "",
         )

@@ -112,7 +112,7 @@ class Front:
         headers["X-Frame-Options"] = "DENY"
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
         headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        headers["Permissions-Policy"] = "camera=(self), geolocation=(), microphone=()"
+        headers["Permissions-Policy"] = "camera=(self), geolocation=(self), microphone=()"
         headers.setdefault("Cache-Control", "no-store" if request.path.startswith("/api/") else "no-cache")
         headers.pop("Server", None)
         if self._settings.tls:

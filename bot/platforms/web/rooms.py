@@ -11,7 +11,18 @@ from datetime import datetime
 from sqlmodel import Session
 
 from bot.messages import Choice, Kind
-from bot.platforms.web.said import Event, Kept, NewMessage, Said, find_known, load, load_event, owe, without_tapped
+from bot.platforms.web.said import (
+    Event,
+    Kept,
+    NewMessage,
+    Said,
+    find_known,
+    load,
+    load_event,
+    owe,
+    point_text,
+    without_tapped,
+)
 from bot.platforms.web.settings import BOT_ID
 from bot.platforms.web.store import change, forget, millis, next_seq, row, rows
 from storage.writer import Writer
@@ -63,12 +74,13 @@ class Book:
                 reply_to = None  # purged, or of another room: the answer stands without its quote
             text = "" if new.secret else new.text
             choices = json.dumps([[choice.label, choice.value] for choice in new.choices], ensure_ascii=False)
+            pin = new.location and point_text((new.location.latitude, new.location.longitude))
             change(
                 session,
-                "INSERT INTO message (id, room, seq, person, at, text, reply_to, mentions, choices, cid, key)"
-                " VALUES (?, ?, ?, ?, ?, sealed(?), ?, ?, ?, ?, ?)",
+                "INSERT INTO message (id, room, seq, person, at, text, reply_to, mentions, choices, cid, key, location)"
+                " VALUES (?, ?, ?, ?, ?, sealed(?), ?, ?, ?, ?, ?, sealed(?))",
                 *(message, new.room, next_seq(session, new.room), new.person, millis(at), text, reply_to),
-                *(json.dumps(new.mentions), choices, new.cid, new.key),
+                *(json.dumps(new.mentions), choices, new.cid, new.key, pin),
             )
             for place, photo in enumerate(new.photos):
                 if row(session, "SELECT 1 FROM photo WHERE id = ? AND person = ?", photo, new.person) is None:
@@ -85,7 +97,7 @@ class Book:
         """Remove the words and photos of a message that told something in confidence; that there was one stays."""
 
         def work(session: Session) -> None:
-            change(session, "UPDATE message SET text = sealed(''), mentions = '[]' WHERE id = ?", message)
+            change(session, "UPDATE message SET text = sealed(''), mentions = '[]', location = NULL WHERE id = ?", message)
             for (photo,) in rows(session, "SELECT photo FROM shown WHERE message = ?", message):
                 change(session, "DELETE FROM shown WHERE message = ? AND photo = ?", message, photo)
                 change(session, "DELETE FROM photo WHERE id = ? AND id NOT IN (SELECT photo FROM shown)", photo)
@@ -98,7 +110,8 @@ class Book:
         def work(session: Session) -> None:
             change(
                 session,
-                "UPDATE message SET text = sealed(''), mentions = '[]', choices = '[]' WHERE person = ? OR room = ?",
+                "UPDATE message SET text = sealed(''), mentions = '[]', choices = '[]', location = NULL"
+                " WHERE person = ? OR room = ?",
                 *(person, private),
             )
             change(session, "DELETE FROM shown WHERE message IN (SELECT id FROM message WHERE person = ?)", person)
@@ -120,8 +133,8 @@ class Book:
                 raise TooLate(message)
             change(
                 session,
-                "UPDATE message SET text = sealed(''), mentions = '[]', choices = '[]', recalled = ?, recalled_by = ?"
-                " WHERE id = ?",
+                "UPDATE message SET text = sealed(''), mentions = '[]', choices = '[]', location = NULL, recalled = ?,"
+                " recalled_by = ? WHERE id = ?",
                 *(next_seq(session, room), who, message),
             )
             for (photo,) in rows(session, "SELECT photo FROM shown WHERE message = ?", message):

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace as changed
 from sqlmodel import Session
 
-from bot.messages import Attachment, Choice, Kind, Quote
+from bot.messages import Attachment, Choice, Kind, Location, Quote
 from bot.platforms.web.settings import BOT_ID
 from bot.platforms.web.store import SEAL_BYTES, Row, change, millis, row, rows
 
@@ -56,6 +56,7 @@ class Said:
     recalled: int | None = None
     recalled_by: str | None = None
     changed: int | None = None
+    location: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class NewMessage:
     cid: str | None = None
     key: str | None = None
     secret: bool = False  # shown once, never stored
+    location: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +100,14 @@ class Event(Struct, frozen=True):
     mentions: tuple[str, ...] = ()
     quote: Quote | None = None
     attachments: tuple[Attachment, ...] = ()
+    location: Location | None = None
 
 
 # --- inside a unit of work --------------------------------------------------------------------------------------------
 
-_COLUMNS = "id, room, seq, person, at, opened(text), reply_to, mentions, choices, cid, recalled, recalled_by, changed"
+_COLUMNS = (
+    "id, room, seq, person, at, opened(text), reply_to, mentions, choices, cid, recalled, recalled_by, changed, opened(location)"
+)
 
 
 def owe(
@@ -150,6 +155,7 @@ def _said(one: Row, photos: tuple[Picture, ...], reply: Quoted | None) -> Said:
         recalled=one[10],
         recalled_by=one[11],
         changed=one[12],
+        location=_location(one[13]),
     )
 
 
@@ -200,19 +206,46 @@ def load_event(session: Session, event: str) -> Event | None:
         return changed(owed, quote=_quote(session, message), seq=_seq(session, message))
     if owed.kind is not Kind.MESSAGE:
         return owed
-    said = row(session, "SELECT opened(text), reply_to, mentions, seq FROM message WHERE id = ?", message)
+    said = row(session, "SELECT opened(text), reply_to, mentions, seq, opened(location) FROM message WHERE id = ?", message)
     if said is None:
         return None
     attachments = tuple(
-        Attachment(one[0], "photo", "image/jpeg", one[1])
+        Attachment(one[0], "photo", "image/jpeg", one[1], point_from(one[2]))
         for one in rows(
             session,
-            "SELECT p.id, length(p.full) - ? FROM shown s JOIN photo p ON p.id = s.photo WHERE s.message = ? ORDER BY s.place",
+            "SELECT p.id, length(p.full) - ?, opened(p.point) FROM shown s JOIN photo p ON p.id = s.photo"
+            " WHERE s.message = ? ORDER BY s.place",
             *(SEAL_BYTES, message),
         )
     )
     quote = _quote(session, said[1]) if said[1] else None
-    return changed(owed, text=said[0], mentions=tuple(json.loads(said[2])), seq=said[3], quote=quote, attachments=attachments)
+    return changed(
+        owed,
+        text=said[0],
+        mentions=tuple(json.loads(said[2])),
+        seq=said[3],
+        quote=quote,
+        attachments=attachments,
+        location=_location(said[4]),
+    )
+
+
+def point_text(point: tuple[float, float]) -> str:
+    """A point as stored: latitude and longitude in degrees, with the seven decimals that a centimetre needs."""
+    return f"{point[0]:.7f} {point[1]:.7f}"
+
+
+def point_from(stored: str | None) -> tuple[float, float] | None:
+    """A point out of the file; None when there was none, or the key that sealed it is gone."""
+    if not stored:
+        return None
+    latitude, longitude = stored.split()
+    return float(latitude), float(longitude)
+
+
+def _location(stored: str | None) -> Location | None:
+    point = point_from(stored)
+    return None if point is None else Location(*point)
 
 
 def _quote(session: Session, message: str) -> Quote | None:

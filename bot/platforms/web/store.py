@@ -80,6 +80,11 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE message ADD COLUMN changed INTEGER",
         "CREATE INDEX message_changed ON message (room, changed) WHERE changed IS NOT NULL",
     ),
+    (
+        # a place that was shown, and where a photo was taken: both as "latitude longitude", sealed
+        "ALTER TABLE message ADD COLUMN location BLOB",
+        "ALTER TABLE photo ADD COLUMN point BLOB",
+    ),
 )
 
 
@@ -104,10 +109,14 @@ def open_store(path: Path | None) -> Writer:
 def _teach(engine: Engine, key: bytes) -> None:
     """Let every connection seal and open."""
 
-    def seal(plain: str | bytes) -> bytes:
+    def seal(plain: str | bytes | None) -> bytes | None:
+        if plain is None:
+            return None
         return seal_with(key, b"s" + plain.encode() if isinstance(plain, str) else b"b" + plain)
 
-    def unseal(sealed: bytes) -> str | bytes:
+    def unseal(sealed: bytes | None) -> str | bytes | None:
+        if sealed is None:
+            return None
         try:
             plain = open_with(key, sealed)
         except Sealed:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from bot.errors import RefusedInput
-from bot.messages import Choice
+from bot.messages import Choice, Location
 from bot.platforms.web.handover import REST_SECONDS, Handover
 from bot.platforms.web.hub import Hub, Line
 from bot.platforms.web.people import Membership, People, Person, Room, private_room
@@ -53,7 +53,17 @@ class Talk:
         self._check(who, frame)
         if frame.room == private_room(who.id):
             await self._meet(who)
-        new = NewMessage(frame.room, who.id, frame.text, frame.photos, frame.reply_to, self._present(frame), cid=frame.cid)
+        pin = frame.location
+        new = NewMessage(
+            room=frame.room,
+            person=who.id,
+            text=frame.text,
+            photos=frame.photos,
+            reply_to=frame.reply_to,
+            mentions=self._present(frame),
+            cid=frame.cid,
+            location=None if pin is None else Location(pin.latitude, pin.longitude),
+        )
         try:
             kept = await self._steady(self._say(new, tell_bot=True))
         except UnknownPhoto:
@@ -191,7 +201,7 @@ class Talk:
         room = self._people.room(frame.room)
         if room is None or not self._may_post(who, room):
             raise RefusedInput("say.read_only")
-        if not frame.text and not frame.photos:
+        if not frame.text and not frame.photos and frame.location is None:
             raise RefusedInput("say.empty")
         if len(frame.text) > self._settings.max_text:
             raise RefusedInput("say.too_long", most=self._settings.max_text)

@@ -15,7 +15,7 @@ from bot.errors import RefusedInput
 from bot.photos import Photo, PhotoWorker
 from bot.platforms.web.http import Front, read_body
 from bot.platforms.web.people import People
-from bot.platforms.web.said import Picture
+from bot.platforms.web.said import Picture, point_text
 from bot.platforms.web.settings import WebSettings
 from bot.platforms.web.store import SEAL_BYTES, change, millis, row, rows
 from storage.writer import Writer
@@ -41,9 +41,10 @@ class Album:
                 return known
             change(
                 session,
-                "INSERT INTO photo (id, person, client_id, width, height, at, full, thumb)"
-                " VALUES (?, ?, ?, ?, ?, ?, sealed(?), sealed(?))",
+                "INSERT INTO photo (id, person, client_id, width, height, at, full, thumb, point)"
+                " VALUES (?, ?, ?, ?, ?, ?, sealed(?), sealed(?), sealed(?))",
                 *(picture.id, who, client_id, photo.width, photo.height, millis(self._clock()), photo.jpeg, photo.thumb),
+                photo.point and point_text(photo.point),
             )
             return picture
 

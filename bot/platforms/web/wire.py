@@ -38,6 +38,13 @@ class Hello(Struct, frozen=True, tag="hello", tag_field="t"):
     since: Since = field(default_factory=dict)
 
 
+class Pin(Struct, frozen=True):
+    """A place that the sender shows: degrees WGS 84."""
+
+    latitude: Annotated[float, Meta(ge=-90, le=90)]
+    longitude: Annotated[float, Meta(ge=-180, le=180)]
+
+
 class Say(Struct, frozen=True, tag="say", tag_field="t"):
     """Say something; `cid` stays the same over retries. What cannot be said is gone from `text`; a photo counts once."""
 
@@ -47,6 +54,7 @@ class Say(Struct, frozen=True, tag="say", tag_field="t"):
     photos: Ids = ()
     reply_to: Id | None = None
     mentions: Ids = ()
+    location: Pin | None = None
 
     def __post_init__(self) -> None:
         force_setattr(self, "text", sayable(self.text))
@@ -219,14 +227,17 @@ class Painter:
             text = self._recalled if said.reply.recalled else said.reply.text
             reply = {"id": said.reply.id, "name": self.who(said.reply.person).name, "text": text}
         photos: list[Json] = [{"id": photo.id, "width": photo.width, "height": photo.height} for photo in said.photos]
+        pin = said.location
+        place: Json = None if pin is None else {"latitude": pin.latitude, "longitude": pin.longitude}
         return {
             "id": said.id,
             "seq": said.seq,
             "room": said.room,
             "from": user(self.who(said.person)),
             "at": moment(said.at),
-            "text": said.text or ("" if said.photos or said.recalled is not None else self._unsaid),
+            "text": said.text or ("" if photos or place or said.recalled is not None else self._unsaid),
             "photos": photos,
+            "location": place,
             "reply": reply,
             "choices": [{"label": choice.label, "value": choice.value} for choice in said.choices],
             "mentions": list(said.mentions),

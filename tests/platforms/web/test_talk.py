@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.messages import Address, Choice, Kind, Outbound, Quote
+from bot.messages import Address, Choice, Kind, Location, Outbound, Quote
 from tests.platforms.web.conftest import GROUP, OFFICERS_ROOM, OTHER_ROOM, ROOM, Chat
 
 PRIVATE = "private-zhang"
@@ -52,6 +52,18 @@ async def test_an_answer_to_the_bot_quotes_it_in_full(chat: Chat) -> None:
     assert chat.bot.heard[-1].quote == Quote(chat.bot.heard[0].message_id, "在三楼", mine=False)
     quoted = [message["reply"] for message in await tab.page() if message["id"] == ack["id"]]
     assert quoted == [{"id": chat.bot.heard[0].message_id, "name": "张阿姨", "text": "在三楼"}]
+
+
+async def test_a_place_is_shown_to_all_and_told_to_the_bot_until_it_is_taken_back(chat: Chat) -> None:
+    zhang, wang = await (await chat.persona("zhang")).tab(), await (await chat.persona("wang")).tab()
+    place = {"latitude": 31.2304, "longitude": 121.4737}
+    ack = await zhang.say(location=place)
+    assert ((await wang.get("message"))["message"]["text"], (await wang.page())[0]["location"]) == ("", place)
+    assert chat.bot.heard[-1].location == Location(31.2304, 121.4737)
+    await zhang.send("recall", room=ROOM, message=ack["id"])
+    await wang.get("recalled")
+    assert (await wang.page())[0]["location"] is None
+    assert (await zhang.say("这里", location={"latitude": 91, "longitude": 0}))["code"] == "bad"
 
 
 async def test_a_quote_from_another_room_is_left_out(chat: Chat) -> None:

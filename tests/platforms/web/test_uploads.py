@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 import zlib
 
@@ -33,7 +34,7 @@ def with_place() -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6
     exif[0x010F] = "SecretPhone"
-    exif.get_ifd(0x8825)[1] = "N"
+    exif.get_ifd(0x8825).update({1: "N", 2: (31.0, 13.0, 49.44), 3: "E", 4: (121.0, 28.0, 25.32)})
     return picture(400, 200, exif=exif, comment=b"SecretComment")
 
 
@@ -71,6 +72,11 @@ async def test_place_phone_and_comment_are_gone_and_the_photo_stands_upright(cha
         _, shown = await browser.get(f"/api/photos/{answer['photo']}?size={size}")
         assert b"Secret" not in shown
         assert b"Exif" not in shown
+    tab = await browser.tab()
+    await tab.say("看照片", photos=[answer["photo"]])
+    (attachment,) = chat.bot.heard[-1].attachments
+    assert attachment.point == pytest.approx((31.2304, 121.4737))  # for the case alone
+    assert "31.2" not in json.dumps(await tab.page())
 
 
 async def test_a_see_through_picture_gets_a_white_ground(chat: Chat) -> None:

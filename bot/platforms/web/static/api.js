@@ -9,10 +9,12 @@ const TOKEN = "qianshao.token";
 let csrf = "";
 
 export class Refusal extends Error {
-  /** @param {string} code @param {string} text */
-  constructor(code, text) {
+  /** @param {string} code @param {string} text @param {boolean} [final] */
+  constructor(code, text, final = false) {
     super(text);
     this.code = code;
+    /** whether the same thing would be refused again, however often it is tried */
+    this.final = final;
   }
 }
 
@@ -36,8 +38,9 @@ function headers() {
 /** @param {number} status @param {any} body */
 function refusal(status, body) {
   const told = body?.error;
-  if (told?.text) return new Refusal(told.code ?? String(status), told.text);
-  if (status === 413) return new Refusal("too_large", "文件太大了，请换一张小于 15 MB 的照片。");
+  const final = [400, 413, 415, 422].includes(status);
+  if (told?.text) return new Refusal(told.code ?? String(status), told.text, final);
+  if (status === 413) return new Refusal("too_large", "文件太大了，请换一张小于 15 MB 的照片。", final);
   if (status === 429) return new Refusal("too_fast", "操作太频繁了，请过一会儿再试。");
   return new Refusal(String(status), "服务暂时没有办成这件事，请稍后再试。");
 }

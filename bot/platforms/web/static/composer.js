@@ -4,6 +4,7 @@ import { Completion, mentionsIn } from "./completion.js";
 import { byId } from "./dom.js";
 import { gist, lengthOf } from "./format.js";
 import { say } from "./outbox.js";
+import { PlaceFinder } from "./place.js";
 import { on } from "./state.js";
 import { Tray } from "./tray.js";
 
@@ -20,11 +21,12 @@ export class Composer {
     this.button = byId("send");
     this.note = byId("composer-note");
     this.file = byId("file");
-    /** @type {Map<string, {text: string, reply: any, photos: any[]}>} */
+    /** @type {Map<string, {text: string, reply: any, photos: any[], place: any}>} */
     this.drafts = new Map();
     this.room = null;
     this.reply = null;
     this.tray = new Tray(byId("tray"), () => this.refresh());
+    this.place = new PlaceFinder(() => this.refresh());
     this.completion = new Completion(this.field, byId("completion"), () => this.room, () => this.refresh());
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -76,13 +78,19 @@ export class Composer {
   /** Changes to another room and keeps what was begun here. @param {any} room */
   enter(room) {
     if (this.room && this.room.id !== room.id) {
-      this.drafts.set(this.room.id, { text: this.field.value, reply: this.reply, photos: this.tray.items });
+      this.drafts.set(this.room.id, {
+        text: this.field.value,
+        reply: this.reply,
+        photos: this.tray.items,
+        place: this.place.found,
+      });
     }
     if (this.room?.id !== room.id) {
-      const draft = this.drafts.get(room.id) ?? { text: "", reply: null, photos: [] };
+      const draft = this.drafts.get(room.id) ?? { text: "", reply: null, photos: [], place: null };
       this.field.value = draft.text;
       this.room = room;
       this.tray.swap(draft.photos);
+      this.place.put(draft.place);
       this.quote(draft.reply);
     }
     this.room = room;
@@ -135,7 +143,7 @@ export class Composer {
   }
 
   refresh() {
-    const { field, tray } = this;
+    const { field, tray, place } = this;
     field.style.height = "auto";
     field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
     const length = lengthOf(field.value);
@@ -145,14 +153,14 @@ export class Composer {
       : tray.uploading
         ? "照片上传中，传完就能发送。"
         : tray.failed
-          ? "有照片没有传上去，请重试或删除。"
+          ? "有照片没有传上去，点照片重试，或点右上角的叉删掉。"
           : length > WARN_TEXT
             ? `还可以写 ${MOST_TEXT - length} 字。`
             : "";
     if (this.note.textContent !== note) this.note.textContent = note;
     this.note.hidden = !note;
     this.note.classList.toggle("bad", tooLong || tray.failed);
-    this.button.disabled = tooLong || tray.uploading || tray.failed || (!field.value.trim() && !tray.items.length);
+    this.button.disabled = tooLong || tray.uploading || tray.failed || place.finding || !(field.value.trim() || tray.items.length || place.found);
   }
 
   /** @param {KeyboardEvent} event */
@@ -176,7 +184,9 @@ export class Composer {
     const { reply, room } = this;
     this.field.value = "";
     const photos = this.tray.takeAll();
-    say(room.id, { text, photos, reply, mentions: mentionsIn(room, text) });
+    const location = this.place.found;
+    this.place.put(null);
+    say(room.id, { text, photos, location, reply, mentions: mentionsIn(room, text) });
     this.quote(null);
     this.completion.close();
     this.refresh();

@@ -68,11 +68,11 @@ export function badge(user) {
   return null;
 }
 
-/** One line for a preview or a quote. @param {{text: string, photos?: any[], recalled?: boolean}} message */
+/** One line for a preview or a quote. @param {{text: string, photos?: any[], location?: any, recalled?: boolean}} message */
 export function gist(message) {
   if (message.recalled) return "撤回了一条消息";
   const photos = message.photos?.length ? (message.photos.length > 1 ? `[图片×${message.photos.length}]` : "[图片]") : "";
-  return [photos, message.text.replace(/\s+/g, " ").trim()].filter(Boolean).join(" ");
+  return [photos, message.location ? "[位置]" : "", message.text.replace(/\s+/g, " ").trim()].filter(Boolean).join(" ");
 }
 
 /** Characters as the server counts them. @param {string} text */

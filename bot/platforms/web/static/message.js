@@ -86,6 +86,12 @@ function photoGrid(message, actions) {
   return grid;
 }
 
+/** A place opens in the phone's own map. @param {{latitude: number, longitude: number}} location */
+function placeLink({ latitude, longitude }) {
+  const digits = `${latitude.toFixed(5)},${longitude.toFixed(5)}`;
+  return el("a", { class: "place", href: `geo:${digits}`, "aria-label": "一个位置，点开看地图" }, icon("place"), `位置 ${digits}`);
+}
+
 /** @param {any} message @param {any} actions */
 function choiceButtons(message, actions) {
   const group = el("div", { class: "choices", role: "group", "aria-label": "请选择" });
@@ -142,10 +148,10 @@ export function drawMessage(message, { room, pending, choosable, actions }) {
   const mine = from.id === state.me?.id;
   const side = mine ? "mine" : from.role === "bot" ? "theirs bot" : "theirs";
 
-  const bubble = el("div", { class: message.text ? "bubble" : "bubble bare" });
+  const bubble = el("div", { class: message.text || message.location ? "bubble" : "bubble bare" });
   if (message.reply) {
     const { id, name } = message.reply;
-    const said = message.reply.text || "[图片]";
+    const said = message.reply.text || "[图片或位置]";
     const about = { type: "button", class: "quote", "aria-label": `引用 ${name}：${said}`, onclick: () => actions.jump(id) };
     bubble.append(el("button", about, el("b", { text: name }), `：${said}`));
     bubble.classList.remove("bare");
@@ -155,6 +161,7 @@ export function drawMessage(message, { room, pending, choosable, actions }) {
     bubble.append(ours ? textWithLinks(message.text) : textWithMentions(message.text, message.mentions, room.members));
   }
   if (message.photos.length) bubble.append(photoGrid(message, actions));
+  if (message.location) bubble.append(placeLink(message.location));
 
   return el(
     "div",

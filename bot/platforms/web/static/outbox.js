@@ -66,7 +66,8 @@ export function startOutbox(send) {
     keep();
     if (entry.kind === "say") {
       const { room, reply, photos, frame } = entry;
-      const said = { text: frame.text, mentions: frame.mentions, photos, reply, choices: [], recalled: false };
+      const { text, mentions, location } = frame;
+      const said = { text, mentions, photos, location, reply, choices: [], recalled: false };
       putOwn({ id, seq, room, from: state.me, at, cid, ...said });
     }
     emit("thread", entry.room);
@@ -99,11 +100,13 @@ function add(entry) {
 /**
  * @param {string} room
  * @param {{text: string, photos: {id: string, width: number, height: number}[],
+ *   location: {latitude: number, longitude: number}|null,
  *   reply: {id: string, name: string, text: string}|null, mentions: string[]}} said
  */
-export function say(room, { text, photos, reply, mentions }) {
+export function say(room, { text, photos, location, reply, mentions }) {
   const cid = clientId();
-  const frame = { t: "say", cid, room, text, photos: photos.map((p) => p.id), reply_to: reply?.id ?? null, mentions };
+  const ids = photos.map((p) => p.id);
+  const frame = { t: "say", cid, room, text, photos: ids, location, reply_to: reply?.id ?? null, mentions };
   add({ kind: "say", cid, room, at: new Date().toISOString(), failed: null, frame, reply, photos });
 }
 

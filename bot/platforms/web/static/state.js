@@ -5,7 +5,8 @@
  *
  * @typedef {{id: string, name: string, role: "resident"|"officer"|"bot", title: string}} User
  * @typedef {{id: string, seq: number, room: string, from: User, at: string, text: string,
- *   photos: {id: string, width: number, height: number}[], reply: {id: string, name: string, text: string}|null,
+ *   photos: {id: string, width: number, height: number}[], location: {latitude: number, longitude: number}|null,
+ *   reply: {id: string, name: string, text: string}|null,
  *   choices: {label: string, value: string}[], mentions: string[], recalled: boolean, cid: string|null}} Message
  * @typedef {{id: string, name: string, kind: "group"|"private", labels: string[], members: User[], last: Message|null,
  *   seq: number, read: number, unread: number, can_post: boolean, messages: Message[], byId: Map<string, Message>,
@@ -158,7 +159,7 @@ const frames = {
     if (known && known.from.id === state.me?.id && known.text) state.recalledTexts.set(known.id, known.text);
     room.seq = Math.max(room.seq, frame.seq);
     if (room.loaded || room.loading) room.heard = Math.max(room.heard, frame.seq);
-    change(room, frame.message, { recalled: true, text: "", photos: [], choices: [], reply: null, by: frame.by });
+    change(room, frame.message, { recalled: true, text: "", photos: [], location: null, choices: [], reply: null, by: frame.by });
     // what quotes it must not go on showing its words
     for (const { id, reply } of room.messages.filter((message) => message.reply?.id === frame.message))
       change(room, id, { reply: { ...reply, text: "原消息已撤回" } });

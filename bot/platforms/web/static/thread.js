@@ -32,7 +32,7 @@ function asMessage(entry) {
   if (!message) {
     const { cid, room, at, reply, photos, frame } = entry;
     const rest = { id: "", seq: Infinity, choices: [], mentions: frame.mentions, recalled: false };
-    message = { ...rest, cid, room, at, from: state.me, text: frame.text, photos, reply };
+    message = { ...rest, cid, room, at, from: state.me, text: frame.text, location: frame.location, photos, reply };
     drafts.set(entry, message);
   }
   return message;
@@ -40,7 +40,8 @@ function asMessage(entry) {
 
 /** Whether two versions of a message look alike, so that its row need not be read out again. @param {any} a @param {any} b */
 function looksLike(a, b) {
-  const look = ({ text, photos, reply, recalled, choices }) => JSON.stringify([text, photos, reply, recalled, choices]);
+  const look = ({ text, photos, location, reply, recalled, choices }) =>
+    JSON.stringify([text, photos, location ?? null, reply, recalled, choices]);
   return look(a) === look(b);
 }
 

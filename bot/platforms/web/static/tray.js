@@ -1,6 +1,6 @@
 /** The photos waiting in the composer: preview, upload with progress, retry, removal. */
 
-import { uploadPhoto } from "./api.js";
+import { Refusal, uploadPhoto } from "./api.js";
 import { el, icon } from "./dom.js";
 import { clientId } from "./outbox.js";
 import { rememberOwn } from "./photos.js";
@@ -8,13 +8,36 @@ import { emit } from "./state.js";
 
 const MOST_PHOTOS = 9;
 const MOST_BYTES = 15_000_000;
+/** what the server says of pictures that this browser may be able to draw smaller, or in another kind */
+const SHRINKABLE = new Set(["too_large", "too_many_pixels", "heic"]);
+const LONGEST_SIDE = 2048;
 /** the server takes few at once from one person; more would only wait there */
 const AT_ONCE = 2;
 
 /**
- * @typedef {{cid: string, file: File, url: string, share: number, failed: string|null, abort: AbortController,
+ * @typedef {{cid: string, file: File|Blob, shrunk: boolean, url: string, share: number, failed: string|null, abort: AbortController,
  *   begun: boolean, done: {id: string, width: number, height: number}|null}} Item
  */
+
+/** The picture upright as JPEG, at most 2,048 pixels long, as the server keeps it. Rejects when the browser cannot read it. @param {Blob} file */
+async function drawnSmaller(file) {
+  const { naturalWidth, naturalHeight } = await measured(file);
+  const share = Math.min(1, LONGEST_SIDE / Math.max(naturalWidth, naturalHeight));
+  const [width, height] = [Math.round(naturalWidth * share), Math.round(naturalHeight * share)];
+  const bitmap = await createImageBitmap(file, { resizeWidth: width, resizeHeight: height, resizeQuality: "high" });
+  const canvas = el("canvas", { width: String(width), height: String(height) });
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
+}
+
+/** @param {Blob} file @returns {Promise<HTMLImageElement>} with its size read */
+function measured(file) {
+  const url = URL.createObjectURL(file);
+  const image = new Image();
+  image.src = url;
+  return image.decode().then(() => image).finally(() => URL.revokeObjectURL(url));
+}
 
 export class Tray {
   /** @param {HTMLElement} list @param {() => void} changed */
@@ -50,13 +73,9 @@ export class Tray {
         emit("notice", `“${file.name}”不是照片，没有加上。`);
         continue;
       }
-      if (file.size > MOST_BYTES) {
-        emit("notice", `“${file.name}”超过 15 MB，请换一张小一些的照片。`);
-        continue;
-      }
       const url = URL.createObjectURL(file);
       const abort = new AbortController();
-      this.items.push({ cid: clientId(), file, url, share: 0, failed: null, begun: false, done: null, abort });
+      this.items.push({ cid: clientId(), file, shrunk: false, url, share: 0, failed: null, begun: false, done: null, abort });
     }
     this.next();
     this.draw();
@@ -80,15 +99,41 @@ export class Tray {
       this.showProgress(item);
     };
     try {
-      const { photo, width, height } = await uploadPhoto(item.file, item.cid, progress, item.abort.signal);
+      if (item.file.size > MOST_BYTES) await this.shrink(item);
+      const { photo, width, height } = await this.offer(item, progress);
       item.done = { id: photo, width, height };
       rememberOwn(photo, item.file);
     } catch (error) {
-      item.failed = /** @type {Error} */ (error).message;
-      emit("notice", item.failed);
+      const { message } = /** @type {Error} */ (error);
+      emit("notice", message);
+      if (error instanceof Refusal && error.final) {
+        this.remove(item);
+        return;
+      }
+      item.failed = message;
     }
     this.next();
     this.draw();
+  }
+
+  /** A picture that is too large for the server, or of a kind that it cannot read, is drawn smaller here and tried again.
+   * @param {Item} item @param {(share: number) => void} progress */
+  async offer(item, progress) {
+    try {
+      return await uploadPhoto(item.file, item.cid, progress, item.abort.signal);
+    } catch (error) {
+      if (!(error instanceof Refusal && SHRINKABLE.has(error.code)) || item.shrunk) throw error;
+      await this.shrink(item, error);
+      return uploadPhoto(item.file, item.cid, progress, item.abort.signal);
+    }
+  }
+
+  /** @param {Item} item @param {Error} [why] what to say when this browser cannot read the picture either */
+  async shrink(item, why = new Refusal("too_large", `“${item.file.name}”太大了，请换一张小于 15 MB 的照片。`, true)) {
+    const blob = await drawnSmaller(item.file).catch(() => null);
+    if (!blob || blob.size > MOST_BYTES) throw why;
+    item.shrunk = true;
+    item.file = blob;
   }
 
   /** @param {Item} item */

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from bot.messages import Choice
+from bot.messages import Choice, Location
 from tests.platforms.web.browser.conftest import Console, Enter
 from tests.platforms.web.browser.district import GRID, NOTICES, District
 from tests.platforms.web.browser.steps import bubble, menu, until, write
@@ -110,10 +110,47 @@ async def test_what_is_not_a_photo_is_refused_with_a_sentence(enter: Enter, tmp_
     fake.write_bytes(b"MZ" * 100)
     await page.locator("#file").set_input_files(fake)
     await expect(page.locator("#notice")).to_contain_text("这个文件不是照片")
-    await expect(page.get_by_label("没有传上去")).to_be_visible()
+    await expect(page.locator(".tray-item")).to_have_count(0)  # it can never be sent, so it does not stand in the way
+    await write(page, "照片发不了，先打字")
+    await expect(bubble(page, "照片发不了，先打字")).to_be_visible()
+
+
+async def test_a_photo_too_large_for_the_server_is_drawn_smaller_here(enter: Enter, tmp_path: Path, console: Console) -> None:
+    from PIL import Image
+
+    console.expected = ["400 (Bad Request)"]
+    page = await enter("r-zhang")
+    huge = tmp_path / "大图.png"
+    Image.new("1", (8000, 6000)).save(huge)
+    await page.locator("#file").set_input_files(huge)
+    await expect(page.locator(".tray-item.done")).to_have_count(1)
+    await write(page, "3号楼消防通道堵了")
+    await expect(page.locator(".mine .photo img")).to_have_attribute("src", re.compile("^blob:"))
+
+
+async def test_a_place_is_found_shown_and_sent(enter: Enter, district: District) -> None:
+    page = await enter("r-zhang", phone=True)
+    await page.context.set_geolocation({"latitude": 31.2304, "longitude": 121.4737})
+    await page.context.grant_permissions(["geolocation"])
+    await page.get_by_label("发位置", exact=True).tap()
+    await expect(page.locator("#pin-text")).to_have_text("您现在的位置会一起发出，这里的人都看得到。")
+    await page.get_by_label("不发位置了").tap()
     await expect(page.get_by_role("button", name="发送")).to_be_disabled()
-    await page.get_by_label("删除第 1 张照片").click()
-    await expect(page.locator("#composer-note")).to_be_hidden()
+    await page.get_by_label("发位置", exact=True).tap()
+    await page.get_by_label("消息", exact=True).fill("井盖没了")
+    await page.get_by_role("button", name="发送").tap()
+    await expect(page.get_by_role("link", name="一个位置")).to_have_attribute("href", "geo:31.23040,121.47370")
+    await expect(page.locator("#pin")).to_be_hidden()
+    await until(lambda: bool(district.bot.heard))
+    assert district.bot.heard[-1].location == Location(31.2304, 121.4737)
+
+
+async def test_without_leave_to_look_for_the_place_one_is_told_to_write_it(enter: Enter) -> None:
+    page = await enter("r-zhang")
+    await page.context.clear_permissions()
+    await page.get_by_label("发位置", exact=True).click()
+    await expect(page.locator("#notice")).to_contain_text("请打字说在哪里，比如“3号楼2单元门口”。")
+    await expect(page.locator("#pin")).to_be_hidden()
 
 
 async def test_at_most_nine_photos(enter: Enter, picture: Path) -> None:
