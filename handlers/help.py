@@ -22,16 +22,24 @@ LIFE = ("流程", "lifecycle")
 NEIGHBOURS = ("邻里", "更多", "more")
 
 
-@router.command("帮助", "help", about="看能做什么；心愿、活动、议事发 /帮助 邻里")
+@router.command("帮助", "help", about="看能做什么；一个命令怎么用发 /帮助 命令名；心愿、活动、议事发 /帮助 邻里")
 def show_help(message: Inbound, words: Words, menu: Menu, say: Say) -> None:
-    """A few lines in a group, everything in a private chat; officers get their commands, or the life of a case, there."""
-    aside = words.strip() in NEIGHBOURS
+    """A few lines in a group, everything in a private chat; officers get their commands, or the life of a case, there.
+
+    Who names a command is told about that one, if it is theirs to use.
+    """
+    asked = words.strip().lstrip("/／")
+    one = next((command for command in menu.commands if asked in (command.name, command.alias)), None)
+    if one is not None:
+        say.reply("help.one", name=one.name, usage=one.usage, about=one.about, alias=one.alias, quote=False)
+        return
+    aside = asked in NEIGHBOURS
     shown = [command for command in menu.commands if command.aside == aside]
     own = [(command.name, command.usage, command.about) for command in shown if command.needs]
     everybody = [(command.name, command.usage, command.about) for command in shown if not command.needs]
     if (own or aside) and not message.address.private:
         say.reply("help.sent_privately")
-    if own and words.strip() in LIFE:
+    if own and asked in LIFE:
         say.privately("help.lifecycle", steps=life_of_a_case())
     elif own:
         say.privately("help.officer", own=own, everybody=everybody)

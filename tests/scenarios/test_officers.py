@@ -293,6 +293,10 @@ def test_help_shows_only_what_one_may_do(chat: Scenario) -> None:
     resident = chat.expect("张阿姨", "直接说就行：*/查*/核验*").what.text
     for word in ("接单", "派单", "线索", "推送", "统计", "值班"):
         assert f"/{word}" not in resident
+    chat.say("张阿姨", GROUP, "/帮助 查")
+    chat.expect(GROUP, "/查 号：看一件事办到哪一步了*")
+    chat.say("张阿姨", PRIVATE, "/帮助 派单")  # not hers: what is hers is listed
+    chat.expect("张阿姨", "直接说就行：*/查*/核验*")
     chat.say("马宏", GROUP, "/help")
     chat.expect(GROUP, "已在私聊里发给您。")
     worker = chat.expect("马宏", "您能用的命令*").what.text
