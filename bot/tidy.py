@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +13,7 @@ import structlog
 from sqlmodel import Session
 
 from bot.clock import Clock
-from storage import media
+from storage import media, plain_photos
 from storage.writer import StorageUnavailable, Writer
 
 log = structlog.get_logger(__name__)
@@ -59,6 +60,7 @@ class Tidy:
             self._remind()
             try:
                 await self.round()
+                await self.seal_photos()
             except StorageUnavailable as problem:
                 log.warning("not_tidied", problem=type(problem).__name__)
             await self._clock.wait(self._clock() + ROUND, asyncio.Event())
@@ -74,6 +76,29 @@ class Tidy:
         outcome, known = await self._writer.run(work)
         await asyncio.to_thread(self._sweep, outcome.files, known, now)
         return outcome
+
+    async def seal_photos(self) -> int:
+        """Seal what lies open from before photos were sealed, one after the other beside everything else; how many there were."""
+        sealed, last = 0, 0
+        while found := await self._writer.read(partial(plain_photos.find, after=last)):
+            for photo in found:
+                sealed += await self._seal(photo)
+                last = photo.id
+        if sealed:
+            log.info("photos_sealed", number=sealed)
+        return sealed
+
+    async def _seal(self, photo: plain_photos.PlainPhoto) -> bool:
+        copy = await asyncio.to_thread(plain_photos.copy_sealed, self._data_dir, photo)
+        if copy is None:
+            log.warning("photo_missing", row=photo.id)
+            return False
+        if not await self._writer.run(lambda session: plain_photos.take_over(session, photo, copy)):
+            await asyncio.to_thread(media.drop, self._data_dir, copy.path)
+            return False
+        if not await self._writer.read(lambda session: plain_photos.is_named(session, photo.path)):
+            await asyncio.to_thread(media.drop, self._data_dir, photo.path)
+        return True
 
     def _sweep(self, files: list[str], known: set[str], now: datetime) -> None:
         self._writer.empty_log()

@@ -30,6 +30,11 @@ class Due:
     data: dict[str, str]
 
 
+def given_up(kind: str) -> str:
+    """The kind of timer whose handler is called when one of `kind` has failed for the last time."""
+    return f"{kind}.given_up"
+
+
 class Timers:
     """The timers as one turn sets them. A second timer of the same kind and key moves the first."""
 
@@ -64,11 +69,19 @@ class Timers:
 class TimerLoop:
     """Wakes when the earliest timer is due and runs it on the writer."""
 
-    def __init__(self, writer: Writer, clock: Clock, run: Callable[[Session, Due], Callable[[], None]]) -> None:
-        """`run` does the work inside the transaction and gives back what is to be done after the commit."""
+    def __init__(
+        self,
+        writer: Writer,
+        clock: Clock,
+        run: Callable[[Session, Due], Callable[[], None]],
+        give_up: Callable[[Session, Due], Callable[[], None]] | None = None,
+    ) -> None:
+        """`run` does the work inside the transaction and gives back what is to be done after the commit; `give_up` does the same
+        for a timer that has failed three times, so that whoever waits for it hears that it will not come."""
         self._writer = writer
         self._clock = clock
         self._run = run
+        self._give_up = give_up
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -112,20 +125,36 @@ class TimerLoop:
             raise
         except Exception as problem:
             log.error("timer_failed", problem=type(problem).__name__, exc_info=problem)
-            await self._writer.run(lambda session: _put_off(session, timer_id, now))
-            return
+            lost = await self._writer.run(lambda session: _put_off(session, timer_id, now))
+            if lost is None:
+                return
+            afterwards = await self._tell_lost(lost)
         if afterwards is not None:
             afterwards()
 
+    async def _tell_lost(self, due: Due) -> Callable[[], None] | None:
+        """The timer is gone by now: whatever goes wrong here, it blocks nothing."""
+        give_up = self._give_up
+        if give_up is None:
+            return None
+        try:
+            return await self._writer.run(lambda session: give_up(session, due))
+        except StorageUnavailable:
+            raise
+        except Exception as problem:
+            log.error("timer_not_given_up", problem=type(problem).__name__, exc_info=problem)
+            return None
 
-def _put_off(session: Session, timer_id: int, now: datetime) -> None:
-    """After three failures a timer is given up, so that it cannot block the ones behind it."""
+
+def _put_off(session: Session, timer_id: int, now: datetime) -> Due | None:
+    """After three failures a timer is given up, so that it cannot block the ones behind it; returns what it was then."""
     row = session.get(Timer, timer_id)
     if row is None:
-        return
+        return None
     row.tries += 1
     if row.tries >= MOST_TRIES:
         session.delete(row)
-    else:
-        row.due_at = now + TRY_AGAIN_AFTER
-        session.add(row)
+        return Due(row.kind, row.key, json.loads(row.data))
+    row.due_at = now + TRY_AGAIN_AFTER
+    session.add(row)
+    return None

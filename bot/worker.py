@@ -21,7 +21,7 @@ from bot.memory import Memory
 from bot.messages import Attachment, Inbound, Kind
 from bot.permissions import acting_officer
 from bot.router import Call, Handler, named_number, wants_of
-from bot.timers import Due
+from bot.timers import Due, given_up
 from bot.turn import Answered, Brought, Effects, House, LoosePhotos, Photos, Reading, Turn
 from bot.understanding.meaning import Intent, Meaning
 from bot.understanding.understanding import Understanding
@@ -88,6 +88,11 @@ class Worker:
         turn = Turn(self._house, session, self._clock(), None, None, due)
         effects = turn.run_timer()
         return lambda: self._learn(effects, None)
+
+    def give_up_timer(self, session: Session, due: Due) -> Callable[[], None]:
+        """What is done about a timer that has failed for the last time, for `TimerLoop`: nothing, where nobody waits for it."""
+        lost = changed(due, kind=given_up(due.kind))
+        return self.run_timer(session, lost) if lost.kind in self._house.router.timers else lambda: None
 
     async def _once(self, job: Job) -> None:
         failpoint("inbox.confirmed")

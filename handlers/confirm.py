@@ -15,7 +15,7 @@ from bot.messages import Inbound
 from bot.permissions import Rights, Role
 from bot.router import Router, Words
 from bot.say import Say
-from bot.timers import Due
+from bot.timers import Due, given_up
 from cases.pending import PendingActions, PendingState, payload_of
 from cases.roster import Roster
 from cases.tips import Tips
@@ -158,6 +158,23 @@ def carry_out(
         return
     pending.done(row)
     say.to_officers([officer], "confirm.done", number=row.id, about=row.about)
+
+
+@router.timer(given_up("pending.due"))
+def give_up(due: Due, pending: PendingActions, roster: Roster, say: Say, session: Session, now: datetime) -> None:
+    """It broke off three times: it ends, and whoever asked for it and whoever was told of it hears that nothing was done."""
+    row = pending.due(int(due.key))
+    if row is None:
+        return
+    officer = roster.get(row.officer_id)
+    Rights(session, officer, row.platform, now).audit(
+        row.kind, target=f"pending {row.id}", allowed=False, reason="confirm.broke_off"
+    )
+    pending.failed(row)
+    told = concerned(row.kind, officer, roster) if officer is not None else roster.with_role(Role.SUPERVISOR)
+    if officer is not None and officer.active:
+        told = [officer, *told]
+    say.to_officers(told, "confirm.failed", number=row.id, about=row.about, why=say.word("confirm.broke_off"))
 
 
 def _failed(

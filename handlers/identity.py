@@ -10,6 +10,7 @@ from sqlmodel import Session
 from bot.messages import Address, Inbound
 from bot.router import Router, Words
 from bot.say import Say
+from cases.blocks import Blocks
 from cases.codes import Guesses
 from cases.identities import Identities
 from content.refusal import Refusal
@@ -21,7 +22,9 @@ UNDO = ("取消", "不要了", "解除", "off", "unlink")
 
 
 @router.command("关联", "link", usage="码", about="把您在另一个平台上的账号关联过来，两边反映的事一起查")
-def link(message: Inbound, words: Words, identities: Identities, say: Say, session: Session, now: datetime) -> None:
+def link(
+    message: Inbound, words: Words, identities: Identities, blocks: Blocks, say: Say, session: Session, now: datetime
+) -> None:
     """Without a code one is given, to be typed on the other platform; with it the two are one resident; 取消 parts them."""
     platform, person = message.address.platform, message.sender.id
     code = re.sub(r"\D", "", words)
@@ -45,6 +48,7 @@ def link(message: Inbound, words: Words, identities: Identities, say: Say, sessi
             guesses.note()
         say.reply(refusal.phrase, **refusal.values)
         return
+    blocks.share(platform, person)
     say.reply("identity.linked", platform=platform_name(say, other.platform))
     there = Address(other.platform, other.account, other.user_id, private=True)
     say.at(there, "identity.linked_there", platform=platform_name(say, platform))

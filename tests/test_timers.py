@@ -35,14 +35,20 @@ class Bench:
         self.done: list[Due] = []
         self.fails: set[str] = set()
         self.tried: list[str] = []
+        self.given_up: list[Due] = []
         self.some_done = asyncio.Event()
-        self.loop = TimerLoop(writer, self.clock, self.run)
+        self.loop = TimerLoop(writer, self.clock, self.run, self.give_up)
 
     def run(self, session: Session, due: Due) -> Callable[[], None]:
         self.tried.append(due.key)
         if due.key in self.fails:
             raise RuntimeError("planted")
         return lambda: self._note(due)
+
+    def give_up(self, session: Session, due: Due) -> Callable[[], None]:
+        if due.key == "worse":
+            raise RuntimeError("planted")
+        return lambda: self.given_up.append(due)
 
     def _note(self, due: Due) -> None:
         self.done.append(due)
@@ -84,14 +90,16 @@ async def test_set_again_it_moves_and_cancelled_it_is_gone(writer: Writer) -> No
 
 async def test_one_that_fails_is_tried_three_times_and_blocks_nobody(writer: Writer) -> None:
     bench = Bench(writer)
-    bench.fails = {"bad"}
-    bench.set(1, "bad")
+    bench.fails = {"bad", "worse"}
+    bench.set(1, "bad", what="x")
+    bench.set(1, "worse")
     bench.set(2, "good")
     await bench.pass_minutes(2)
     assert bench.keys() == ["good"]
     for _ in range(5):
         await bench.pass_minutes(1)
-    assert bench.tried.count("bad") == 3
+    assert (bench.tried.count("bad"), bench.tried.count("worse")) == (3, 3)
+    assert bench.given_up == [Due("test", "bad", {"what": "x"})]
     assert writer.read_now(lambda session: session.exec(select(Timer)).all()) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from bot.messages import Address, Outbound
 from bot.whisper import Opening, hush
 from cases.tips import KEPT_FOR, STATE_NAMES, STEPS, TipKeys, Tips, TipState, read_receipt
 from cases.tips.keys import Claim
+from cases.tips.pictures import View
 from content.refusal import Refusal
 from storage.sealing import Sealed, Sealer
 from storage.tables import Officer, OfficerKey, OfficerRole, ShredKey, Tip, TipKey, TipMessage
@@ -235,3 +237,13 @@ async def test_what_is_said_secretly_is_opened_only_on_its_way_out(sealer: Seale
     with pytest.raises(Sealed):
         await Opening(platform, Sealer(tmp_path / "another.key")).send(to, Outbound("k4", lying))
     assert not issubclass(Sealed, QianshaoError)
+
+
+def test_a_link_to_a_picture_that_holds_something_else_opens_nothing(sealer: Sealer) -> None:
+    view = View(1, 2, NOW, bytes(32))
+    assert View.read(view.token(sealer), sealer) == view
+    for other in (b"", b"short", bytes(23), bytes(24 + 31), bytes(24 + 33)):  # this house sealed it, for another purpose
+        token = urlsafe_b64encode(sealer.seal_bytes(other)).decode().rstrip("=")
+        assert View.read(token, sealer) is None
+    for nonsense in ("", "a", "?", "中文", view.token(sealer)[:-3]):
+        assert View.read(nonsense, sealer) is None

@@ -248,7 +248,7 @@ class App:
         keeper = nodes.traffic if nodes else writer
         names = NameWatch(keeper, library.officials, self._marks_key, clock, settings.bot.name, lambda: self.timers.wake())
         self.inbox = Inbox(keeper, self._sealers[0], senses, self.lanes, self.mind, clock, wait, nodes, names)
-        self.timers = TimerLoop(writer, clock, self.worker.run_timer)
+        self.timers = TimerLoop(writer, clock, self.worker.run_timer, self.worker.give_up_timer)
         self.schedules = ScheduleLoop(
             writer, clock, settings.schedules, settings.bot.zone, self.voice, self.campaigns, self.outbox.wake
         )

@@ -14,7 +14,7 @@ from bot.cli.shell import Stop
 from bot.tidy import Tidy
 from cases.retention import Retention, Terms
 from cases.tips import TipKeys, Tips
-from storage import audit
+from storage import audit, plain_photos
 from storage.tables import Audit, Officer
 
 audits = typer.Typer(help="Who did or read what; every line is chained to the one before. 审计。", no_args_is_help=True)
@@ -29,7 +29,8 @@ def register(app: typer.Typer) -> None:
 def erase(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would end now; change nothing.")] = False,
 ) -> None:
-    """End what has been kept long enough: cases, tips, photos, notices. A running bot does so every six hours. 到期清理。"""
+    """End what has been kept long enough: cases, tips, photos, notices; seal photos that lie open from before photos were sealed.
+    A running bot does so every six hours. 到期清理。"""
     import asyncio
 
     with shell.storage() as (chosen, writer):
@@ -41,9 +42,13 @@ def erase(
 
         if dry_run:
             ended = writer.read_now(lambda session: keeper(session, None).look())
+            unsealed = writer.read_now(plain_photos.count)
         else:
-            ended = asyncio.run(Tidy(writer, shell.clock, chosen.bot.data_dir, keeper).round()).ended  # type: ignore[attr-defined]
+            tidy = Tidy(writer, shell.clock, chosen.bot.data_dir, keeper)
+            ended = asyncio.run(tidy.round()).ended  # type: ignore[attr-defined]
+            unsealed = asyncio.run(tidy.seal_photos())
     shell.table([(one.name, one.count) for one in ended], ("what", "would end now" if dry_run else "ended"))
+    typer.echo(f"photos that lie unsealed: {unsealed}" if dry_run else f"photos sealed that lay open: {unsealed}")
 
 
 @audits.command("verify")

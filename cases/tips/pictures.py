@@ -13,7 +13,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from storage.sealing import Sealed, Sealer
+from storage.sealing import KEY_BYTES, Sealed, Sealer
 
 MOST_PICTURES = 10  # of one message
 LINK_LIVES = timedelta(minutes=10)
@@ -49,5 +49,7 @@ class View:
             raw = sealer.unseal_bytes(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         except (Sealed, ValueError):
             return None
+        if len(raw) != _HEAD.size + KEY_BYTES:
+            return None  # something else that this house has sealed
         picture_id, officer_id, until = _HEAD.unpack_from(raw)
         return View(picture_id, officer_id, datetime.fromtimestamp(until, UTC), raw[_HEAD.size :])

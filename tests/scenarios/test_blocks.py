@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlmodel import Session, select
 
 from bot.inbox import Job
 from bot.router import call
 from bot.turn import Turn
-from storage.tables import Alarm, Audit, Block, Case
+from cases.identities import Identities
+from cases.roster import Roster
+from storage.tables import Alarm, Audit, Block, Case, Officer
 from tests.kit.scenario import PRIVATE, Scenario
 
 GROUP = "港新1号网格"
@@ -148,3 +152,81 @@ def test_a_report_bomb_is_one_case_with_exact_numbers_and_one_answer_each(tmp_pa
         chat.say("马宏", PRIVATE, "/查 2611-0001")
         chat.expect("马宏", "2611-0001 *\n40条反映，来自5个人\n*")
         assert chat.traces("账号0" + SOME[:4]) == []
+
+
+TABLET = "罗嫂的平板"
+
+
+def linked(chat: Scenario) -> None:
+    """罗嫂 links the account on her tablet with the one on her telephone."""
+    chat.say(RESIDENT, PRIVATE, "/关联")
+    found = re.search(r"\d{6,}", chat.expect(RESIDENT, "*").what.text.replace(" ", ""))
+    assert found
+    chat.say(TABLET, PRIVATE, f"/关联 {found[0]}")
+    chat.expect(TABLET, "关联好了：*")
+    chat.skip(RESIDENT)
+
+
+def block(chat: Scenario) -> None:
+    """罗嫂 is blocked because of a case that she brought from her telephone."""
+    chat.say(RESIDENT, GROUP, SOME)
+    chat.expect(GROUP, "收到，编号*")
+    chat.say(OFFICER, GROUP, f"/拉黑 {chat.number} 7天 连着发广告")
+    chat.skip(RESIDENT)
+    chat.skip_officers()
+
+
+def test_the_accounts_of_one_person_are_blocked_and_freed_together(chat: Scenario) -> None:
+    linked(chat)
+    block(chat)
+    chat.say(TABLET, PRIVATE, "5号楼的路灯坏了")
+    chat.expect(TABLET, "11月30日10:00以前这里先不受理您的消息。*")
+    chat.say(TABLET, GROUP, "快来人，3号楼着火了")
+    chat.expect(GROUP, "*119*")
+    chat.skip_officers()
+    chat.say(CHIEF, PRIVATE, "/拉黑")
+    assert chat.expect(CHIEF, "*连着发广告*").what.text.count("连着发广告") == 1, "one decision is one line"
+    with_all_links_cut(chat)
+    chat.say(TABLET, PRIVATE, "6号楼的井盖也坏了")
+    chat.silence_in(TABLET)  # parting the accounts gets nobody out of it
+    chat.say(CHIEF, PRIVATE, f"/解除拉黑 {chat.numbers[0]}")
+    chat.expect(CHIEF, "*恢复受理了*")
+    chat.skip(RESIDENT)
+    chat.say(TABLET, GROUP, "8号楼门口的井盖坏了，缺了一块")
+    chat.expect(GROUP, "收到，编号*")
+    chat.skip_officers()
+
+
+def with_all_links_cut(chat: Scenario) -> None:
+    """As after /关联 取消, which a blocked person cannot say."""
+    name, own = chat.platform.name, chat.user_id(RESIDENT)
+    assert chat.app.writer.run_now(lambda session: Identities(session, chat.clock()).unlink(name, own))
+
+
+def test_an_account_that_is_linked_later_is_blocked_with_the_first(chat: Scenario) -> None:
+    chat.say(RESIDENT, PRIVATE, "/关联")
+    found = re.search(r"\d{6,}", chat.expect(RESIDENT, "*").what.text.replace(" ", ""))
+    assert found
+    block(chat)
+    chat.say(TABLET, PRIVATE, f"/关联 {found[0]}")
+    chat.expect(TABLET, "关联好了：*")
+    chat.skip(RESIDENT)
+    chat.say(TABLET, PRIVATE, "5号楼的路灯坏了")
+    chat.expect(TABLET, "11月30日10:00以前这里先不受理您的消息。*")
+
+
+def test_nobody_is_blocked_whose_other_account_is_an_officers(chat: Scenario) -> None:
+    linked(chat)
+    chat.say(RESIDENT, GROUP, SOME)
+    chat.expect(GROUP, "收到，编号*")
+    chat.skip_officers()
+    name, tablet = chat.platform.name, chat.user_id(TABLET)
+
+    def bind(session: Session) -> None:
+        officer = session.exec(select(Officer).where(Officer.name == "李敏")).one()
+        Roster(session, chat.clock()).bind(officer, name, tablet)
+
+    chat.app.writer.run_now(bind)
+    chat.say(OFFICER, PRIVATE, f"/拉黑 {chat.number} 7天 连着发广告")
+    chat.expect(OFFICER, "*这是登记过的同事，不能拉黑。*")
+    assert chat.rows(Block.id) == []

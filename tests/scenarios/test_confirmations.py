@@ -14,7 +14,7 @@ from sqlmodel import Session, select
 from bot.timers import Timers
 from cases.pending import PendingActions, PendingState
 from cases.totp import Totp, read_code
-from handlers.asking import CONCERNED
+from handlers.asking import CONCERNED, Act
 from handlers.confirm import CARRY_OUT
 from storage.tables import Audit, Campaign, InboxEvent, Notice, Officer, OfficerRole, OfficerTotp, PendingAction, Timer, TipKey
 from tests.kit.scenario import PRIVATE, Scenario
@@ -417,3 +417,30 @@ def test_a_code_is_read_as_people_type_it(typed: str, code: str) -> None:
 def _give(session: Session, name: str, role: str) -> None:
     officer = session.exec(select(Officer).where(Officer.name == name)).one()
     session.add(OfficerRole(officer_id=officer.id or 0, role=role, scope_kind="district"))
+
+
+def test_what_breaks_off_three_times_ends_with_a_reason(chat: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat.app.writer.run_now(lambda session: _give(session, CUSTODIAN, "approver"))
+    app = enrol(chat, CHIEF)
+    plan(chat)
+    tried: list[int] = []
+
+    def broken(act: Act) -> None:
+        tried.append(act.row.id or 0)
+        raise RuntimeError("planted")
+
+    monkeypatch.setitem(CARRY_OUT, "post.approve", broken)
+    chat.say(CHIEF, PRIVATE, "/批准 1")
+    chat.say(CHIEF, PRIVATE, f"/确认 1 {app.at(chat.clock())}")
+    chat.skip(CHIEF, CUSTODIAN)
+    for _ in range(5):
+        chat.wait(minutes=10)
+    assert len(tried) >= 3  # the loop and `settle` may both try at the same time
+    reason = "系统出了错，试了三次都没有成功，已经停下。*从头再来一次*"
+    for who in (CHIEF, CUSTODIAN):  # whoever asked, and whoever was told of it
+        chat.expect(who, f"第1项没有执行：放行推送1反诈妙招。原因：{reason}")
+    assert chat.rows(PendingAction.state, PendingAction.payload) == [(PendingState.FAILED, "{}")]
+    chat.say(CHIEF, PRIVATE, "/待确认")
+    chat.expect(CHIEF, "现在没有等着的重要操作。")
+    assert received(chat) == 0
+    skip_all(chat)

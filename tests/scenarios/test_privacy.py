@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
+from pathlib import Path
 
-from sqlmodel import select
+import pytest
+from sqlmodel import Session, select
 
 from bot.app.house import App
 from bot.messages import Kind
 from cases.retention import Ended
+from storage import plain_photos
 from storage.media import opened
 from storage.tables import (
     Alarm,
@@ -250,3 +254,52 @@ def test_words_of_visits_deeds_and_proposals_lie_sealed_and_end(chat: Scenario) 
     assert "灭火器" in chat.rows(Proposal.text)[0]
     assert "visits" not in chat.run(tidy(chat.app))
     hear_out(chat)
+
+
+def lay_open(chat: Scenario) -> list[bytes]:
+    """Photos as they lay before they were sealed: named by the hash of the picture, one file for all who sent the same."""
+
+    def work(session: Session) -> list[bytes]:
+        pictures = []
+        for row in session.exec(select(Attachment)).all():
+            picture = opened((chat.folder / row.path).read_bytes())
+            pictures.append(picture)
+            name = hashlib.sha256(picture).hexdigest()
+            (chat.folder / row.path).unlink()
+            session.delete(session.get(ShredKey, f"photo:{Path(row.path).stem}"))
+            row.path = f"media/{name[:2]}/{name}.jpg"
+            (chat.folder / row.path).parent.mkdir(exist_ok=True)
+            (chat.folder / row.path).write_bytes(picture)
+            session.add(row)
+        return pictures
+
+    return chat.app.writer.run_now(work)
+
+
+def open_files(chat: Scenario) -> list[str]:
+    return [path.name for path in (chat.folder / "media").rglob("*") if path.is_file() and path.read_bytes()[:2] == b"\xff\xd8"]
+
+
+@pytest.mark.one_cell
+def test_photos_from_before_sealing_are_sealed(chat: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    report(chat)
+    report(chat, "8号楼门口的井盖坏了，缺了一块")  # with the same photo
+    pictures = lay_open(chat)
+    assert len(open_files(chat)) == 1
+    assert chat.app.writer.read_now(plain_photos.count) == 2
+    with monkeypatch.context() as broken:  # power goes between the file and its row
+        broken.setattr(plain_photos, "put_key", _fail)
+        with pytest.raises(RuntimeError):
+            chat.run(chat.app.tidy.seal_photos())
+    assert chat.app.writer.read_now(plain_photos.count) == 2
+    assert chat.run(chat.app.tidy.seal_photos()) == 2
+    assert open_files(chat) == []
+    paths = chat.rows(Attachment.path)
+    assert len(set(paths)) == 2, "each has a file and a key of its own, and can be ended for itself"
+    assert [opened((chat.folder / path).read_bytes()) for path in paths] == pictures
+    assert chat.app.writer.read_now(plain_photos.count) == 0
+    assert chat.run(chat.app.tidy.seal_photos()) == 0
+
+
+def _fail(*_: object) -> None:
+    raise RuntimeError("planted")
