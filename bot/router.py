@@ -75,7 +75,7 @@ class Wants:
 
 
 class Provider(Protocol):
-    """Gives handlers what they name; see `bot.turn.Turn`."""
+    """Gives handlers what they name; see `bot.turn.supplies.Supplies`."""
 
     def give(self, wanted: Wants) -> object: ...
 

@@ -49,7 +49,7 @@ from bot.say import Say, Voice
 from bot.schedule import ScheduleLoop
 from bot.tidy import Tidy
 from bot.timers import TimerLoop
-from bot.turn import Effects, House, Photos, Pins, Rules, Turn
+from bot.turn import Effects, House, Photos, Pins, Rules, Supplies
 from bot.understanding.answers import Answers
 from bot.understanding.pictures import PictureReader
 from bot.understanding.understanding import Understanding
@@ -409,12 +409,12 @@ class App:
     def _is_blocked(self, session: Session, platform: str, account: str, now: datetime) -> bool:
         return Blocks(session, self._marks_key, now).active(platform, account) is not None
 
-    def _makers(self) -> Mapping[type, Callable[[Turn], object]]:
+    def _makers(self) -> Mapping[type, Callable[[Supplies], object]]:
         taxonomy, zone, keys = self.library.taxonomy, self.settings.bot.zone, self.tip_keys
         kept_for = timedelta(days=self.settings.tips.keep_days)
         rules, calendar = self.library.desk, self._calendar()
 
-        def desk_of(turn: Turn) -> CaseDesk:
+        def desk_of(turn: Supplies) -> CaseDesk:
             clocks = Clocks(turn.session, rules, calendar, turn.now, turn.timers)
             return CaseDesk(turn.session, turn.rights, taxonomy, zone, turn.now, clocks)
 
@@ -445,7 +445,7 @@ class App:
             KeptAnswers: lambda turn: KeptAnswers(turn.session, turn.now),
         }
 
-    def _spot(self, turn: Turn) -> Spot:
+    def _spot(self, turn: Supplies) -> Spot:
         given = {Pins: turn.find(Pins), Photos: turn.find(Photos), Group: turn.find(Group)}
         return Spot(self._atlas, turn.session, turn.house.rules, given[Pins], given[Photos], given[Group])  # type: ignore[arg-type]
 
@@ -506,7 +506,7 @@ def _station(session: Session) -> str:
     return unit.name if unit else "社区"
 
 
-def _keep_lines(turn: Turn, zone: ZoneInfo) -> None:
+def _keep_lines(turn: Supplies, zone: ZoneInfo) -> None:
     """Below the answer to a report stands how far it is, whoever moved it."""
     desk = turn.made(CaseDesk)
     if isinstance(desk, CaseDesk) and desk.moved:

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-import bot.turn
+import bot.turn.turn
 from bot.inbox import done
 from bot.leases import Leases
 from bot.outbox.accounts import Accounts
@@ -37,7 +37,7 @@ def no_fencing() -> None:
         return [replace(one, lease_until=one.lease_until + timedelta(hours=1)) for one in claims], exhausted
 
     rows.claim = for_ever
-    bot.turn.done = lambda session, event, claim=None, **more: done(session, event, **more)  # type: ignore[attr-defined]
+    bot.turn.turn.done = lambda session, event, claim=None, **more: done(session, event, **more)  # type: ignore[attr-defined]
 
 
 def retry_on_timeout() -> None:

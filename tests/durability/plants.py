@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-import bot.turn
+import bot.turn.turn
 from bot.inbox import Inbox, done
 from bot.messages import Inbound
 from bot.outbox.exchange import Exchange
@@ -31,7 +31,7 @@ def confirm_before_commit() -> None:
 
 def done_apart() -> None:
     """The event is marked as done in a transaction of its own, after that of the case."""
-    bot.turn.done = lambda session, event, claim=None, **more: None  # type: ignore[attr-defined]
+    bot.turn.turn.done = lambda session, event, claim=None, **more: None  # type: ignore[attr-defined]
     once = Worker._once
 
     async def twice(self: Worker, job: Any) -> None:

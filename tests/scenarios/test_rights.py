@@ -332,7 +332,7 @@ def test_the_tables_name_every_command_and_every_action() -> None:
 @pytest.mark.one_cell
 def test_every_command_in_every_cell(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two of three platforms each, in turn (QIANSHAO_CELLS=all: all three); that the event is marked done is not looked at."""
-    monkeypatch.setattr("bot.turn.done", lambda *_, **__: None)
+    monkeypatch.setattr("bot.turn.turn.done", lambda *_, **__: None)
     cells = 0
     failures = []
     for name, (alias, who_may, private) in COMMANDS.items():
