@@ -181,7 +181,7 @@ def test_the_configuration_that_we_ship_holds_every_key_with_its_default() -> No
             assert part in table, f"config.toml lacks {'.'.join(map(str, path))}"
             table = table[part]
         comment = re.search(rf"^{path[-1]} = .*#\s*{re.escape(description)}", text, re.MULTILINE)
-        assert comment, f"the comment of {path[-1]} in config.toml differs from bot/config.py: {description}"
+        assert comment, f"the comment of {path[-1]} in config.toml differs from bot/config: {description}"
 
 
 def test_the_documentation_holds_every_key() -> None:
