@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from bot.app.house import App, Library
+from bot.app.house import App
+from bot.app.library import Library
 from bot.app.platforms import rooms_of_roster, roster_gate, telegram_settings
 from bot.app.routes import SERVICES, build_router, load_handler_file
 from bot.app.serving import CONTENT, check_duties, open_database, serve, serving

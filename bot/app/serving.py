@@ -13,7 +13,8 @@ from pathlib import Path
 import structlog
 from sqlmodel import Session, select
 
-from bot.app.house import App, Library
+from bot.app.house import App
+from bot.app.library import Library
 from bot.app.platforms import rooms_of_roster, telegram_platforms, web_platform
 from bot.app.tips import FormTips
 from bot.app.wechat import wechat_platforms

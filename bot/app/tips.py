@@ -101,7 +101,7 @@ class FormTips:
         return self._house[0].phrases.say(refusal.phrase, **refusal.values)
 
     def _tips(self, session: Session, now: datetime) -> Tips:
-        return Tips(session, self._house[0].tip_keys, now, timedelta(days=self.days))
+        return Tips(session, self._house[0].services.tip_keys, now, timedelta(days=self.days))
 
     def _say(self, session: Session, now: datetime) -> Say:
         return Say(session, self._house[0].voice, now, f"tip:{secrets.token_hex(8)}", None)

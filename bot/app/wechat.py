@@ -141,7 +141,7 @@ async def be_careful(app: App, account: str, caution: Caution, warnings: int) ->
     if not warnings or caution.held_until is None:
         return
     now = app.clock()
-    until = _time(caution.held_until, now, app.post_rules)
+    until = _time(caution.held_until, now, app.services.post_rules)
 
     def work(session: Session) -> None:
         say = app.say(session, f"warned:{account}:{now.isoformat()}")

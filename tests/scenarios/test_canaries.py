@@ -323,7 +323,7 @@ def test_what_was_erased_stays_closed_in_an_old_backup(tmp_path: Path) -> None:
 
         def read(name: str) -> str:
             def work(session: Session) -> str:
-                tips = Tips(session, chat.app.tip_keys, chat.clock())
+                tips = Tips(session, chat.app.services.tip_keys, chat.clock())
                 reader = session.exec(select(Officer).where(Officer.name == "李敏")).one()
                 return tips.read(tips.find(name, reader), reader)[0].text
 

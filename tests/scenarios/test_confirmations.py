@@ -389,7 +389,7 @@ def test_control_without_the_last_step_a_code_counts_twice(chat: Scenario, monke
 
     def twice(session: Session) -> list[bool]:
         officer = session.exec(select(Officer).where(Officer.name == CHIEF)).one()
-        totp = Totp(session, chat.app._totp_sealer, chat.clock(), "前哨")
+        totp = Totp(session, chat.app.services._totp_sealer, chat.clock(), "前哨")
         return [totp.take(officer, code), totp.take(officer, code)]
 
     step_of = Totp._step_of

@@ -209,7 +209,7 @@ def test_a_dry_look_says_what_a_run_does(chat: Scenario) -> None:
     chat.clock.advance(731 * DAY)
 
     def look(session: object) -> tuple[Ended, ...]:
-        return chat.app._retention(session, chat.clock()).look()  # type: ignore[arg-type]
+        return chat.app.services.retention(session, chat.clock()).look()  # type: ignore[arg-type]
 
     before = {one.name: one.count for one in chat.app.writer.read_now(look) if one.count}
     assert before == chat.app.writer.read_now(lambda s: {one.name: one.count for one in look(s) if one.count})

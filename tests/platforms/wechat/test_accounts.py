@@ -79,8 +79,8 @@ async def test_a_campaign_goes_out_through_the_account_of_each_group(line: Line,
 
             number = await app.writer.run(keep)
             gap = Gap(number, "second", now - timedelta(minutes=5), now)
-            await tell_gap(app, app.post_rules, gap)
-            await tell_gap(app, app.post_rules, gap)
+            await tell_gap(app, app.services.post_rules, gap)
+            await tell_gap(app, app.services.post_rules, gap)
             await other.until(lambda: len(other.sent) == 2)
             assert "我掉线了" in other.sent[1].text
             told = [entry for entry in await app.writer.read(notices) if "我掉线了" in entry[2]]
