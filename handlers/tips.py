@@ -12,7 +12,7 @@ from bot.router import Router, Words
 from bot.say import Say
 from bot.turn import Effects, LoosePhotos, NotMine
 from cases.tips import MOST_PICTURES, NewPicture, Receipt, Tips, read_receipt
-from cases.tips.room import Held
+from cases.tips.records import Held
 from handlers.cards import trouble_with
 
 router = Router("tips")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from cases.tips.access import KEPT_FOR
 from cases.tips.keys import TipKeys, read_receipt
 from cases.tips.pictures import MOST_PICTURES, NewPicture
-from cases.tips.room import KEPT_FOR, Held, Line, Listed, Prepared, Receipt, Status, Tips
+from cases.tips.records import Held, Line, Listed, Prepared, Receipt, Status
+from cases.tips.room import Tips
 from cases.tips.states import STATE_NAMES, STEPS, TipState
 
 __all__ = [

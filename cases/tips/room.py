@@ -8,98 +8,31 @@ that the server holds the keys of officers without a passphrase (docs/security.m
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete
-from sqlmodel import Session, col, func, select
+from sqlmodel import col, func, select
 
-from cases.tips.keys import LEAST_PASSPHRASE, Pair, TipKeys, new_receipt, read_receipt
+from cases.tips.access import IDENTITY, WORDS, id_of
+from cases.tips.dialogue import shred_name
+from cases.tips.keys import new_receipt, read_receipt
 from cases.tips.pictures import LINK_LIVES, NewPicture, View
-from cases.tips.states import STATE_NAMES, TipState, step
+from cases.tips.records import Held, Line, Listed, Receipt, Status
+from cases.tips.source import Source
+from cases.tips.states import STATE_NAMES, TipState
 from content.refusal import Refusal
-from storage.sealing import Sealed, mix, new_key, open_sealed, open_with, seal_to, seal_with
-from storage.shredding import destroy_key, get_key, make_key
-from storage.tables import Officer, OfficerKey, OfficerRole, Tip, TipKey, TipMessage, TipPicture, TipRead, TipRequest
+from storage.sealing import new_key, open_with, seal_with
+from storage.shredding import destroy_key, make_key
+from storage.tables import Officer, Tip, TipKey, TipMessage, TipPicture, TipRead, TipRequest
 
-KEPT_FOR = timedelta(days=90)  # GlobaLeaks' default
 MOST_DAYS = 365  # how far ahead the end may be put off
-CUSTODIAN = "custodian"
-WORDS, IDENTITY = "words", "identity"
 _ADJECTIVES = ["青", "白", "蓝", "金", "银", "紫", "碧", "墨", "丹", "素"]
 _NOUNS = ["松", "竹", "梅", "兰", "鹤", "燕", "鹿", "舟", "石", "泉", "云", "帆", "桥", "灯", "荷", "枫"]
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What the source gets once: the receipt in groups of four digits, and the name under which staff know the tip."""
-
-    digits: str
-    designation: str
-
-    @property
-    def shown(self) -> str:
-        return " ".join(self.digits[start : start + 4] for start in range(0, len(self.digits), 4))
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A tip in the hands of its source: with the key that the receipt opened."""
-
-    tip: Tip
-    key: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One message of the dialogue, opened, and how many pictures came with it."""
-
-    author: str
-    text: str
-    at: datetime
-    pictures: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What the source may know: answers, how many officers have read, who asked or was allowed to see who they are."""
-
-    state: str
-    answers: tuple[Line, ...]
-    readers: int
-    identity_given: bool
-    asked: int
-    allowed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A tip's key sealed to an officer's `public` key, before that officer has it."""
-
-    sealed: bytes
-    public: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A tip in an officer's list."""
-
-    designation: str
-    state: str
-    created_on: datetime
-    days_left: int
-
-
-class Tips:
-    """The tips inside the caller's transaction."""
-
-    def __init__(self, session: Session, keys: TipKeys, now: datetime, kept_for: timedelta = KEPT_FOR) -> None:
-        self._session = session
-        self._keys = keys
-        self._now = now
-        self._kept_for = kept_for
+class Tips(Source):
+    """The tips inside the caller's transaction; what it is built on: `Source`, `Dialogue`, `Access`."""
 
     # --- the source ---
 
@@ -119,7 +52,7 @@ class Tips:
         )
         self._session.add(tip)
         self._session.flush()
-        make_key(self._session, _shred_name(tip))
+        make_key(self._session, shred_name(tip))
         self._seal_to_custodians(tip, key, WORDS)
         self._write(tip, key, "source", text, pictures=pictures)
         return Receipt(digits, tip.designation)
@@ -144,7 +77,7 @@ class Tips:
 
     def begin(self, held: Held) -> str:
         """A token that stands for the receipt for half an hour."""
-        return self._keys.begin(_id(held.tip), held.key, self._now)
+        return self._keys.begin(id_of(held.tip), held.key, self._now)
 
     def resume(self, token: str) -> Held:
         """The tip of such a token; Refusal `tips.again` when it is over."""
@@ -189,45 +122,6 @@ class Tips:
 
     # --- officers ---
 
-    def set_passphrase(self, officer: Officer, passphrase: str) -> int:
-        """A key pair under a passphrase of the officer's own; what could be read before is sealed anew. Returns how many tips are
-        lost to this officer because the former passphrase was not at hand."""
-        if len(passphrase.strip()) < LEAST_PASSPHRASE or read_receipt(passphrase):
-            raise Refusal("tips.short_passphrase", least=LEAST_PASSPHRASE)
-        pair, private = self._keys.make_pair(passphrase.strip())
-        row = self._session.get(OfficerKey, officer.id)
-        lost = 0
-        if row is not None:
-            try:
-                old: bytes | None = self._keys.private(_officer_id(officer), _pair(row), self._now)
-            except (Refusal, Sealed):
-                old = None
-            for access in self._session.exec(select(TipKey).where(TipKey.officer_id == officer.id)).all():
-                if old is None:
-                    self._session.delete(access)
-                    lost += access.part == WORDS
-                else:
-                    access.sealed = seal_to(pair.public, open_sealed(old, access.sealed))
-                    self._session.add(access)
-        self._store_pair(officer, pair)
-        self._keys.remember(_officer_id(officer), private, self._now)
-        return lost
-
-    def has_passphrase(self, officer: Officer) -> bool:
-        """Whether the officer's key lies under a passphrase of their own."""
-        row = self._session.get(OfficerKey, officer.id)
-        return row is not None and row.salt is not None
-
-    def unlock(self, officer: Officer, passphrase: str) -> None:
-        """Open the officer's key for ten minutes of use, in memory."""
-        row = self._session.get(OfficerKey, officer.id)
-        if row is None:
-            raise Refusal("tips.no_passphrase")
-        self._keys.unlock(_officer_id(officer), _pair(row), passphrase.strip(), self._now)
-
-    def lock(self, officer: Officer) -> None:
-        self._keys.lock(_officer_id(officer))
-
     def listed(self, officer: Officer) -> list[Listed]:
         """The tips that this officer may read, newest first."""
         mine = select(TipKey.tip_id).where(TipKey.officer_id == officer.id, TipKey.part == WORDS)
@@ -268,7 +162,7 @@ class Tips:
         key = self._key_of(tip, officer, WORDS) if rows else b""
         until = self._now + LINK_LIVES
         opened = [(row.id or 0, bytes.fromhex(self._open(tip, key, row.sealed))) for row in rows]
-        return [View(row, _officer_id(officer), until, opener).token(self._keys.house) for row, opener in opened]
+        return [View(row, id_of(officer), until, opener).token(self._keys.house) for row, opener in opened]
 
     def look_at(self, token: str) -> tuple[Tip, Officer, TipPicture, bytes]:
         """The picture of a token with its file's key, for an officer who may still read the tip; that it was looked at is written
@@ -305,60 +199,7 @@ class Tips:
         """How many officers have opened anything of it."""
         return len(set(self._session.exec(select(TipRead.officer_id).where(TipRead.tip_id == tip.id)).all()))
 
-    def who_may_read(self, tip: Tip) -> list[Officer]:
-        """Everybody to whom its key is sealed."""
-        return list(
-            self._session.exec(
-                select(Officer)
-                .join(TipKey, col(TipKey.officer_id) == col(Officer.id))
-                .where(TipKey.tip_id == tip.id, TipKey.part == WORDS)
-                .order_by(col(Officer.badge))
-            ).all()
-        )
-
-    def to_notify(self, tip_name: str) -> list[Officer]:
-        """Whom to tell that a tip came or was added to: whoever may read it and is still there; else the custodians."""
-        tip = self._session.exec(select(Tip).where(Tip.designation == tip_name)).one()
-        return [officer for officer in self.who_may_read(tip) if officer.active] or self._custodians()
-
-    # --- access ---
-
-    def grant(self, tip: Tip, officer: Officer, to: Officer) -> None:
-        """Let another officer read it: its key is sealed to theirs."""
-        self.hand_over(tip, to, self.prepare(tip, officer, to))
-
-    def prepare(self, tip: Tip, officer: Officer, to: Officer, part: str = WORDS) -> Prepared:
-        """What would let `to` in, made with this officer's key while it is open; nobody has it before `hand_over`."""
-        if self._row(tip, to, part) is not None:
-            raise Refusal("tips.has_it", badge=to.badge)
-        public = self._public_of(to)
-        if public is None:
-            raise Refusal("tips.no_key", badge=to.badge)
-        return Prepared(seal_to(public, self._key_of(tip, officer, part)), public)
-
-    def hand_over(self, tip: Tip, to: Officer, prepared: Prepared, part: str = WORDS) -> None:
-        """Let `to` in with what was prepared. Refusal `tips.key_changed` when they have another key by now."""
-        if self._row(tip, to, part) is not None:
-            raise Refusal("tips.has_it", badge=to.badge)
-        if self._public_of(to) != prepared.public:
-            raise Refusal("tips.key_changed", badge=to.badge)
-        self._session.add(TipKey(tip_id=_id(tip), officer_id=to.id, part=part, sealed=prepared.sealed))
-        self._session.flush()
-
-    def revoke(self, tip: Tip, of: Officer) -> None:
-        """Take it back from an officer; the last one who may read it stays."""
-        row = self._row(tip, of, WORDS)
-        if row is None:
-            raise Refusal("tips.has_it_not", badge=of.badge)
-        if len(self.who_may_read(tip)) == 1:
-            raise Refusal("tips.last_reader")
-        self._session.execute(delete(TipKey).where(col(TipKey.tip_id) == tip.id, col(TipKey.officer_id) == of.id))
-
-    def transfer(self, tip: Tip, officer: Officer, to: Officer, prepared: Prepared | None = None) -> None:
-        """Give it to another officer and keep nothing; the identity stays with the custodians."""
-        if self._row(tip, to, WORDS) is None:
-            self.hand_over(tip, to, prepared or self.prepare(tip, officer, to))
-        self.revoke(tip, officer)
+    # --- its end ---
 
     def postpone(self, tip: Tip, days: int) -> datetime:
         """Keep it `days` longer than now planned, at most a year from today; the new end."""
@@ -373,7 +214,7 @@ class Tips:
         """Its keys, words and pictures go; that there was one and who read it stays. The pictures' files are unreadable at once
         and removed by a later round of `bot.tidy`."""
         self._move(tip, "destroy")
-        destroy_key(self._session, _shred_name(tip))
+        destroy_key(self._session, shred_name(tip))
         for table in (TipKey, TipMessage, TipPicture, TipRequest):
             self._session.execute(delete(table).where(col(table.tip_id) == tip.id))
         tip.receipt_tag = tip.receipt_key = None
@@ -384,222 +225,9 @@ class Tips:
         """Tips whose time is over and that are not destroyed yet."""
         return list(self._session.exec(select(Tip).where(Tip.expires_at <= self._now, Tip.state != TipState.DESTROYED)).all())
 
-    # --- who the source is ---
-
-    def ask_identity(self, tip: Tip, officer: Officer, reason: str) -> list[Officer]:
-        """Ask to see who the source is; returns the custodians who may decide. Refusal when the source has not said it."""
-        if self._identity(tip) is None:
-            raise Refusal("tips.no_identity")
-        deciders = [other for other in self._custodians() if other.id != officer.id and self._access(tip, other, IDENTITY)]
-        if not deciders:
-            raise Refusal("tips.no_decider")
-        key = self._key_of(tip, officer, WORDS)
-        known = self._request(tip, officer)
-        request = known or TipRequest(tip_id=_id(tip), officer_id=_officer_id(officer), reason=b"", at=self._now)
-        request.reason, request.state, request.decided_by = self._seal(tip, key, reason), "asked", None
-        request.at = self._now
-        self._session.add(request)
-        return deciders
-
-    def requests(self, tip: Tip, officer: Officer) -> list[tuple[Officer, str]]:
-        """Who waits for a decision, and why."""
-        rows = self._session.exec(select(TipRequest).where(TipRequest.tip_id == tip.id, TipRequest.state == "asked")).all()
-        if not rows:
-            return []
-        key = self._key_of(tip, officer, WORDS)
-        found = [(self._session.get(Officer, row.officer_id), self._open(tip, key, row.reason)) for row in rows]
-        return [(who, reason) for who, reason in found if who is not None]
-
-    def prepare_identity(self, tip: Tip, custodian: Officer, asker: Officer) -> Prepared | None:
-        """What would let the asker see who the source is; None when they have it already. Nobody decides for themselves."""
-        self._open_request(tip, custodian, asker)
-        return None if self._row(tip, asker, IDENTITY) is not None else self.prepare(tip, custodian, asker, IDENTITY)
-
-    def decide_identity(
-        self, tip: Tip, custodian: Officer, asker: Officer, *, allow: bool, prepared: Prepared | None = None
-    ) -> None:
-        """A custodian lets another officer see who the source is, or does not. Nobody decides for themselves."""
-        request = self._open_request(tip, custodian, asker)
-        request.state, request.decided_by = "allowed" if allow else "refused", custodian.id
-        self._session.add(request)
-        if allow and self._row(tip, asker, IDENTITY) is None:
-            self.hand_over(tip, asker, prepared or self.prepare(tip, custodian, asker, IDENTITY), IDENTITY)
-
-    def _open_request(self, tip: Tip, custodian: Officer, asker: Officer) -> TipRequest:
-        request = self._request(tip, asker)
-        if request is None or request.state != "asked":
-            raise Refusal("tips.no_request", badge=asker.badge)
-        if custodian.id == asker.id:
-            raise Refusal("tips.own_request")
-        return request
-
-    def identity(self, tip: Tip, officer: Officer) -> str:
-        """Who the source says to be, for an officer who was allowed; that it was read is written down."""
-        message, request = self._identity(tip), self._request(tip, officer)
-        if message is None:
-            raise Refusal("tips.no_identity")
-        if request is None or request.state != "allowed":
-            raise Refusal("tips.ask_first")
-        self._note_read(tip, message.id or 0, officer)
-        return self._open(tip, self._key_of(tip, officer, IDENTITY), message.sealed)
-
-    # --- inside ---
-
-    def _move(self, tip: Tip, action: str) -> None:
-        tip.state = step(TipState(tip.state), action)
-        self._session.add(tip)
-        self._session.flush()
-
-    def _write(
-        self,
-        tip: Tip,
-        key: bytes,
-        author: str,
-        text: str,
-        officer: Officer | None = None,
-        pictures: Sequence[NewPicture] = (),
-    ) -> None:
-        at = self._now if author == "officer" else self._today()
-        sealed = self._seal(tip, key, text)
-        by = officer.id if officer else None
-        message = TipMessage(tip_id=_id(tip), author=author, officer_id=by, sealed=sealed, at=at)
-        self._session.add(message)
-        self._session.flush()
-        for picture in pictures:
-            opener = self._seal(tip, key, picture.key.hex())
-            self._session.add(TipPicture(tip_id=_id(tip), message_id=message.id or 0, path=picture.path, sealed=opener))
-
-    def _seal(self, tip: Tip, key: bytes, text: str) -> bytes:
-        return seal_with(mix(key, get_key(self._session, _shred_name(tip))), text.encode())
-
-    def _open(self, tip: Tip, key: bytes, sealed: bytes) -> str:
-        try:
-            return open_with(mix(key, get_key(self._session, _shred_name(tip))), sealed).decode()
-        except Sealed as problem:
-            raise Refusal("tips.gone", name=tip.designation) from problem
-
-    def _open_lines(self, tip: Tip, key: bytes, authors: tuple[str, ...]) -> list[tuple[int, Line]]:
-        rows = self._session.exec(
-            select(TipMessage)
-            .where(TipMessage.tip_id == tip.id, col(TipMessage.author).in_(authors))
-            .order_by(col(TipMessage.id))
-        ).all()
-        pictures = Counter(self._session.exec(select(TipPicture.message_id).where(TipPicture.tip_id == tip.id)).all())
-        return [(row.id or 0, Line(row.author, self._open(tip, key, row.sealed), row.at, pictures[row.id or 0])) for row in rows]
-
-    def _note_read(self, tip: Tip, message_id: int, officer: Officer) -> None:
-        self._session.add(TipRead(tip_id=_id(tip), message_id=message_id, officer_id=_officer_id(officer), at=self._now))
-
-    def _identity(self, tip: Tip) -> TipMessage | None:
-        return self._session.exec(select(TipMessage).where(TipMessage.tip_id == tip.id, TipMessage.author == IDENTITY)).first()
-
-    def _request(self, tip: Tip, officer: Officer) -> TipRequest | None:
-        return self._session.exec(
-            select(TipRequest).where(TipRequest.tip_id == tip.id, TipRequest.officer_id == officer.id)
-        ).first()
-
-    def _row(self, tip: Tip, officer: Officer | None, part: str) -> TipKey | None:
-        officer_id = officer.id if officer else None
-        return self._session.exec(
-            select(TipKey).where(TipKey.tip_id == tip.id, TipKey.officer_id == officer_id, TipKey.part == part)
-        ).first()
-
-    def _access(self, tip: Tip, officer: Officer, part: str) -> TipKey | None:
-        """The officer's own access, or the house's when a tip came before there was a custodian."""
-        own = self._row(tip, officer, part)
-        return own or (self._row(tip, None, part) if self._is_custodian(officer) else None)
-
-    def _key_of(self, tip: Tip, officer: Officer, part: str) -> bytes:
-        row = self._access(tip, officer, part)
-        if row is None:
-            raise Refusal("tips.no_such_name", name=tip.designation)
-        if row.officer_id is None:
-            key = open_sealed(self._keys.house_private(), row.sealed)
-            self._seal_key(tip, key, officer, part)
-            return key
-        pair = self._session.get(OfficerKey, officer.id)
-        if pair is None:
-            raise Refusal("tips.no_such_name", name=tip.designation)
-        return open_sealed(self._keys.private(_officer_id(officer), _pair(pair), self._now), row.sealed)
-
-    def _seal_to_custodians(self, tip: Tip, key: bytes, part: str) -> None:
-        sealed = sum(self._seal_key(tip, key, officer, part) for officer in self._custodians())
-        if sealed:
-            return
-        if not self._keys.server_held:
-            raise Refusal("tips.nobody")
-        self._session.add(TipKey(tip_id=_id(tip), officer_id=None, part=part, sealed=seal_to(self._keys.house_public(), key)))
-
-    def _public_of(self, officer: Officer) -> bytes | None:
-        """The key to which something is sealed for this officer; None when it would not be theirs alone and has to be."""
-        row = self._session.get(OfficerKey, officer.id)
-        if row is None and self._keys.server_held:
-            pair, _ = self._keys.make_pair()
-            row = self._store_pair(officer, pair)
-        return None if row is None or (row.salt is None and not self._keys.server_held) else row.public
-
-    def _seal_key(self, tip: Tip, key: bytes, to: Officer, part: str) -> bool:
-        public = self._public_of(to)
-        if public is None:
-            return False
-        self._session.add(TipKey(tip_id=_id(tip), officer_id=to.id, part=part, sealed=seal_to(public, key)))
-        self._session.flush()
-        return True
-
-    def _store_pair(self, officer: Officer, pair: Pair) -> OfficerKey:
-        row = self._session.get(OfficerKey, officer.id)
-        if row is None:
-            row = OfficerKey(
-                officer_id=_officer_id(officer),
-                public=pair.public,
-                sealed_private=pair.sealed_private,
-                salt=pair.salt,
-                made_at=self._now,
-            )
-        row.public, row.sealed_private, row.salt, row.made_at = pair.public, pair.sealed_private, pair.salt, self._now
-        self._session.add(row)
-        self._session.flush()
-        return row
-
-    def _custodians(self) -> list[Officer]:
-        return list(
-            self._session.exec(
-                select(Officer)
-                .join(OfficerRole, col(OfficerRole.officer_id) == col(Officer.id))
-                .where(col(Officer.active), OfficerRole.role == CUSTODIAN)
-                .distinct()
-            ).all()
-        )
-
-    def _is_custodian(self, officer: Officer) -> bool:
-        return any(other.id == officer.id for other in self._custodians())
-
-    def _today(self) -> datetime:
-        return self._now.replace(hour=0, minute=0, second=0, microsecond=0)
-
     def _designation(self) -> str:
         for _ in range(50):
             name = secrets.choice(_ADJECTIVES) + secrets.choice(_NOUNS) + str(secrets.randbelow(900) + 100)
             if self._session.exec(select(Tip.id).where(Tip.designation == name)).first() is None:
                 return name
         raise RuntimeError("no free designation")
-
-
-def _shred_name(tip: Tip) -> str:
-    return f"tip:{_id(tip)}"
-
-
-def _id(tip: Tip) -> int:
-    if tip.id is None:
-        raise ValueError("the tip has to be stored first")
-    return tip.id
-
-
-def _officer_id(officer: Officer) -> int:
-    if officer.id is None:
-        raise ValueError("the officer has to be stored first")
-    return officer.id
-
-
-def _pair(row: OfficerKey) -> Pair:
-    return Pair(row.public, row.sealed_private, row.salt)
