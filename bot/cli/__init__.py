@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import typer
 
-from bot.cli import district, house, knowledge, posts, reading, routing, shell, tips, trust
+from bot.cli import district, groups, house, knowledge, posts, reading, roster, routing, shell, tips, trust
 from bot.cli.shell import Stop
 from bot.errors import ConfigError
 from content.refusal import Refusal
@@ -34,8 +34,8 @@ reading.register(app)
 trust.register(app)
 app.add_typer(posts.posts, name="post")
 app.add_typer(posts.schedules, name="schedule")
-app.add_typer(district.officers, name="officer")
-app.add_typer(district.groups, name="group")
+app.add_typer(roster.officers, name="officer")
+app.add_typer(groups.groups, name="group")
 app.add_typer(district.grids, name="grid")
 app.add_typer(district.units, name="unit")
 app.add_typer(routing.routes, name="route")
