@@ -6,7 +6,7 @@ real one does. What is erased must leave the files, too: `Writer.empty_log` and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -105,10 +105,28 @@ class Retention:
         return {*self._session.execute(select(col(Attachment.path))).scalars(), *of_tips}
 
     def _clocks(self) -> Sequence[_Clock]:
+        return (*self._cases_and_words(), *self._all_photos(), *self._people(), *self._messages(), *self._passing())
+
+    def _cases_and_words(self) -> Iterator[_Clock]:
         now, terms = self._now, self._terms
         sealed = col(Case.seal) != ""
-        missing = and_(col(Case.kind) == "missing", col(Case.closed_at) <= now - terms.missing_photo)
-        ended_photos = and_(col(Attachment.case_id).in_(select(col(Case.id)).where(missing)))
+        yield self._cases("cases", and_(sealed, col(Case.kind) != "lost_found", col(Case.closed_at) <= now - terms.case))
+        yield self._cases(
+            "lost and found", and_(sealed, col(Case.kind) == "lost_found", col(Case.created_at) <= now - terms.found)
+        )
+        yield _Clock("tips", lambda: len(self._tips.over()), self._end_tips)
+        yield self._words("visits", Visit, and_(col(Visit.text) != "", col(Visit.at) <= now - terms.case), "place", "text")
+        done = and_(col(Deed.what) != "", col(Deed.created_at) <= now - terms.case)
+        yield self._words("good deeds", Deed, done, "who", "what", "shown_as")
+        commented = and_(col(ProposalVoice.kind) == "comment", col(ProposalVoice.text) != "")
+        yield self._words(
+            "comments on proposals", ProposalVoice, and_(commented, col(ProposalVoice.at) <= now - terms.case), "text"
+        )
+
+    def _all_photos(self) -> Iterator[_Clock]:
+        now, terms = self._now, self._terms
+        found = and_(col(Case.kind) == "missing", col(Case.closed_at) <= now - terms.missing_photo)
+        yield self._photos("photos of people who were found", col(Attachment.case_id).in_(select(col(Case.id)).where(found)))
         appealed = select(col(Appeal.photo)).where(col(Appeal.photo).is_not(None))  # an appeal's own photos end with it
         updated = select(col(Campaign.photo)).where(col(Campaign.photo).is_not(None))
         loose = and_(
@@ -116,79 +134,31 @@ class Retention:
             col(Attachment.created_at) <= now - terms.loose_photo,
             col(Attachment.path).not_in(appealed.union(updated)),
         )
-        final = ("sent", "dead", "cancelled")
-        return (
-            self._cases("cases", and_(sealed, col(Case.kind) != "lost_found", col(Case.closed_at) <= now - terms.case)),
-            self._cases(
-                "lost and found", and_(sealed, col(Case.kind) == "lost_found", col(Case.created_at) <= now - terms.found)
-            ),
-            _Clock("tips", lambda: len(self._tips.over()), self._end_tips),
-            self._words("visits", Visit, and_(col(Visit.text) != "", col(Visit.at) <= now - terms.case), "place", "text"),
-            self._words(
-                "good deeds",
-                Deed,
-                and_(col(Deed.what) != "", col(Deed.created_at) <= now - terms.case),
-                "who",
-                "what",
-                "shown_as",
-            ),
-            self._words(
-                "comments on proposals",
-                ProposalVoice,
-                and_(
-                    col(ProposalVoice.kind) == "comment",
-                    col(ProposalVoice.text) != "",
-                    col(ProposalVoice.at) <= now - terms.case,
-                ),
-                "text",
-            ),
-            self._photos("photos of people who were found", ended_photos),
-            self._photos("photos without a case", loose),
-            self._update(
-                "ratings",
-                Case,
-                and_(
-                    col(Case.rating).is_not(None), col(Case.resolved_by).is_not(None), col(Case.closed_at) <= now - terms.rating
-                ),
-                resolved_by=None,
-            ),
-            self._update(
-                "alarms",
-                Alarm,
-                and_(col(Alarm.sender) != "", col(Alarm.started_at) <= now - terms.alarm),
-                sender="",
-                message_id="",
-            ),
-            self._delete(
-                "notices",
-                Notice,
-                and_(
-                    col(Notice.state).in_(final),
-                    col(Notice.campaign_id).is_(None),
-                    or_(
-                        col(Notice.created_at) <= now - terms.notice,
-                        and_(col(Notice.secret), col(Notice.created_at) <= now - timedelta(days=1)),
-                    ),
-                ),
-            ),
-            self._delete(
-                "event ids", InboxEvent, and_(col(InboxEvent.state) == "done", col(InboxEvent.received_at) <= now - terms.event)
-            ),
-            self._update(
-                "quarantined events",
-                InboxEvent,
-                and_(
-                    col(InboxEvent.state) == "quarantined",
-                    col(InboxEvent.body).is_not(None),
-                    col(InboxEvent.received_at) <= now - terms.event,
-                ),
-                body=None,
-            ),
-            self._delete("questions nobody answered", Dialog, col(Dialog.expires_at) <= now),
-            self._delete("blocks that are over", Block, col(Block.until) <= now - terms.alarm),
-            self._delete("counts of repeated reports", Repeat, col(Repeat.last_at) <= now - terms.event),
-            self._delete("binding codes", BindCode, col(BindCode.expires_at) <= now - timedelta(days=1)),
-        )
+        yield self._photos("photos without a case", loose)
+
+    def _people(self) -> Iterator[_Clock]:
+        now, terms = self._now, self._terms
+        rated = and_(col(Case.rating).is_not(None), col(Case.resolved_by).is_not(None), col(Case.closed_at) <= now - terms.rating)
+        yield self._update("ratings", Case, rated, resolved_by=None)
+        alarmed = and_(col(Alarm.sender) != "", col(Alarm.started_at) <= now - terms.alarm)
+        yield self._update("alarms", Alarm, alarmed, sender="", message_id="")
+
+    def _messages(self) -> Iterator[_Clock]:
+        now, terms = self._now, self._terms
+        final = and_(col(Notice.state).in_(("sent", "dead", "cancelled")), col(Notice.campaign_id).is_(None))
+        secret = and_(col(Notice.secret), col(Notice.created_at) <= now - timedelta(days=1))
+        yield self._delete("notices", Notice, and_(final, or_(col(Notice.created_at) <= now - terms.notice, secret)))
+        old = col(InboxEvent.received_at) <= now - terms.event
+        yield self._delete("event ids", InboxEvent, and_(col(InboxEvent.state) == "done", old))
+        kept = and_(col(InboxEvent.state) == "quarantined", col(InboxEvent.body).is_not(None), old)
+        yield self._update("quarantined events", InboxEvent, kept, body=None)
+
+    def _passing(self) -> Iterator[_Clock]:
+        now, terms = self._now, self._terms
+        yield self._delete("questions nobody answered", Dialog, col(Dialog.expires_at) <= now)
+        yield self._delete("blocks that are over", Block, col(Block.until) <= now - terms.alarm)
+        yield self._delete("counts of repeated reports", Repeat, col(Repeat.last_at) <= now - terms.event)
+        yield self._delete("binding codes", BindCode, col(BindCode.expires_at) <= now - timedelta(days=1))
 
     # --- the kinds of clocks ---
 
