@@ -35,6 +35,8 @@ ON_TIME = timedelta(minutes=5)  # up to here a post counts as punctual and carri
 PATROL = timedelta(seconds=60)  # the clock on the wall can jump, and a machine can sleep
 AFTER_TROUBLE = timedelta(seconds=5)
 
+NOT_LOADED = {"synchronize_session": False}  # no object of these rows is in the session yet, so there is none to look after
+
 REMOVED = "schedule removed"
 NEWER = "a newer one follows"
 QUIET = "quiet hours"
@@ -132,7 +134,8 @@ class Schedules:
                 col(Occurrence.state) == "due",
                 col(Occurrence.due_at) > self._now,
                 col(Occurrence.due_at) != (ahead or self._now),
-            )
+            ),
+            execution_options=NOT_LOADED,
         )
         for due in [*wanted, *([ahead] if ahead else [])]:
             self._insert(schedule.name, due)
@@ -148,7 +151,8 @@ class Schedules:
                 col(Occurrence.state) == "due",
                 col(Occurrence.due_at) > self._now,
                 col(Occurrence.schedule).not_in(list(self._by_name)),
-            )
+            ),
+            execution_options=NOT_LOADED,
         )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from bot.campaigns.chain import Chain, alerts_in, missing_of
+from bot.campaigns.missing import Chain, alerts_in, missing_of
 from bot.messages import Inbound
 from bot.permissions import Rights
 from bot.router import Router

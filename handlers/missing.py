@@ -11,7 +11,8 @@ from msgspec.structs import replace as changed
 from sqlmodel import Session, col, select
 
 from bot.campaigns import Campaigns
-from bot.campaigns.chain import EVERYBODY, Chain, end, missing_of, split_groups, tell_more, verify
+from bot.campaigns.chain import EVERYBODY, split_groups
+from bot.campaigns.missing import Chain, end, missing_of, tell_more, verify
 from bot.campaigns.steps import officers_for
 from bot.dialogs import Dialogs
 from bot.errors import NotAllowed

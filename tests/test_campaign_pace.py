@@ -10,8 +10,8 @@ import pytest
 from sqlmodel import Session, select
 
 from bot.campaigns import PostRules, Request
-from bot.campaigns.chain import verify
 from bot.campaigns.loop import CampaignLoop
+from bot.campaigns.missing import verify
 from bot.outbox import Outbox, OutboxRule
 from bot.pacing import Pacing, PacingRule
 from bot.say import Voice

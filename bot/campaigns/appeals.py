@@ -1,4 +1,4 @@
-"""An appeal's chain: alert, update, cancel, as a missing person's (`bot.campaigns.chain`), for whatever else is urgent.
+"""An appeal's chain (`bot.campaigns.chain`), for whatever else than a missing person is urgent.
 
 `pending_verification -> active -> ended | expired`. Blood that is needed, an old man without a name, a child who is looked after,
 a bag of money, water that is turned off tonight: nothing goes out before a second officer has verified it, and the end goes to
@@ -12,13 +12,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, false, or_
+from sqlalchemy import ColumnElement, bindparam, false, or_
 from sqlmodel import Session, col, select, update
 
 from bot.campaigns.campaigns import APPEAL, Campaigns
-from bot.campaigns.chain import ACTIVE_FOR, LATE_FORWARDS_FOR, PURGE_AFTER, send_alert
-from bot.campaigns.correction import follow
-from bot.campaigns.rules import Kind
+from bot.campaigns.chain import LATE_FORWARDS_FOR, add_link, begin, cancel, close
 from bot.messages import Address
 from bot.say import Say
 from content.refusal import Refusal
@@ -63,49 +61,24 @@ def verify_appeal(campaigns: Campaigns, appeal: Appeal, officer: Officer, text: 
         raise Refusal("appeals.not_pending", number=appeal.number)
     if appeal.until is not None and appeal.until <= campaigns.now:
         raise Refusal("appeals.too_late", number=appeal.number)
-    alert = Campaign(
-        kind=Kind.ALERT,
-        labels=appeal.labels,
-        origin=origin_of(appeal),
-        officer_id=appeal.officer_id,
-        approved_by=officer.id,
-        approved_at=campaigns.now,
-        created_at=campaigns.now,
-        text=text,
-        photo=appeal.photo,
-    )
-    groups = send_alert(campaigns, alert)
+    alert, groups = begin(campaigns, appeal, officer, text, origin_of(appeal), until=appeal.until)
     if not groups:
         raise Refusal("appeals.no_group", number=appeal.number)
-    appeal.state, appeal.verified_by, appeal.campaign_id = AppealState.ACTIVE, officer.id, alert.id
-    appeal.expires_at = appeal.until or campaigns.now + ACTIVE_FOR
-    campaigns.session.add(appeal)
-    campaigns.session.flush()
     return alert, groups
 
 
 def update_appeal(campaigns: Campaigns, appeal: Appeal, officer: Officer, text: str, photo: str | None) -> int:
     """More about it, to the groups that got it. Returns how many groups that are."""
-    alert = campaigns.session.get(Campaign, appeal.campaign_id) if appeal.campaign_id else None
-    if appeal.state != AppealState.ACTIVE or alert is None:
+    if appeal.state != AppealState.ACTIVE or appeal.campaign_id is None:
         raise Refusal("appeals.over", number=appeal.number)
-    link = follow(campaigns, alert, Kind.UPDATE, text, officer.id, origin_of(appeal), photo)
-    appeal.photo = photo or appeal.photo
-    appeal.expires_at = max(appeal.until or campaigns.now + ACTIVE_FOR, campaigns.now)
-    campaigns.session.add(appeal)
-    return campaigns.progress(link).total
+    return add_link(campaigns, appeal, officer, text, origin_of(appeal), photo, until=appeal.until)
 
 
 def end_appeal(campaigns: Campaigns, appeal: Appeal, officer: Officer, text: str) -> int:
     """It is over: whoever got it hears so. Returns how many groups that are."""
     if appeal.state not in OPEN:
         raise Refusal("appeals.over", number=appeal.number)
-    alert = campaigns.session.get(Campaign, appeal.campaign_id) if appeal.campaign_id else None
-    groups = 0
-    if alert is not None:
-        groups = campaigns.progress(follow(campaigns, alert, Kind.CANCEL, text, officer.id, origin_of(appeal))).total
-    _close(campaigns.session, appeal, AppealState.ENDED, campaigns.now)
-    return groups
+    return cancel(campaigns, appeal, officer, AppealState.ENDED, text, origin_of(appeal))
 
 
 def expire_appeal(session: Session, appeal_id: int, now: datetime, say: Say) -> bool:
@@ -114,7 +87,7 @@ def expire_appeal(session: Session, appeal_id: int, now: datetime, say: Say) -> 
     if appeal is None or appeal.state not in OPEN or appeal.expires_at is None or appeal.expires_at > now:
         return False
     phrase = "appeals.expired" if appeal.state == AppealState.ACTIVE else "appeals.never_verified"
-    _close(session, appeal, AppealState.EXPIRED, now)
+    close(session, appeal, AppealState.EXPIRED, now)
     officer = session.get(Officer, appeal.officer_id)
     if officer is not None:
         say.to_officers([officer], phrase, number=appeal.number)
@@ -126,19 +99,12 @@ def origin_of(appeal: Appeal) -> str:
     return f"{APPEAL}{appeal.number}"
 
 
-def _close(session: Session, appeal: Appeal, state: AppealState, now: datetime) -> None:
-    appeal.state, appeal.ended_at, appeal.purge_at, appeal.expires_at = state, now, now + PURGE_AFTER, None
-    session.add(appeal)
-    session.flush()
+_ENDED = select(Appeal.number).where(col(Appeal.ended_at) > bindparam("since"), col(Appeal.campaign_id).is_not(None))
 
 
 def ended_appeals(session: Session, now: datetime) -> frozenset[str]:
     """For the glance: the numbers that are over and may still be passed on."""
-    return frozenset(
-        session.exec(
-            select(Appeal.number).where(col(Appeal.ended_at) > now - LATE_FORWARDS_FOR, col(Appeal.campaign_id).is_not(None))
-        ).all()
-    )
+    return frozenset(session.exec(_ENDED, params={"since": now - LATE_FORWARDS_FOR}).all())
 
 
 # --- the end of its words and photos -------------------------------------------------------------------------------

@@ -14,11 +14,12 @@ from functools import partial
 from pathlib import Path
 
 import structlog
+from sqlalchemy import BindParameter, bindparam
 from sqlmodel import Session, col, func, select
 
 from bot.campaigns.appeals import appeal_photos, ended_appeals, expire_appeal, purge_appeal
 from bot.campaigns.campaigns import Campaigns
-from bot.campaigns.chain import expire, listening, photos_to_purge, purged
+from bot.campaigns.missing import expire, listening, photos_to_purge, purged
 from bot.campaigns.steps import take_step
 from bot.clock import Clock
 from bot.say import Say, Voice
@@ -35,7 +36,7 @@ AFTER_TROUBLE = timedelta(seconds=5)
 class CampaignLoop:
     """Wakes when a campaign's next step is due. `sent` is called after a commit, to wake the outbox.
 
-    `listen` is told with every patrol in which chats a clue may come, and which alerts are over (`chain.listening`). Without
+    `listen` is told with every patrol in which chats a clue may come, and which alerts are over (`missing.listening`). Without
     `steps` this node does nothing but that.
     """
 
@@ -79,10 +80,9 @@ class CampaignLoop:
     async def run_due(self) -> datetime | None:
         """Do every step that is due; returns when the next one is."""
         now = self._clock()
-        self._listen(*await self._writer.read(lambda session: _listening(session, now)))
+        due = await self._look(now)
         if not self._steps:
             return None
-        due = await self._writer.read(lambda session: _due(session, now))
         for campaign_id in due.campaigns:
             await self._step(campaign_id, now)
         for row in due.expired:
@@ -91,8 +91,13 @@ class CampaignLoop:
             await self._purge(row, now)
         if not due.any:
             return due.next_at
-        self._listen(*await self._writer.read(lambda session: _listening(session, now)))
-        return await self._writer.read(lambda session: _due(session, now).next_at)
+        return (await self._look(now)).next_at
+
+    async def _look(self, now: datetime) -> _Due:
+        """What is due; and what the glance listens for is brought up to date."""
+        chats, numbers, due = await self._writer.read(lambda session: (*_listening(session, now), _due(session, now)))
+        self._listen(chats, numbers)
+        return due
 
     def _expire(self, row: _Row, now: datetime, session: Session) -> bool:
         say = self._say(session, now, f"{row.chain.__name__}:{row.id}")
@@ -156,14 +161,27 @@ def _listening(session: Session, now: datetime) -> tuple[frozenset[tuple[str, st
     return chats, numbers | ended_appeals(session, now)
 
 
+# these are asked with every patrol, so they are put together once
+_NOW: BindParameter[datetime] = bindparam("now")
+_STEPS = select(Campaign.id).where(col(Campaign.next_step_at) <= _NOW).order_by(col(Campaign.next_step_at))
+_NEXT_STEP = select(func.min(Campaign.next_step_at)).where(col(Campaign.next_step_at) > _NOW)
+_OPEN = ("pending_verification", "active")
+_CHAINS = tuple(
+    (
+        chain,
+        select(chain.id).where(col(chain.state).in_(_OPEN), col(chain.expires_at) <= _NOW),
+        select(chain.id).where(col(chain.purge_at) <= _NOW),
+    )
+    for chain in (Missing, Appeal)
+)
+
+
 def _due(session: Session, now: datetime) -> _Due:
-    steps = select(Campaign.id).where(col(Campaign.next_step_at) <= now).order_by(col(Campaign.next_step_at))
-    next_at = session.exec(select(func.min(Campaign.next_step_at)).where(col(Campaign.next_step_at) > now)).one()
+    values = {"now": now}
     expired: list[_Row] = []
     photos: list[_Row] = []
-    for chain in (Missing, Appeal):
-        still = select(chain.id).where(col(chain.state).in_(("pending_verification", "active")), col(chain.expires_at) <= now)
-        expired += [_Row(chain, row) for row in session.exec(still).all() if row is not None]
-        gone = select(chain.id).where(col(chain.purge_at) <= now)
-        photos += [_Row(chain, row) for row in session.exec(gone).all() if row is not None]
-    return _Due([row for row in session.exec(steps).all() if row is not None], expired, photos, next_at)
+    for chain, over, gone in _CHAINS:
+        expired += [_Row(chain, row) for row in session.exec(over, params=values).all() if row is not None]
+        photos += [_Row(chain, row) for row in session.exec(gone, params=values).all() if row is not None]
+    steps = [row for row in session.exec(_STEPS, params=values).all() if row is not None]
+    return _Due(steps, expired, photos, session.exec(_NEXT_STEP, params=values).one())
