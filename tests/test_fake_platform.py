@@ -135,6 +135,6 @@ async def test_the_unconfirmed_is_delivered_again() -> None:
     assert ears.taken == ["e1", "e1"]
     platform.confirm_lost = False
     task = asyncio.create_task(platform.listen(ears))
-    await asyncio.wait_for(platform.all_confirmed(), 20)
+    await asyncio.wait_for(platform.all_confirmed(), 60)
     task.cancel()
     await asyncio.wait([task])

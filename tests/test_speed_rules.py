@@ -130,9 +130,9 @@ async def test_fifty_at_once_share_commits(inbox: tuple[Inbox, Writer]) -> None:
 
 async def test_units_of_work_share_commits_too(inbox: tuple[Inbox, Writer]) -> None:
     statements = watch(inbox[1])
-    gate = threading.Event()
-    first = asyncio.create_task(inbox[1].run(lambda session: gate.wait()))
-    await asyncio.sleep(0.05)
+    inside, gate = threading.Event(), threading.Event()
+    first = asyncio.create_task(inbox[1].run(lambda session: (inside.set(), gate.wait())))
+    assert await asyncio.to_thread(inside.wait, 60)
     rest = [asyncio.create_task(inbox[1].run(lambda session: None)) for _ in range(40)]
     await asyncio.sleep(0)
     gate.set()

@@ -29,13 +29,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from sqlalchemy import text as sql
-from sqlmodel import Session, col, select
+from sqlmodel import select
 
 from bot.app import CONTENT, App, Library, open_database
 from bot.clock import ManualClock
 from bot.config import Settings, load_settings
-from bot.demo import District, load_district, seed
+from bot.demo import District, load_district
 from bot.leases import LeaseRule
 from bot.messages import Address, Attachment, Inbound, Kind, Quote, Sender
 from bot.pacing import Pacing
@@ -43,8 +42,8 @@ from bot.photos import PhotoWorker
 from bot.platforms.base import Adapter
 from bot.understanding.pictures import PictureReader
 from content.gazetteer import Gazetteer
-from storage.tables import Group, OfficerAccount
 from storage.writer import Writer
+from tests.kit import laid
 from tests.kit.cells import Cell, cell
 from tests.kit.peer import Arrival, Peer
 from tests.kit.photos import NearPhotos
@@ -57,8 +56,6 @@ LONG_LEASES = LeaseRule(length=300.0)  # between two lines of a scenario its bot
 PATIENCE = 60.0  # seconds until what a scenario waits for will never come
 
 T = TypeVar("T")
-
-_laid: dict[str, bytes] = {}  # by platform: a migrated database file with the sample district in it
 
 
 @functools.cache
@@ -294,7 +291,7 @@ class Scenario:
             data = path.read_bytes() if path.is_file() else b""
             found += [f"{path.name}: {word}" for word in words if word.encode() in data]
         if self._lent:
-            found += self._app.writer.read_now(lambda session: _traces_in_tables(session, words))
+            found += self._app.writer.read_now(lambda session: laid.traces(session, words))
         return found
 
     def rows(self, *columns: Any) -> list[Any]:
@@ -379,7 +376,7 @@ class Scenario:
                 {i: name for name, i in self._people.items()}, {i: name for name, i in self._groups.items()}
             )
             if self.cell.postgres is not None and not self._url:
-                self._lent = await asyncio.to_thread(self._borrow, self.cell)
+                self._lent = await asyncio.to_thread(laid.borrowed, self.cell.postgres, self.district, self.platform)
             own = self.platform.environ() | {"QIANSHAO_STORAGE__URL": self._lent or self._url} | self._own
             self.settings: Settings = load_settings(Path("config.toml"), own)
             await self._start()
@@ -432,45 +429,9 @@ class Scenario:
             self._house.result()
 
     def _open(self) -> Writer:
-        """The database with the sample district in it; laid once and copied after that, because migrating takes its time."""
         if self._lent:
             return open_database(self._lent)
-        file = self.folder / "qianshao.sqlite3"
-        plain, laid = not self.settings.storage.url, _laid.get(self.platform.name)
-        if plain and laid and not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(laid)
-        writer = open_database(self.settings.database_url)
-        if not (plain and laid):
-            writer.run_now(self._lay)
-        if plain and not laid and file.exists():
-            writer.close()
-            _laid[self.platform.name] = file.read_bytes()
-            writer = open_database(self.settings.database_url)
-        return writer
-
-    def _borrow(self, where: Cell) -> str:
-        """A PostgreSQL database of our own with the sample district in it."""
-
-        def lay(url: str) -> None:
-            writer = open_database(url)
-            writer.run_now(self._lay)
-            writer.close()
-
-        assert where.postgres is not None
-        return where.postgres.lend(f"laid_{self.platform.name}", lay)
-
-    def _lay(self, session: Session) -> None:
-        """The sample district, on the platform of our cell."""
-        seed(session, self.district, MORNING - timedelta(days=1))
-        peer = self.platform
-        for group in session.exec(select(Group).where(col(Group.platform) == "web")).all():
-            group.platform, group.account, group.chat = peer.name, peer.account, peer.chat_id(group.chat)
-            session.add(group)
-        for account in session.exec(select(OfficerAccount).where(col(OfficerAccount.platform) == "web")).all():
-            account.platform, account.user_id = peer.name, peer.user_id(account.user_id)
-            session.add(account)
-        session.flush()
+        return laid.opened(self.settings, self.folder, self.district, self.platform)
 
     async def _stop(self) -> None:
         self._leave.set()
@@ -526,13 +487,3 @@ def jpeg(shade: int = 0) -> bytes:
 def _glob(pattern: str) -> str:
     """Only * is special: the square brackets and question marks of a sentence mean themselves."""
     return pattern.replace("[", "[[]").replace("?", "[?]")
-
-
-def _traces_in_tables(session: Session, words: tuple[str, ...]) -> list[str]:
-    """Which words stand in which table, as text or as bytes."""
-    names = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
-    found = []
-    for (table,) in session.execute(sql(names)).all():
-        rows = "\n".join(row[0] for row in session.execute(sql(f'SELECT t::text FROM "{table}" t')).all())
-        found += [f"{table}: {word}" for word in words if word in rows or word.encode().hex() in rows]
-    return found

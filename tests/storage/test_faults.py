@@ -76,13 +76,12 @@ async def test_a_locked_database_is_waited_for_and_the_loop_lives(writer: Writer
     with Locker(path):
         tasks = [asyncio.ensure_future(writer.append(APPEND, (f"n{i}", i))) for i in range(20)]
         alone = asyncio.ensure_future(writer.append(APPEND, ("alone", 1)))
-        lags = []
+        before = time.monotonic()
         for _ in range(40):
-            before = time.monotonic()
             await asyncio.sleep(0.005)
-            lags.append(time.monotonic() - before - 0.005)
         assert not any(task.done() for task in [*tasks, alone])
-        assert sorted(lags)[len(lags) // 2] < 0.1
+        # a loop that waited for the lock itself would have waited that long, once or forty times
+        assert time.monotonic() - before < writer_module.LOCK_PATIENCE_SECONDS
     assert await asyncio.gather(*tasks, alone) == [True] * 21
     assert len(names(writer)) == 22
 
@@ -94,7 +93,7 @@ async def test_a_lone_append_never_waits_for_a_lock_in_the_loop(writer: Writer, 
         task = asyncio.ensure_future(writer.append(APPEND, ("c", 1)))
         before = time.monotonic()
         await asyncio.sleep(0.01)
-        assert time.monotonic() - before < 0.5
+        assert time.monotonic() - before < writer_module.LOCK_PATIENCE_SECONDS
         assert not task.done()
     assert await task
 

@@ -132,7 +132,7 @@ async def test_an_outbox_on_this_engine(writer: Writer) -> None:
     rule = OutboxRule(first_wait=0.01)
     outbox = Outbox(writer, {ME: platform}, Pacing.unlimited(), lambda: datetime.now(UTC), node="n", rule=rule)
     task = asyncio.create_task(outbox.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while states(writer) != {"sent": 5}:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     await outbox.stop()

@@ -12,7 +12,7 @@ from bot.messages import Inbound
 from bot.platforms.telegram.webhook import SECRET_HEADER
 from tests.platforms.telegram.conftest import Line
 
-pytestmark = pytest.mark.timeout(20)
+pytestmark = pytest.mark.timeout(60)
 
 
 class Caller:

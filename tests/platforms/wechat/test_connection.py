@@ -110,7 +110,9 @@ async def test_a_payload_under_way_when_the_connection_breaks_is_fetched_over_th
     async with line.platform():
         await line.puppet.fault("messagePayload", delay=600)
         await line.puppet.say("张阿姨", ROOM, "断线时说的")
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(60):
+            while not (await line.puppet.calls())[0].get("messagePayload"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         await line.puppet.deed("hangup")
         await line.feed.until(lambda: "断线时说的" in line.heard())
         assert line.heard() == ["断线时说的"]
