@@ -12,13 +12,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete
 from sqlmodel import Session, col, select
 
 from bot.messages import Address
 from storage.tables import Dialog
 
 MOST_WAITING = 8
+_OF_KEY = select(Dialog).where(
+    *(col(getattr(Dialog, name)) == bindparam(name) for name in ("platform", "account", "chat", "thread", "sender"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +149,14 @@ class Dialogs:
 
 def row_of(session: Session, key: DialogKey) -> Dialog | None:
     """What this person is asked here, if anything."""
-    return session.exec(
-        select(Dialog).where(
-            Dialog.platform == key.platform,
-            Dialog.account == key.account,
-            Dialog.chat == key.chat,
-            Dialog.thread == key.thread,
-            Dialog.sender == key.sender,
-        )
-    ).first()
+    wanted = {
+        "platform": key.platform,
+        "account": key.account,
+        "chat": key.chat,
+        "thread": key.thread,
+        "sender": key.sender,
+    }
+    return session.exec(_OF_KEY, params=wanted).first()
 
 
 def key_of(row: Dialog) -> DialogKey:

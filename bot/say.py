@@ -43,6 +43,8 @@ class Say:
         self._origin = origin
         self._count = 0
         self._keys: set[str] = set()  # what was said under a key of its own in this turn
+        self._groups: dict[tuple[str, str, str], int | None] = {}  # by platform, account and chat
+        self._chats: dict[int | None, Address | None] = {}  # of officers
         self.lane = Lane.REPLY
 
     def aside(self, word: str) -> None:
@@ -109,13 +111,17 @@ class Say:
                 Address(case.platform, case.account, case.reporter, private=True), phrase, case=case, choices=choices, **values
             )
 
+    def has_line(self, case: Case) -> bool:
+        """Whether there may be a message that `keep_line` would change; what is said in this turn says itself how far it is."""
+        return case.platform in self._voice.changes and not case.private and answer_key(case) not in self._keys
+
     def keep_line(self, case: Case, phrase: str, **values: Any) -> None:
         """Below our answer to the report stands how far it is: put the phrase there in place of what stood there before.
 
         Only where the platform can change a message; nobody is told anything by it, whoever has to know is told otherwise.
         """
-        if case.platform not in self._voice.changes or case.private or answer_key(case) in self._keys:
-            return  # what is said in this turn says itself how far it is
+        if not self.has_line(case):
+            return
         answer = self._session.exec(select(Notice).where(Notice.key == answer_key(case))).first()
         if answer is None or answer.secret or answer.state not in ("pending", "sending", "sent"):
             return
@@ -169,6 +175,7 @@ class Say:
     ) -> int:
         """Say it to officers in their private chats; returns how many of them have a bound account that we can reach."""
         reached = 0
+        self._look_up([officer.id for officer in officers])
         for officer in officers:
             to = self._private_chat(officer)
             if to is None:
@@ -179,14 +186,27 @@ class Say:
 
     def _private_chat(self, officer: Officer) -> Address | None:
         """Where an officer is reached: the account bound last, among those whose platform we speak on."""
-        account = self._session.exec(
+        self._look_up([officer.id])
+        return self._chats.pop(officer.id)
+
+    def _look_up(self, officers: Sequence[int | None]) -> None:
+        """One question for all of them."""
+        unknown = [officer for officer in officers if officer not in self._chats]
+        if not unknown:
+            return
+        accounts = self._session.exec(
             select(OfficerAccount)
-            .where(OfficerAccount.officer_id == officer.id, col(OfficerAccount.platform).in_(list(self._voice.accounts)))
-            .order_by(col(OfficerAccount.bound_at).desc())
-        ).first()
-        if account is None:
-            return None
-        return Address(account.platform, self._voice.accounts[account.platform], account.user_id, private=True)
+            .where(col(OfficerAccount.officer_id).in_(unknown), col(OfficerAccount.platform).in_(list(self._voice.accounts)))
+            .order_by(col(OfficerAccount.bound_at))
+        ).all()
+        last = {account.officer_id: account for account in accounts}
+        for officer in unknown:
+            account = last.get(officer) if officer is not None else None
+            self._chats[officer] = (
+                None
+                if account is None
+                else Address(account.platform, self._voice.accounts[account.platform], account.user_id, private=True)
+            )
 
     def to_group(self, group: Group, phrase: str, *, case: Case | None = None, lane: Lane | None = None, **values: Any) -> None:
         """Say it in a group, to everybody."""
@@ -217,11 +237,12 @@ class Say:
         self._count += 1
         if key is not None:
             self._keys.add(key)
-        group = None
-        if not to.private:
-            group = self._session.exec(
-                select(Group.id).where(Group.platform == to.platform, Group.account == to.account, Group.chat == to.chat)
-            ).first()
+        if to.private:
+            group = None
+        elif case is not None and case.group_id is not None and to == case_address(case):
+            group = case.group_id
+        else:
+            group = self._group(to)
         # numbers that name a person do not leave the case: in a group nobody needs them
         text: str = self._voice.phrases.say(phrase, **(values if to.private else _masked_table(values)))
         if secret and self._voice.seal is None:
@@ -242,6 +263,15 @@ class Say:
             secret=secret,
         )
         enqueue(self._session, notice, self._now)
+
+    def _group(self, to: Address) -> int | None:
+        here = to.platform, to.account, to.chat
+        found = self._groups.get(here)
+        if found is None:
+            found = self._groups[here] = self._session.exec(
+                select(Group.id).where(Group.platform == to.platform, Group.account == to.account, Group.chat == to.chat)
+            ).first()
+        return found
 
 
 def _masked_table(values: Mapping[str, Any]) -> dict[str, Any]:

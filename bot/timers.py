@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy import bindparam
+from sqlalchemy.orm import SessionTransaction
 from sqlmodel import Session, col, select
 
 from bot.clock import Clock
@@ -19,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 MOST_TRIES = 3
 TRY_AGAIN_AFTER = timedelta(seconds=30)
+_BY_KEY = select(Timer).where(Timer.kind == bindparam("kind"), Timer.key == bindparam("key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +45,43 @@ class Timers:
         self._session = session
         self._now = now
         self.changed = False
+        self._set: dict[tuple[str, str], Timer] = {}  # what was set in …
+        self._within: SessionTransaction | None = None  # … this savepoint; one that is taken back takes them along
 
     def after(self, wait: timedelta, kind: str, key: str, /, **data: str) -> None:
         """In `wait` from now, call the handler of `kind` with `key` and `data`."""
         row = self._row(kind, key) or Timer(kind=kind, key=key, due_at=self._now)
         row.due_at, row.data, row.tries = self._now + wait, json.dumps(data, ensure_ascii=False), 0
         self._session.add(row)
-        self._session.flush()
+        self._set[kind, key] = row
         self.changed = True
 
     def cancel(self, kind: str, key: str) -> None:
         """Forget it; nothing happens when there is none."""
         row = self._row(kind, key)
         if row is not None:
+            self._session.flush()
             self._session.delete(row)
             self._session.flush()
+            self._set.pop((kind, key), None)
 
     def waits(self, kind: str, key: str) -> bool:
         """Whether such a timer is set."""
         return self._row(kind, key) is not None
 
     def _row(self, kind: str, key: str) -> Timer | None:
-        return self._session.exec(select(Timer).where(Timer.kind == kind, Timer.key == key)).first()
+        within = self._session.get_nested_transaction()
+        if within is not self._within:
+            self._set.clear()
+            self._within = within
+        known = self._set.get((kind, key))
+        if known is not None:
+            return known
+        with self._session.no_autoflush:  # what was set and is not written yet is known
+            return self._find(kind, key)
+
+    def _find(self, kind: str, key: str) -> Timer | None:
+        return self._session.exec(_BY_KEY, params={"kind": kind, "key": key}).first()
 
 
 class TimerLoop:

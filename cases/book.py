@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, and_, col, or_, select
 
 from cases.identities import Identities
@@ -13,6 +14,19 @@ from cases.origin import Origin
 from content.refusal import Refusal
 from content.taxonomy import Category, Taxonomy
 from storage.tables import Attachment, Case, CaseAssist, CaseEntry, Notice, Unit
+
+_RECENT = (
+    select(Case)
+    .where(
+        Case.platform == bindparam("platform"),
+        Case.chat == bindparam("chat"),
+        Case.reporter == bindparam("person"),
+        Case.created_at >= bindparam("since"),
+        col(Case.state).in_((*OPEN_STATES, State.DUPLICATE)),
+    )
+    .order_by(col(Case.id).desc())
+)
+_PHOTOS = select(Attachment).where(Attachment.case_id == bindparam("case")).order_by(col(Attachment.id))
 
 
 class CaseBook:
@@ -52,19 +66,8 @@ class CaseBook:
 
     def recent_of(self, origin: Origin, within: timedelta) -> list[Case]:
         """Cases that this person brought in this chat not longer ago than `within`, newest first: open ones, and merged ones."""
-        return list(
-            self._session.exec(
-                select(Case)
-                .where(
-                    Case.platform == origin.platform,
-                    Case.chat == origin.chat,
-                    Case.reporter == origin.sender,
-                    Case.created_at >= self.now - within,
-                    col(Case.state).in_((*OPEN_STATES, State.DUPLICATE)),
-                )
-                .order_by(col(Case.id).desc())
-            ).all()
-        )
+        wanted = {"platform": origin.platform, "chat": origin.chat, "person": origin.sender, "since": self.now - within}
+        return list(self._session.exec(_RECENT, params=wanted).all())
 
     def of_reporter(self, platform: str, sender: str, most: int = 5) -> list[Case]:
         """The newest cases of this person, from every account that he has linked."""
@@ -80,9 +83,7 @@ class CaseBook:
         return list(self._session.exec(select(CaseEntry).where(CaseEntry.case_id == case.id).order_by(col(CaseEntry.id))).all())
 
     def photos(self, case: Case) -> list[Attachment]:
-        return list(
-            self._session.exec(select(Attachment).where(Attachment.case_id == case.id).order_by(col(Attachment.id))).all()
-        )
+        return list(self._session.exec(_PHOTOS, params={"case": case.id}).all())
 
     def photos_by(self, case: Case, author: str) -> list[Attachment]:
         """Photos that came from the "reporter" or an "officer", oldest first."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sqlmodel import Session, col, func, select
+from sqlalchemy.orm import SessionTransaction
+from sqlmodel import Session, col, select
 
 from cases.workdays import WorkCalendar
 from content.desk import DeskRules, Length
@@ -50,7 +51,7 @@ class Strike:
 
 
 class Clocks:
-    """The clocks inside one transaction."""
+    """The clocks inside one transaction, which read those of a case once: nothing else changes them (decision 0220)."""
 
     def __init__(self, session: Session, rules: DeskRules, calendar: WorkCalendar, now: datetime, waker: Waker) -> None:
         self.rules = rules
@@ -58,6 +59,12 @@ class Clocks:
         self._session = session
         self._now = now
         self._waker = waker
+        self._read: dict[int | None, list[CaseClock]] = {}  # every clock of a case, oldest first, as they are …
+        self._within: SessionTransaction | None = None  # … in this savepoint; one that is taken back takes them along
+
+    def opened(self, case: Case) -> None:
+        """The case is new: it has no clocks yet."""
+        self._known()[case.id] = []
 
     # --- what a step of the case does to them ---
 
@@ -68,13 +75,11 @@ class Clocks:
         if length is None:
             return
         unit, limit = self._measure(length)
-        rounds = self._session.exec(
-            select(func.count()).select_from(CaseClock).where(CaseClock.case_id == case.id, CaseClock.name == name)
-        ).one()
+        clocks = self._of(case)
         clock = CaseClock(
             case_id=case.id or 0,
             name=name,
-            round=rounds + 1,
+            round=sum(clock.name == name for clock in clocks) + 1,
             unit=unit,
             limit_seconds=int(limit.total_seconds()),
             left_seconds=int(limit.total_seconds()),
@@ -82,7 +87,7 @@ class Clocks:
         )
         self._run(clock)
         self._session.add(clock)
-        self._session.flush()
+        clocks.append(clock)
 
     def stop(self, case: Case, *names: str) -> None:
         """These clocks (none named: all) are no longer waited for."""
@@ -120,12 +125,11 @@ class Clocks:
 
     def running(self, case: Case) -> list[CaseClock]:
         """Clocks that are not stopped, paused ones too."""
-        wanted = select(CaseClock).where(CaseClock.case_id == case.id, col(CaseClock.stopped_at).is_(None))
-        return list(self._session.exec(wanted.order_by(col(CaseClock.id))).all())
+        return [clock for clock in self._of(case) if clock.stopped_at is None]
 
     def all(self, case: Case) -> list[CaseClock]:
         """Every clock that the case ever had."""
-        return list(self._session.exec(select(CaseClock).where(CaseClock.case_id == case.id).order_by(col(CaseClock.id))).all())
+        return list(self._of(case))
 
     def due(self, case: Case, name: str = "resolve") -> datetime | None:
         """When that clock ends; None when it stands still or there is none."""
@@ -155,7 +159,6 @@ class Clocks:
 
     def wind(self, case: Case) -> None:
         """Set the timer to the next mark of the case, or forget it."""
-        self._session.flush()
         times = [
             at
             for clock in self.running(case)
@@ -166,6 +169,20 @@ class Clocks:
             self._waker.after(max(timedelta(0), min(times) - self._now), TIMER, str(case.id))
         else:
             self._waker.cancel(TIMER, str(case.id))
+
+    def _of(self, case: Case) -> list[CaseClock]:
+        known = self._known()
+        if case.id not in known:
+            wanted = select(CaseClock).where(CaseClock.case_id == case.id).order_by(col(CaseClock.id))
+            known[case.id] = list(self._session.exec(wanted).all())
+        return known[case.id]
+
+    def _known(self) -> dict[int | None, list[CaseClock]]:
+        within = self._session.get_nested_transaction()
+        if within is not self._within:
+            self._read.clear()
+            self._within = within
+        return self._read
 
     def _at(self, clock: CaseClock, mark: int) -> datetime | None:
         """When a running clock reaches a mark; None when it stands still or does not have that mark."""

@@ -78,8 +78,6 @@ class CaseDesk(CaseBook):
         self._set_grid(case, origin.grid_id)
         if new.where is not None:
             self._place(case, new.where)
-        self._session.add(case)
-        self._session.flush()
         self._mover.move(Attempt(case, "report_vaguely" if new.needs_place and not new.place else "report"))
         self._note(case, "report", "reporter", text=new.text, message_id=origin.message_id, state=case.state)
         self.attach(case, photos, "reporter", message_id=origin.message_id)
@@ -355,7 +353,6 @@ class CaseDesk(CaseBook):
         self._mover.move(Attempt(case, action, text, officer, units, days, master))
         self._note(case, "transition", author, text=text, state=case.state)
         self.moved.append(case)
-        self._session.flush()
 
     def _note(
         self,

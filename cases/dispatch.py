@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, or_, select
 
 from content.taxonomy import Category
 from storage.tables import Case, Duty, Grid, Officer, OfficerRole, Unit
+
+_WITH_ROLE = (
+    select(Officer)
+    .join(OfficerRole, col(OfficerRole.officer_id) == col(Officer.id))
+    .where(col(Officer.active), col(OfficerRole.role).in_(bindparam("roles", expanding=True)))
+    .distinct()
+    .order_by(col(Officer.id))
+)
+_OF_DISTRICT = _WITH_ROLE.where(OfficerRole.scope_kind == "district")
+_IN_SCOPES = _WITH_ROLE.where(
+    OfficerRole.scope_kind == bindparam("kind"), col(OfficerRole.scope_id).in_(bindparam("scopes", expanding=True))
+)
+_OF_KIND = select(Unit).where(Unit.kind == bindparam("kind")).order_by(col(Unit.id))
 
 
 def grid_chain(session: Session, grid_id: int | None) -> list[Grid]:
@@ -32,7 +46,7 @@ def unit_for(session: Session, category: Category, grid_id: int | None) -> Unit 
     """The first unit of the category's route that exists; the grid's own unit is preferred among several of one kind."""
     own = {grid.unit_id for grid in grid_chain(session, grid_id)}
     for kind in category.route:
-        units = session.exec(select(Unit).where(Unit.kind == kind).order_by(col(Unit.id))).all()
+        units = session.exec(_OF_KIND, params={"kind": kind}).all()
         if units:
             return next((unit for unit in units if unit.id in own), units[0])
     return None
@@ -62,11 +76,9 @@ def on_duty(session: Session, grid_id: int | None, now: datetime) -> list[Office
 
 def officers_with(session: Session, roles: tuple[str, ...], scope_kind: str, scope_ids: tuple[int | None, ...]) -> list[Officer]:
     """Active officers who hold one of the roles in one of the scopes."""
-    wanted = select(Officer).join(OfficerRole, col(OfficerRole.officer_id) == col(Officer.id))
-    wanted = wanted.where(col(Officer.active), col(OfficerRole.role).in_(roles), OfficerRole.scope_kind == scope_kind)
-    if scope_kind != "district":
-        wanted = wanted.where(col(OfficerRole.scope_id).in_(scope_ids))
-    return list(session.exec(wanted.distinct().order_by(col(Officer.id))).all())
+    if scope_kind == "district":
+        return list(session.exec(_OF_DISTRICT, params={"roles": roles}).all())
+    return list(session.exec(_IN_SCOPES, params={"roles": roles, "kind": scope_kind, "scopes": scope_ids}).all())
 
 
 def dispatchers(session: Session, grid_id: int | None) -> list[Officer]:

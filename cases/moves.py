@@ -44,7 +44,9 @@ class Mover:
         line = CASE_CHAIN.choose(case.state, attempt.action, lambda guard: self._unmet(guard, attempt))
         case.state, case.state_since = line.target, self._now
         self._session.add(case)
-        self._session.flush()
+        if case.id is None:
+            self._session.flush()
+            self._clocks.opened(case)
         for effect in line.effects:
             _EFFECTS[effect](self, attempt)
         self._session.add(case)
@@ -125,11 +127,13 @@ class Mover:
 
     def _set_units(self, attempt: Attempt) -> None:
         case, units = attempt.case, attempt.units
+        had_units = case.unit_id is not None
         if units:
             case.unit_id = units[0].id
-        for old in self._session.exec(select(CaseAssist).where(CaseAssist.case_id == case.id)).all():
-            self._session.delete(old)
-        self._session.flush()
+        if had_units:  # assisting units are never without a leading one
+            for old in self._session.exec(select(CaseAssist).where(CaseAssist.case_id == case.id)).all():
+                self._session.delete(old)
+            self._session.flush()
         for unit in {unit.id: unit for unit in units[1:] if unit.id != case.unit_id}.values():
             if case.id is not None and unit.id is not None:
                 self._session.add(CaseAssist(case_id=case.id, unit_id=unit.id))

@@ -5,18 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, select
+from sqlalchemy import bindparam
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session
 
 from storage.tables import Counter
+
+_COUNTERS = Counter.__table__  # type: ignore[attr-defined]
+_COUNT = {
+    name: dialect.insert(_COUNTERS)
+    .values(name=bindparam("counter"), value=1)
+    .on_conflict_do_update(index_elements=["name"], set_={"value": _COUNTERS.c.value + 1})
+    .returning(_COUNTERS.c.value)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
 
 
 def next_number(session: Session, now: datetime, zone: ZoneInfo) -> str:
     """The next number of the month in which `now` falls locally; unique because the counter row is in the transaction."""
     month = now.astimezone(zone).strftime("%y%m")
-    counter = session.exec(select(Counter).where(Counter.name == f"case:{month}").with_for_update()).first()
-    if counter is None:
-        counter = Counter(name=f"case:{month}", value=0)
-    counter.value += 1
-    session.add(counter)
-    session.flush()
-    return f"{month}-{counter.value:04d}"
+    connection = session.connection()
+    number = connection.execute(_COUNT[connection.dialect.name], {"counter": f"case:{month}"}).scalar_one()
+    return f"{month}-{number:04d}"

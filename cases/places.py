@@ -14,13 +14,16 @@ from typing import Any
 import shapely
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
-from sqlmodel import Session, col, select
+from sqlmodel import Session, func, select
 
 from cases.similarity import metres_between
 from content.gazetteer import Gazetteer, Known
 from storage.tables import Counter, Grid
 
 BOUNDARIES = "boundaries"  # the counter that grows with every change of a boundary, so that a running bot sees it
+_VERSION = select(
+    select(Counter.value).where(Counter.name == BOUNDARIES).scalar_subquery(), select(func.max(Grid.id)).scalar_subquery()
+)
 NEAR_METRES = 120.0  # a pin that lies so near to a known place is told by its name
 # How sure the grid is, 0 to 1; by judgement, for people to read. A pin can be set wrong, a name can mean another one.
 SURE = {"pin": 0.95, "gazetteer": 0.9, "photo": 0.8, "near": 0.7, "group": 0.5, "": 0.0}
@@ -143,9 +146,8 @@ class Atlas:
 
     def _refresh(self, session: Session) -> None:
         """Read the boundaries anew when one has changed or a grid was added."""
-        version = session.exec(select(Counter.value).where(Counter.name == BOUNDARIES)).first() or 0
-        newest = session.exec(select(Grid.id).order_by(col(Grid.id).desc()).limit(1)).first() or 0
-        if self._seen == (version, newest):
+        version, newest = session.exec(_VERSION).one()
+        if self._seen == (version or 0, newest or 0):
             return
         rows = session.exec(select(Grid.id, Grid.code, Grid.parent_id, Grid.boundary)).all()
         self._codes = {code: number for number, code, _, _ in rows if number is not None}
@@ -154,7 +156,7 @@ class Atlas:
         self._grids = [number for number, _ in drawn]
         self._areas = [ground.area for _, ground in drawn]
         self._tree = shapely.STRtree([ground for _, ground in drawn])
-        self._seen = (version, newest)
+        self._seen = (version or 0, newest or 0)
 
 
 def read_boundary(text: str) -> BaseGeometry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import Session, col, func, select
 
 from cases.dispatch import grid_chain, unit_for
@@ -13,6 +13,9 @@ from content.taxonomy import Category
 from storage.tables import Case, Route, Unit
 
 EVERYTHING = "*"
+_ROUTES = (
+    select(Route).where(col(Route.category).in_(bindparam("patterns", expanding=True))).order_by(col(Route.rank), col(Route.id))
+)
 AT_WORK = tuple(state for state, about in ABOUT.items() if about.type in (StateType.OPEN, StateType.PAUSED))
 
 
@@ -29,7 +32,7 @@ def choose_units(session: Session, category: Category, grid_id: int | None) -> l
     that names the category itself counts before "ebike.*" and "*". Without a row the taxonomy's kinds of unit decide.
     """
     wanted = patterns(category.code)
-    rows = session.exec(select(Route).where(col(Route.category).in_(wanted)).order_by(col(Route.rank), col(Route.id))).all()
+    rows = session.exec(_ROUTES, params={"patterns": wanted}).all()
     for place in [*(grid.id for grid in grid_chain(session, grid_id)), None]:
         for pattern in wanted:
             found = [session.get(Unit, row.unit_id) for row in rows if row.grid_id == place and row.category == pattern]

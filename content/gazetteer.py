@@ -35,7 +35,12 @@ def normalised(place: str) -> str:
 
 def numbers(place: str) -> dict[str, int]:
     """The numbers in a place by what they count: {"号楼": 3, "单元": 2} of "三栋2单元"."""
-    return {unit: int(number) for number, unit in _NUMBERED.findall(normalised(place))}
+    return counted(normalised(place))
+
+
+def counted(plain: str) -> dict[str, int]:
+    """`numbers` of a place that is normalised already."""
+    return {unit: int(number) for number, unit in _NUMBERED.findall(plain)}
 
 
 def _value(number: str) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
+import storage.lasting  # noqa: F401 (listens to what is loaded)
 from storage.keyring import attach
 
 # libpq's own way to notice that the other end is gone: without it a cut cable is waited for two hours

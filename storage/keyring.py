@@ -26,6 +26,7 @@ from storage.tables import Case, ShredKey
 from storage.tables.columns import Keyed, SealedText
 
 MOST_REMEMBERED = 20_000
+_NEW_KEY = ShredKey.__table__.insert()  # type: ignore[attr-defined]
 _keyrings: weakref.WeakSet[Keyring] = weakref.WeakSet()
 
 
@@ -40,13 +41,17 @@ class Keyring:
 
     def key(self, name: str) -> bytes | None:
         """The key, or None when it was destroyed or never lay in this database."""
-        with self._lock:
-            found = self._known.get(name)
+        found = self.known(name)
         if found is None:
             found = self._look(name)
             if found is not None:
                 self.put(name, found)
         return found
+
+    def known(self, name: str) -> bytes | None:
+        """The key if it has been used lately; nothing is looked up."""
+        with self._lock:
+            return self._known.get(name)
 
     def put(self, name: str, key: bytes) -> None:
         """Know a key, from before its transaction is committed on."""
@@ -121,11 +126,12 @@ def _seal_row(session: Session, keyring: Keyring, row: Any, columns: tuple[str, 
     seal = _seal_of(session, row) if plain else ""
     if not seal:
         return
-    key = keyring.key(seal)
+    # the seal of a new row is as random as its key: nothing can lie in the database under it
+    key = keyring.known(seal) if row in session.new and hasattr(row, "seal") else keyring.key(seal)
     if key is None:
         key = new_key()
         with session.no_autoflush:
-            session.connection().execute(ShredKey.__table__.insert().values(name=seal, key=key))  # type: ignore[attr-defined]
+            session.connection().execute(_NEW_KEY, {"name": seal, "key": key})
         keyring.put(seal, key)
     for name in plain:
         setattr(row, name, Keyed.of(loaded[name], seal, key))

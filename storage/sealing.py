@@ -15,12 +15,11 @@ import secrets
 from pathlib import Path
 
 from argon2.low_level import Type, hash_secret_raw
-from nacl.bindings import crypto_secretbox_easy, crypto_secretbox_NONCEBYTES
+from nacl.bindings import crypto_secretbox_easy, crypto_secretbox_NONCEBYTES, crypto_secretbox_open_easy
 from nacl.encoding import RawEncoder
 from nacl.exceptions import CryptoError
 from nacl.hash import blake2b
 from nacl.public import PrivateKey, PublicKey, SealedBox
-from nacl.secret import SecretBox
 from nacl.utils import random
 
 KEY_BYTES = 32
@@ -106,7 +105,7 @@ def seal_with(key: bytes, plain: bytes) -> bytes:
 def open_with(key: bytes, sealed: bytes) -> bytes:
     """What `seal_with` sealed; Sealed when the key is another one or a byte was changed."""
     try:
-        return bytes(SecretBox(key).decrypt(sealed))
+        return bytes(crypto_secretbox_open_easy(sealed[crypto_secretbox_NONCEBYTES:], sealed[:crypto_secretbox_NONCEBYTES], key))
     except (CryptoError, ValueError) as problem:
         raise Sealed("another key, or damaged") from problem
 

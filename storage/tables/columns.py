@@ -7,7 +7,9 @@ from base64 import b64decode, b64encode
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Dialect, ForeignKey, Integer, Text
+from sqlalchemy import BigInteger, Column, Dialect, ForeignKey, Integer, Text, type_coerce
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import TypeCoerce
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
@@ -67,9 +69,22 @@ class SealedText(TypeDecorator[str]):
             return ""
 
 
+def as_stored(column: Any) -> TypeCoerce[str]:
+    """A sealed column as it lies there, to be opened by `open_stored` if its words are wanted at all."""
+    return type_coerce(column, Text())
+
+
+def open_stored(session: Session, stored: str) -> str:
+    """The words of what `as_stored` selected."""
+    return _SEALED_TEXT.process_result_value(stored, session.get_bind().dialect) or ""
+
+
 def new_seal(what: str) -> str:
     """A name for the key of a new row; random, so that a number given twice after a restore is never opened by the wrong key."""
     return f"{what}:{secrets.token_hex(8)}"
+
+
+_SEALED_TEXT = SealedText()
 
 
 def key_column() -> Column[int]:
