@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from content.taxonomy import Taxonomy
 
 SURE, HINT, MOST = 1.0, 0.5, 3.0
+PHISHING = "phishing"
 LENGTHS = (10, 23, 58, 118)  # characters: a shout, a line, a short message, a long one
 
 
@@ -68,8 +69,13 @@ class Scams:
                 best, kind = points, rule.type
         link = min(_points(self._link, text), SURE + HINT)
         if best == 0.0 and link >= SURE:
-            kind = "phishing"
+            kind = PHISHING
         return min(best, MOST) + link, _points(self._benign, text), kind
+
+    def tale(self, text: str) -> str | None:
+        """The type that the words of a text with a link clearly tell: the link is a way in, the tale is what it is about."""
+        told = max((_points(rule, text[:3000]), rule.type) for rule in self.rules if rule.type != PHISHING)
+        return told[1] if told[0] >= SURE + HINT else None
 
     def signs(self, text: str) -> list[str]:
         """What the rules see in a plain text, as features for the model: bait by type, links, and what speaks against."""

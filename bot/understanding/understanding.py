@@ -12,7 +12,7 @@ from bot.understanding.intents import Finding, Intents
 from bot.understanding.meaning import Danger, Hint, Intent, Meaning, Scam
 from bot.understanding.model import Model, characters, named
 from bot.understanding.places import Places
-from bot.understanding.scams import Scams
+from bot.understanding.scams import PHISHING, Scams
 from bot.understanding.text import Normaliser, Plain
 from bot.understanding.triggers import Triggers
 from content.taxonomy import Taxonomy
@@ -258,7 +258,8 @@ class Understanding:
         if score < 0.5:
             return Scam(False, round(score, 3))
         types = self._model.heads["scam_type"]
-        return Scam(True, round(score, 3), types.labels[int(types.probabilities(features).argmax())])
+        kind = types.labels[int(types.probabilities(features).argmax())]
+        return Scam(True, round(score, 3), (self._scams.tale(text) or kind) if kind == PHISHING else kind)
 
     def _is_surely_bait(self, sight: _Sight) -> bool:
         """Whether a text that nobody asked about is bait: a rule sees its trick, nothing official speaks, the model agrees."""
