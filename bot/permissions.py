@@ -120,6 +120,7 @@ ACTIONS: dict[str, tuple[Role, ...]] = {
     "post.approve": (Role.APPROVER, Role.SUPERVISOR),
     "post.stop": (Role.EDITOR, Role.APPROVER, Role.SUPERVISOR),
     "post.correct": (Role.EDITOR, Role.SUPERVISOR),
+    "post.export": (Role.EDITOR, Role.APPROVER, Role.SUPERVISOR),
     "post.mute": (Role.OFFICER, Role.GRID_WORKER, Role.EDITOR),
     "missing.write": _DESK,
     "missing.verify": (Role.OFFICER, Role.APPROVER),

@@ -19,7 +19,9 @@ from content.refusal import Refusal
 from storage.tables import Officer, PendingAction
 
 CONFIRM_WITHIN = timedelta(minutes=30)
+FETCH_WITHIN = timedelta(hours=24)
 TIMER = "pending.due"
+FETCHED = frozenset({"post.export"})  # when the delay is over, whoever asked fetches it at the terminal (0240); nothing runs
 
 
 class PendingState(StrEnum):
@@ -110,7 +112,8 @@ class PendingActions:
         """Its code was right: it runs when the delay is over; returns when that is."""
         row.state, row.runs_at = PendingState.CONFIRMED, self._now + self.rules.delay
         self._session.add(row)
-        self._waker.after(self.rules.delay, TIMER, str(row.id))
+        if row.kind not in FETCHED:
+            self._waker.after(self.rules.delay, TIMER, str(row.id))
         return row.runs_at
 
     def cancel(self, row: PendingAction, officer: Officer) -> None:
@@ -141,7 +144,9 @@ class PendingActions:
             select(PendingAction).where(col(PendingAction.state).in_(OPEN)).order_by(col(PendingAction.id))
         ).all()
         for row in rows:
-            if row.state == PendingState.ASKED and row.confirm_by <= self._now:
+            asked_too_long_ago = row.state == PendingState.ASKED and row.confirm_by <= self._now
+            never_fetched = row.kind in FETCHED and row.runs_at is not None and row.runs_at + FETCH_WITHIN <= self._now
+            if asked_too_long_ago or never_fetched:
                 self._end(row, PendingState.LAPSED, None)
         return [row for row in rows if row.state in OPEN]
 

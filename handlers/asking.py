@@ -79,9 +79,10 @@ def minutes_of(seconds: float) -> str:
     return f"{int(seconds // 60)}分钟" if seconds >= 60 and seconds % 60 == 0 else f"{int(seconds)}秒"
 
 
-def concerned(kind: str, officer: Officer, roster: Roster) -> list[Officer]:
-    """Who else is told, each once."""
+def concerned(kind: str, officer: Officer | None, roster: Roster) -> list[Officer]:
+    """Who else than `officer` is told, each once."""
     roles = CONCERNED.get(kind.partition(".")[0], (Role.SUPERVISOR,))
     found = {one.id: one for role in roles for one in roster.with_role(role)}
-    found.pop(officer.id, None)
+    if officer is not None:
+        found.pop(officer.id, None)
     return list(found.values())

@@ -11,15 +11,26 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
+import pyotp
 import pytest
 import structlog
 import time_machine
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
 
+from bot.app import open_database
 from bot.cli import main
+from bot.cli.confirming import NoWaker
 from bot.cli.shell import CONTENT
+from cases.pending import PendingActions, PendingRules
+from cases.roster import Roster
+from cases.totp import Totp
+from storage.sealing import Sealer
+from storage.tables import Notice, Officer
 
 ROOT = Path(__file__).parent.parent
 MONDAY_TEN = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -35,6 +46,7 @@ class Done:
 
 
 Shell = Callable[..., Done]
+Answer = TypeVar("Answer")
 
 
 @pytest.fixture
@@ -175,6 +187,61 @@ def test_a_key_for_one_time_passwords_is_shown_once_and_lies_sealed(district: Sh
     assert "totp.enrol" in district("audit", "list").out
 
 
+def bind(tmp_path: Path, *badges: str) -> None:
+    """These officers have bound an account of the web chat, named like the badge."""
+
+    def work(session: Session) -> None:
+        for badge in badges:
+            officer = session.exec(select(Officer).where(Officer.badge == badge)).one()
+            Roster(session, MONDAY_TEN).bind(officer, "web", f"account-{badge}")
+
+    _in_database(tmp_path, work)
+
+
+def told(tmp_path: Path) -> list[tuple[str, str]]:
+    """What waits to be said to accounts in private; afterwards nothing does."""
+
+    def work(session: Session) -> list[tuple[str, str]]:
+        rows = session.exec(select(Notice).where(col(Notice.private)).order_by(col(Notice.id))).all()
+        said = [(row.chat, row.text) for row in rows]
+        session.execute(delete(Notice).where(col(Notice.private)))
+        return said
+
+    return _in_database(tmp_path, work)
+
+
+def _in_database(tmp_path: Path, work: Callable[[Session], Answer]) -> Answer:
+    writer = open_database(f"sqlite:///{tmp_path / 'data/qianshao.sqlite3'}")
+    try:
+        return writer.run_now(work)
+    finally:
+        writer.close()
+
+
+def test_what_is_done_to_the_roster_is_told_to_whoever_it_concerns(district: Shell, tmp_path: Path) -> None:
+    for badge, name, role in (("M1", "郑凯", "admin"), ("S1", "刘卫东", "supervisor")):
+        district("officer", "add", badge, name, "--title", "民警", "--role", role)
+    bind(tmp_path, "3201", "M1", "S1")
+    everybody = ["account-3201", "account-M1", "account-S1"]
+    for words, says in (
+        (
+            ("role", "3201", "editor", "supervisor"),
+            "改了社区民警王建国（工号3201）的角色，现在是：推送编辑（全辖区）、值班领导（全辖区）。",
+        ),
+        (("code", "3201"), "给社区民警王建国（工号3201）发了新的绑定码，"),
+        (("totp", "3201"), "给社区民警王建国（工号3201）换新的动态码密钥，"),
+        (("totp", "3201", "--drop"), "停用了社区民警王建国（工号3201）的动态码，"),
+        (("role", "3201", "--leave"), "把社区民警王建国（工号3201）移出了名册，"),
+    ):
+        told(tmp_path)
+        district("officer", *words)
+        said = told(tmp_path)
+        assert sorted(chat for chat, _ in said) == everybody, words
+        assert {text.startswith(f"有人在服务器上{says}") for _, text in said} == {True}, said
+    district("officer", "role", "3201", "--return")
+    assert [chat for chat, _ in told(tmp_path)] == ["account-M1", "account-S1"], "the account is bound anew first"
+
+
 def test_who_is_on_duty(district: Shell, tmp_path: Path) -> None:
     def running() -> list[tuple[int, int | None]]:
         with sqlite3.connect(tmp_path / "data/qianshao.sqlite3") as database:
@@ -291,6 +358,61 @@ def test_a_campaign_is_exported_corrected_and_continued(district: Shell, tmp_pat
     assert "还没有群收到过" in district("post", "correct", "1", "电话是12348").err
     assert "没有中断" in district("post", "continue", "1").err
     assert "没有9号推送" in district("post", "export", "9").err
+
+
+def test_an_export_takes_a_one_time_password_and_waits(district: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    district("post", "send", "反诈", "--all")
+    for badge, name, role in (("A1", "李敏", "approver"), ("S1", "刘卫东", "supervisor")):
+        district("officer", "add", badge, name, "--title", "民警", "--role", role)
+    key = district("officer", "totp", "S1").out.partition("type the key: ")[2].split()[0]
+    app, now = pyotp.TOTP(key), [MONDAY_TEN]
+    monkeypatch.setattr("bot.cli.shell.clock", lambda: now[0])
+    monkeypatch.setattr("typer.prompt", lambda *_, **__: app.at(now[0]) if not wrong else "000000")
+    wrong: list[int] = []
+
+    def prove(session: Session) -> None:
+        officer = session.exec(select(Officer).where(Officer.badge == "S1")).one()
+        totp = Totp(session, Sealer(tmp_path / "data" / "keys" / "totp.key"), now[0], "前哨")
+        assert totp.prove(officer, app.at(now[0]))
+
+    assert district("post", "export", "1").out.startswith('\ufeff"群",'), "nobody has a one-time password yet"
+    _in_database(tmp_path, prove)
+    bind(tmp_path, "A1", "S1")
+    told(tmp_path)
+    now[0] += timedelta(minutes=1)
+    refused = district("post", "export", "1")
+    assert (refused.code, "add --by BADGE" in refused.err, refused.out) == (1, True, "")
+    assert district("post", "export", "1", "--by", "3201").code == 1, "whoever may not approve posts may not export"
+    wrong.append(1)
+    assert "that code is wrong" in district("post", "export", "1", "--by", "S1").err
+    wrong.clear()
+    asked = district("post", "export", "1", "--by", "S1")
+    assert asked.out.startswith("number 1: it can be cancelled in the chat until 10:11 (/取消 1);")
+    assert dict(told(tmp_path)) == {
+        "account-A1": "民警刘卫东（工号S1）确认了一项重要操作：导出推送1的送达记录。10:11执行；觉得不对，请马上发：/取消 1",
+        "account-S1": "您在服务器上确认了：导出推送1的送达记录。10:11以后才能取，在那之前要停下就发：/取消 1",
+    }
+    early = district("post", "export", "1", "--confirmed", "1")
+    assert (early.code, "waits until 10:11" in early.err, early.out) == (1, True, "")
+    district("post", "send", "反诈", "--all")
+    now[0] += timedelta(minutes=11)
+    assert "is about something else" in district("post", "export", "2", "--confirmed", "1").err
+    assert district("post", "export", "1", "--confirmed", "1").out.startswith('\ufeff"群",')
+    assert ("account-A1", "有人在服务器上取走了一份导出：导出推送1的送达记录。如果没有安排过，请马上找管理员。") in told(tmp_path)
+    again = district("post", "export", "1", "--confirmed", "1")
+    assert (again.code, "number 1 is over (done)" in again.err) == (1, True)
+    now[0] += timedelta(minutes=1)
+    district("post", "export", "1", "--by", "S1")
+    _in_database(tmp_path, lambda session: _cancel(session, now[0]))
+    now[0] += timedelta(minutes=11)
+    assert "number 2 is over (cancelled)" in district("post", "export", "1", "--confirmed", "2").err
+    assert "post.export" in district("audit", "list").out
+
+
+def _cancel(session: Session, now: datetime) -> None:
+    officer = session.exec(select(Officer).where(Officer.badge == "A1")).one()
+    pending = PendingActions(session, now, PendingRules(), NoWaker())
+    pending.cancel(pending.get(2), officer)
 
 
 def test_the_calendar_names_the_coming_themes(shell: Shell) -> None:

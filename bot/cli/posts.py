@@ -13,6 +13,7 @@ from bot.campaigns import Campaigns, CampaignState, Corrected, Plan, Request, co
 from bot.campaigns.proof import Proof, prove, reach_by_label, write_csv
 from bot.campaigns.wording import read_wording
 from bot.cli import shell
+from bot.cli.confirming import confirm_export
 from bot.cli.follow import follow_campaign
 from bot.cli.shell import Stop
 from bot.config import Settings
@@ -209,8 +210,12 @@ def status(
 def export(
     number: Number,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File; the terminal if left out.")] = None,
+    by: Annotated[str | None, typer.Option(help="Badge of the officer who confirms it with a one-time password.")] = None,
+    confirmed: Annotated[int | None, typer.Option(help="The number that --by printed, once its delay is over.")] = None,
 ) -> None:
     """What every group got, as CSV: when, receipt id, failures and reasons, replies. 导出。"""
+    if by is not None and confirmed is not None:
+        raise Stop("--by asks for an export, --confirmed makes the one that was asked for; give one of them")
 
     def work(session: Session) -> tuple[list[Proof], list[tuple[object, ...]]]:
         campaigns = shell.campaigns(session, chosen)
@@ -223,6 +228,10 @@ def export(
         ]
 
     with shell.storage() as (chosen, writer):
+        writer.read_now(lambda session: shell.campaigns(session, chosen).get(number))
+        about = shell.phrases().say("confirm.about_export", number=number)
+        if not confirm_export(writer, chosen, "post.export", number, about, by=by, number=confirmed):
+            return
         proofs, reach = writer.run_now(work)
         text = write_csv(proofs, chosen.bot.zone, chosen.bot.least_shown)
     if output is None:

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, or_, select
 
 from bot.cli import shell
 from bot.cli.shell import Stop
+from bot.cli.telling import tell_of_roster
 from bot.demo import split_role
 from cases.totp import Totp
 from storage.sealing import Sealer
@@ -65,9 +66,10 @@ def add_officer(
         session.flush()
         _give(session, officer, role)
         shell.audit(session, "roster.add", f"{officer.badge} {'; '.join(role)}")
+        tell_of_roster(session, chosen, officer, "officers.shell.added")
         return _new_code(session, officer)
 
-    with shell.storage() as (_, writer):
+    with shell.storage() as (chosen, writer):
         code = writer.run_now(work)
     _tell_code(badge, code)
 
@@ -80,9 +82,11 @@ def new_code(badge: Badge) -> None:
         officer = shell.find_officer(session, badge)
         if not officer.active:
             raise Stop(f"officer {badge} has left; qianshao officer role {badge} --return takes them back")
+        shell.audit(session, "roster.code", officer.badge)
+        tell_of_roster(session, chosen, officer, "officers.shell.code")
         return _new_code(session, officer)
 
-    with shell.storage() as (_, writer):
+    with shell.storage() as (chosen, writer):
         code = writer.run_now(work)
     _tell_code(badge, code)
 
@@ -98,6 +102,7 @@ def new_totp(
         officer = shell.find_officer(session, badge)
         totp = Totp(session, Sealer(chosen.bot.data_dir / "keys" / "totp.key"), shell.clock(), chosen.bot.name)
         shell.audit(session, "totp.drop" if drop else "totp.enrol", officer.badge)
+        tell_of_roster(session, chosen, officer, "officers.shell.totp_dropped" if drop else "officers.shell.totp")
         if drop:
             return ("gone", "") if totp.drop(officer) else ("", "")
         return totp.begin(officer)
@@ -131,6 +136,7 @@ def change_roles(
             officer.active = come_back
             session.add(officer)
         if leave:
+            tell_of_roster(session, chosen, officer, "officers.shell.left")  # while the account is still known
             for account in session.exec(select(OfficerAccount).where(OfficerAccount.officer_id == officer.id)).all():
                 session.delete(account)
         if roles:
@@ -139,10 +145,12 @@ def change_roles(
             session.flush()
             _give(session, officer, roles)
         shell.audit(session, "roster.role", f"{officer.badge} {'left' if leave else '; '.join(roles or ('back',))}")
+        if not leave:
+            tell_of_roster(session, chosen, officer, "officers.shell.back" if come_back else "officers.shell.roles")
         held = session.exec(select(OfficerRole).where(OfficerRole.officer_id == officer.id)).all()
         return sorted(_role_text(session, role) for role in held) if officer.active else ["(left)"]
 
-    with shell.storage() as (_, writer):
+    with shell.storage() as (chosen, writer):
         now = writer.run_now(work)
     typer.echo(f"{badge}: {'; '.join(now)}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -66,12 +67,16 @@ def storage(level: str = "error") -> Iterator[tuple[Settings, Writer]]:
 
 def phrases() -> PhraseBook:
     """Our phrases."""
-    return PhraseBook.load(CONTENT / "phrases")
+    return _phrases(CONTENT / "phrases")
+
+
+_phrases = functools.cache(PhraseBook.load)  # it takes longer than everything else that a command does
+_library = functools.cache(PostLibrary.load)
 
 
 def campaigns(session: Session, chosen: Settings) -> Campaigns:
     """Posts inside one transaction."""
-    library = PostLibrary.load(CONTENT / "posts")
+    library = _library(CONTENT / "posts")
     calendar = Calendar.load(CONTENT / "calendar.toml", library.posts)
     return Campaigns(session, clock(), library, phrases(), PostRules.of(chosen), calendar)
 

@@ -189,6 +189,7 @@ ACTS = {
     "post.approve": "SA",
     "post.stop": "SEA",
     "post.correct": "SE",
+    "post.export": "SEA",
     "post.mute": "GOSE",
     "missing.write": "GODS",
     "missing.verify": "OSA",
