@@ -150,10 +150,12 @@ class Intake:
         try:
             while True:
                 woken.clear()
+                # asked before the rows are read: what comes while they are read belongs to the next round, and is waited for
+                hurry, now = self._hurry, self._clock()
                 parts, ended = await self._parts(claim, album)
                 last = max((at for _, _, at in parts), default=began)
                 until = min(last + QUIET, began + LONGEST)
-                if ended or self._hurry or self._clock() >= until:
+                if ended or hurry or now >= until:
                     break
                 await self._clock.wait(until, woken)
         finally:

@@ -88,6 +88,8 @@ class Writer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._aside_until = 0.0
         self._commits = 0  # since the last checkpoint
+        self._reads = 0  # under way
+        self._read_ended = threading.Condition()
         self._watchdog = None if self._sqlite else Watchdog(NO_ANSWER_SECONDS)
         self._thread = threading.Thread(target=self._live, name="writer", daemon=True)
         self._thread.start()
@@ -173,16 +175,28 @@ class Writer:
     def _reader(self) -> Iterator[Connection]:
         """A connection for reading; PostgreSQL that cannot be reached is told as it is to a unit of work."""
         if self._sqlite:
-            with self.engine.connect() as connection:
+            with self._reading(), self.engine.connect() as connection:
                 yield connection
             return
         try:
-            with self.engine.connect() as connection:
+            with self._reading(), self.engine.connect() as connection:
                 yield connection
         except DBAPIError as problem:
             if not is_fatal(problem):
                 raise
             raise StorageUnavailable(f"{type(problem).__name__}: {str(problem.orig)[:200]}") from problem
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Counts: whoever was cancelled no longer waits for his read, but its thread has the connection until it ends."""
+        with self._read_ended:
+            self._reads += 1
+        try:
+            yield
+        finally:
+            with self._read_ended:
+                self._reads -= 1
+                self._read_ended.notify_all()
 
     def empty_log(self) -> None:
         """Copy the write-ahead log into the database and empty it, so that what was erased is in no file any more. Blocks."""
@@ -204,6 +218,8 @@ class Writer:
             if self._watchdog is not None:
                 self._watchdog.close()
             if self._owns_engine:
+                with self._read_ended:
+                    self._read_ended.wait_for(lambda: self._reads == 0, NO_ANSWER_SECONDS)
                 detach(self.engine)
                 self.engine.dispose()
 

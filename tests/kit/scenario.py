@@ -114,6 +114,7 @@ class Scenario:
         self._runner = asyncio.Runner()
         self._house: asyncio.Task[None] | None = None
         self._leave = asyncio.Event()
+        self._writer: Writer | None = None
         self._seen: dict[tuple[str, bool], int] = {}
         self._commits: sqlite3.Connection | None = None  # a look at SQLite's count of commits
         self._state = (0, 0)
@@ -381,6 +382,8 @@ class Scenario:
             self.settings: Settings = load_settings(Path("config.toml"), own)
             await self._start()
         except BaseException:
+            if self._writer is not None:
+                await asyncio.to_thread(self._writer.close)
             await self.platform.close()
             raise
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.kit import cells, puppet
 from tests.kit.cells import Cell, Postgres
-from tests.kit.scenario import Scenario
+from tests.kit.scenario import PATIENCE, Scenario
 from tests.scenarios.differences import DIFFERENCES, Difference
 from tests.storage.conftest import postgres_server  # noqa: F401
 
@@ -25,6 +25,8 @@ def cells_of(metafunc: pytest.Metafunc) -> list[str]:
     wanted = cells.names(MATRIX)
     if metafunc.definition.get_closest_marker("one_cell") is not None:
         return [cells.DEFAULT] if cells.DEFAULT in wanted else []
+    if not MATRIX and metafunc.definition.get_closest_marker("every_cell") is not None:
+        return cells.names("all")
     if metafunc.definition.get_closest_marker("slow") is not None:
         wanted = [one for one in wanted if one != cells.TURN]
     name = metafunc.function.__name__
@@ -84,13 +86,24 @@ def cell_name(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.fixture(scope="module")
+def patient_server() -> Iterator[None]:
+    """A unit of work that a busy machine leaves standing is no dead node's, which the server ends after 5 s."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("storage.writer.IDLE_SECONDS", PATIENCE)
+        yield
+
+
 @pytest.fixture(scope="module", autouse=True)
 def cell(cell_name: str, request: pytest.FixtureRequest) -> Iterator[Cell]:
     """The cell that every `Scenario` of this test takes. Without Node.js those of WeChat are left out, except in CI."""
     platform, _, engine = cell_name.partition("-")
     if platform == "wechat" and (problem := puppet.missing()):
         (pytest.fail if os.environ.get("CI") else pytest.skip)(problem)
-    postgres: Postgres | None = request.getfixturevalue("matrix_postgres") if engine == "postgresql" else None
+    postgres: Postgres | None = None
+    if engine == "postgresql":
+        postgres = request.getfixturevalue("matrix_postgres")
+        request.getfixturevalue("patient_server")
     here = Cell(cells.PEERS[platform], postgres, plain=cell_name == cells.DEFAULT)
     token = cells.cell.set(here)
     yield here

@@ -201,6 +201,7 @@ def test_a_plan_that_reaches_into_the_night_goes_on_in_the_morning(chat: Scenari
     chat.skip(EDITOR)
 
 
+@pytest.mark.every_cell
 def test_a_correction_goes_to_exactly_the_groups_that_got_it(chat: Scenario) -> None:
     chat.say(EDITOR, PRIVATE, "/推送 反诈 综合")
     chat.skip(EDITOR, ONE, TWO)

@@ -71,6 +71,7 @@ def test_the_duty_officer_is_called_every_two_minutes_until_he_answers(chat: Sce
     chat.silence()
 
 
+@pytest.mark.every_cell
 def test_the_calls_go_on_after_a_restart(chat: Scenario) -> None:
     chat.say("张阿姨", GROUP, CALL)
     chat.skip(GROUP, "王建国")

@@ -38,6 +38,7 @@ def welcomed(chat: Scenario) -> int:
     return row(chat).id or 0
 
 
+@pytest.mark.every_cell
 def test_it_introduces_itself_once_and_asks_whose_group_this_is(chat: Scenario) -> None:
     welcomed(chat)
     added(chat)

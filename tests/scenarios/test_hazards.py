@@ -42,6 +42,7 @@ def test_the_responsible_unit_reads_a_card_with_the_next_command(chat: Scenario)
     assert card.what.text.endswith("接单：/接单 2611-0001")
 
 
+@pytest.mark.every_cell
 def test_the_place_is_asked_once_and_the_next_message_is_the_answer(chat: Scenario) -> None:
     chat.say("张阿姨", GROUP, "楼道里又停满了电动车，还在充电")
     chat.expect(GROUP, "收到，编号*（*）。在哪个位置？*")
@@ -99,6 +100,7 @@ def test_words_then_photo_is_one_case_and_one_answer(chat: Scenario) -> None:
     assert photos_of(chat) == [1]
 
 
+@pytest.mark.every_cell
 def test_words_and_photos_in_one_message(chat: Scenario) -> None:
     chat.say("张阿姨", GROUP, CHARGING, photos=3)
     chat.expect(GROUP, "收到，编号2611-0001*")
@@ -260,6 +262,7 @@ def test_withdrawing_ones_own_case(chat: Scenario) -> None:
     chat.expect(GROUP, f"{number}现在是“已撤回”*")
 
 
+@pytest.mark.every_cell
 def test_recalling_the_message_takes_the_case_back_until_somebody_has_it(chat: Scenario) -> None:
     first = chat.say("张阿姨", GROUP, CHARGING)
     chat.expect(GROUP, "收到，编号2611-0001*")

@@ -124,6 +124,7 @@ def test_without_an_alert_the_same_words_mean_nothing(chat: Scenario) -> None:
     chat.silence()
 
 
+@pytest.mark.every_cell
 def test_found_ends_it_in_exactly_the_groups_that_got_it(chat: Scenario) -> None:
     chat.platform.fail(NeverDelivered("no right to write"), chat=chat.address("", SHOP).chat)
     number = send_out(chat)

@@ -41,6 +41,7 @@ def audits(chat: Scenario) -> list[tuple[str, str, bool, str]]:
     return [tuple(row) for row in chat.rows(Audit.action, Audit.target, Audit.allowed, Audit.reason)]  # type: ignore[misc]
 
 
+@pytest.mark.every_cell
 def test_a_case_through_all_hands(chat: Scenario) -> None:
     chat.say("张阿姨", GROUP, UNCLEAR)
     chat.expect(GROUP, "*在哪个位置？*")

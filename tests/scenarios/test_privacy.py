@@ -135,6 +135,7 @@ def test_whoever_is_blocked_sees_it_and_can_still_be_forgotten(chat: Scenario) -
     assert chat.rows(Case.reporter) == [None]
 
 
+@pytest.mark.every_cell
 def test_forgetting_takes_the_person_and_leaves_the_case(chat: Scenario) -> None:
     number = report(chat)
     chat.say("张阿姨", PRIVATE, "/忘记我")

@@ -17,6 +17,7 @@ CERTAIN = "身份证丢了怎么补办"
 UNKNOWN = "社区合唱团几点排练，还收人吗"
 
 
+@pytest.mark.every_cell
 def test_answered_with_its_source_when_we_are_asked(chat: Scenario) -> None:
     chat.say("徐妈妈", GROUP, f"@前哨 {SURE}")
     chat.expect(GROUP, "*\n（依据：*核对）")

@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import Session, select
 
 from cases.routing import set_route
-from storage.tables import Attachment, Case, CaseAssist, Grid, Group, Unit
+from storage.tables import Attachment, Case, CaseAssist, Grid, Group, Notice, Unit
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
 GROUP, STREET, SCHOOL = "港新1号网格", "火锅街商户群", "港新小学二（3）班家长"
@@ -77,7 +77,9 @@ def test_what_was_told_in_private_is_answered_in_private_and_its_grid_hears_noth
     chat.skip("张阿姨", GROUP)
     chat.say("张阿姨", PRIVATE, "解决了")
     line = chat.expect(GROUP, "2611-0002（*）已解决，2位邻居反映过，反映的邻居确认过了。——*")
-    assert line.what.photo == chat.rows(Attachment.path)[-1]  # the unit's, not the private one
+    assert line.what.photo is not None
+    [photo] = [photo for photo, text in chat.rows(Notice.photo, Notice.text) if text == line.what.text]
+    assert photo == chat.rows(Attachment.path)[-1]  # the unit's, not the private one
     chat.silence_in(GROUP)
     chat.skip("张阿姨")
     chat.skip_officers()

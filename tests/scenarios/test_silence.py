@@ -41,6 +41,7 @@ def talk(chat: Scenario) -> None:
     chat.say("陈大爷", GROUP, "这是我孙子，可爱吧")
 
 
+@pytest.mark.every_cell
 def test_ordinary_talk_is_neither_answered_nor_kept(chat: Scenario) -> None:
     talk(chat)
     chat.silence()

@@ -91,6 +91,7 @@ def test_a_private_tip_is_sealed_and_gives_a_receipt(chat: Scenario) -> None:
     assert chat.rows(InboxEvent.body) == [None]
 
 
+@pytest.mark.every_cell
 def test_the_custodian_reads_and_answers_and_every_read_is_recorded(chat: Scenario) -> None:
     receipt = told(chat)
     name = name_of(chat)
