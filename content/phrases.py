@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -42,11 +42,19 @@ def plain(text: str) -> str:
     return _UNSEEN.sub("", text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Phrase:
-    template: Template
+    environment: Environment
     source: str
     variables: frozenset[str]
+    _compiled: Template | None = None
+
+    @property
+    def template(self) -> Template:
+        """Compiled when it is said for the first time: a start checks every phrase, and most of them are said seldom or never."""
+        if self._compiled is None:
+            self._compiled = self.environment.from_string(self.source)
+        return self._compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ class PhraseBook:
     def escaped(self, escape: Escape) -> PhraseBook:
         """The same phrases for a platform with another escape."""
         environment = make_environment(escape)
-        phrases = {key: replace(phrase, template=environment.from_string(phrase.source)) for key, phrase in self._phrases.items()}
+        phrases = {key: _Phrase(environment, phrase.source, phrase.variables) for key, phrase in self._phrases.items()}
         return PhraseBook(self.folder, self.broken, MappingProxyType(phrases))
 
     def joined(self, other: PhraseBook) -> PhraseBook:
@@ -133,17 +141,17 @@ def _read(path: Path, environment: Environment) -> Iterator[tuple[str, _Phrase] 
         yield BrokenFile(path, error.mistakes[0].line, error.mistakes[0].problem)
         return
     for keys, source in _flatten(table, ()):
-        line = line_of(text, keys)
         if not isinstance(source, str) or not source.strip():
-            yield BrokenFile(path, line, f"{'.'.join(keys)} must be a text that is not empty")
+            yield BrokenFile(path, line_of(text, keys), f"{'.'.join(keys)} must be a text that is not empty")
             continue
         try:
-            tree = environment.parse(source)
-            phrase = _Phrase(environment.from_string(source), source, frozenset(meta.find_undeclared_variables(tree)))
+            # whatever compiling would find wrong is found by this, too: it goes through the whole tree as the compiler does
+            variables = frozenset(meta.find_undeclared_variables(environment.parse(source)))
         except TemplateSyntaxError as error:
-            yield BrokenFile(path, line + error.lineno - 1, f"{'.'.join(keys)}: {error.message}")
+            line = line_of(text, keys) + error.lineno - 1
+            yield BrokenFile(path, line, f"{'.'.join(keys)}: {error.message}")
             continue
-        yield ".".join((path.stem, *keys)), phrase
+        yield ".".join((path.stem, *keys)), _Phrase(environment, source, variables)
 
 
 def _flatten(table: Mapping[str, object], above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:

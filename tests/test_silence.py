@@ -29,7 +29,7 @@ from bot.messages import Address, Inbound, Sender
 from bot.platforms.web import RoomSeed
 from bot.understanding.meaning import Hint
 from storage.tables import InboxEvent, Notice
-from tests.kit.scenario import Scenario
+from tests.kit.scenario import Scenario, library
 from tests.platforms.web.conftest import Browser
 from tests.understanding.chatter import chatter
 
@@ -181,7 +181,7 @@ async def test_the_rooms_own_file_has_them_sealed_and_no_other_at_all(tmp_path: 
         Path("config.toml"), {"QIANSHAO_BOT__DATA_DIR": str(data), "QIANSHAO_WEB__PORT": "0", "QIANSHAO_BOT__DEMO": "true"}
     )
     traces = Traces(texts)
-    async with serving(settings) as app:
+    async with serving(settings, library=library()) as app:
         assert app.web is not None
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
             rooms = {seed.id: seed.members for seed in app_rooms()}

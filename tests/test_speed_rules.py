@@ -7,7 +7,6 @@ import random
 import subprocess
 import sys
 import threading
-import warnings
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,11 +22,11 @@ from bot.messages import Address, Inbound, Sender
 from bot.understanding import segment, text
 from bot.understanding.meaning import Hint
 from bot.understanding.triggers import LONG, Triggers
-from storage.database import OldLibrary, prepare
 from storage.sealing import Sealer
 from storage.tables import InboxEvent
 from storage.writer import Writer
 from tests.kit.scenario import library
+from tests.storage.conftest import open_writer
 from tests.understanding.chatter import chatter
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -85,9 +84,7 @@ def test_triggers_are_found_like_by_searching_for_each() -> None:
 
 @pytest.fixture
 async def inbox(tmp_path: Path) -> AsyncIterator[tuple[Inbox, Writer]]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", OldLibrary)
-        writer = prepare(f"sqlite:///{tmp_path}/qianshao.db")
+    writer = open_writer(f"sqlite:///{tmp_path}/qianshao.db")
     senses = Senses(lambda words: Hint(report=True), lambda words: None, lambda words: False)
     lanes: Lanes[Job] = Lanes(_nothing)
     opened = Inbox(writer, Sealer(tmp_path / "key"), senses, lanes, Mind(), Clock(), timedelta(minutes=2))

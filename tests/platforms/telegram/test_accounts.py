@@ -16,6 +16,7 @@ from bot.errors import ConfigError
 from bot.platforms.telegram.owners import Owners
 from storage.tables import Case, Group
 from tests.kit.fake_bot_api import TOKEN, FakeBotApi
+from tests.kit.scenario import library
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore::storage.database.OldLibrary")]
 
@@ -41,7 +42,7 @@ async def two_bots(folder: Path) -> AsyncIterator[tuple[App, FakeBotApi, FakeBot
     async with (
         FakeBotApi() as one,
         FakeBotApi(token=SECOND) as other,
-        serving(load_settings(Path("config.toml"), environ(one.root, other.root, folder))) as app,
+        serving(load_settings(Path("config.toml"), environ(one.root, other.root, folder)), library=library()) as app,
     ):
         yield app, one, other
 

@@ -14,7 +14,7 @@ from bot.app import App, serving
 from bot.config import load_settings
 from storage.tables import Case, CaseEntry, Group, Notice
 from tests.kit.fake_bot_api import KICKED, TOKEN, FakeBotApi
-from tests.kit.scenario import jpeg
+from tests.kit.scenario import jpeg, library
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore::storage.database.OldLibrary")]
 
@@ -30,7 +30,7 @@ async def bot_on(api: FakeBotApi, folder: Path) -> AsyncIterator[App]:
         "QIANSHAO_TELEGRAM__BASE_URL": api.root,
         "QIANSHAO_PACING__TELEGRAM__PER_CHAT_INTERVAL": "0",
     }
-    async with serving(load_settings(Path("config.toml"), environ)) as app:
+    async with serving(load_settings(Path("config.toml"), environ), library=library()) as app:
         yield app
 
 

@@ -18,6 +18,7 @@ from bot.notices import Lane, NewNotice, enqueue
 from bot.platforms.telegram import Moved, move_chat, move_mind
 from storage.tables import Alarm, Case, CaseEntry, Dialog, Group, Notice
 from storage.writer import Writer
+from tests.kit.empty import lay_empty
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 ACCOUNT = "1000001"
@@ -27,7 +28,9 @@ MOVED = Moved(OLD, NEW)
 
 @pytest.fixture
 def writer(tmp_path: Path) -> Iterator[Writer]:
-    opened = open_database(f"sqlite:///{tmp_path / 'q.sqlite3'}")
+    url = f"sqlite:///{tmp_path / 'q.sqlite3'}"
+    lay_empty(url)
+    opened = open_database(url)
     yield opened
     opened.close()
 

@@ -14,7 +14,7 @@ from bot.app import App, serving
 from bot.config import load_settings
 from bot.platforms.web import tipform
 from storage.tables import Tip, TipPicture
-from tests.kit.scenario import jpeg
+from tests.kit.scenario import jpeg, library
 from tests.platforms.web.conftest import Browser
 
 TIP = "有人在3号楼租房开赌局，天天半夜散场"
@@ -150,7 +150,7 @@ async def test_the_form_and_the_private_chat(tmp_path: Path, monkeypatch: pytest
         "QIANSHAO_BOT__DEMO": "true",
         "QIANSHAO_SCHEDULES": "[]",
     }
-    async with serving(load_settings(Path("config.toml"), environ)) as app:
+    async with serving(load_settings(Path("config.toml"), environ), library=library()) as app:
         assert app.web is not None
         await form_story(app, app.web.url, tmp_path)
         await chat_story(app, app.web.url, tmp_path)

@@ -17,6 +17,7 @@ from bot.app import open_database
 from bot.messages import Address
 from bot.platforms.wechat import WechatPlatform
 from storage.writer import Writer
+from tests.kit.empty import lay_empty
 from tests.kit.puppet import Puppet, listening, missing, quick
 from tests.platforms.telegram.conftest import Keeper
 
@@ -81,7 +82,9 @@ async def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
 
 @pytest.fixture
 def writer(tmp_path: Path) -> Iterator[Writer]:
-    made = open_database(f"sqlite:///{tmp_path / 'q.sqlite3'}")
+    url = f"sqlite:///{tmp_path / 'q.sqlite3'}"
+    lay_empty(url)
+    made = open_database(url)
     yield made
     made.close()
 

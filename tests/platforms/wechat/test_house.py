@@ -14,7 +14,7 @@ from bot.app import App, serving
 from bot.config import load_settings
 from storage.tables import Case, CaseEntry, Group, Notice
 from tests.kit.puppet import BOT, TOKEN, Puppet
-from tests.kit.scenario import jpeg
+from tests.kit.scenario import jpeg, library
 from tests.platforms.wechat.conftest import ROOM, Line, until
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore::storage.database.OldLibrary")]
@@ -45,7 +45,7 @@ async def bot_on(puppet: Puppet, folder: Path, **more: str) -> AsyncIterator[App
         **QUICK,
         **more,
     }
-    async with serving(load_settings(Path("config.toml"), environ)) as app:
+    async with serving(load_settings(Path("config.toml"), environ), library=library()) as app:
         await until(lambda: app.health()["wechat"].listening)  # before that nothing is heard
         yield app
 

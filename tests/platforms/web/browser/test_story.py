@@ -15,6 +15,7 @@ from bot.app import App, serving
 from bot.config import load_settings
 from storage.tables import CampaignGroup, Case
 from tests.kit.clock import ShiftedClock
+from tests.kit.scenario import library
 from tests.platforms.web.browser.conftest import DESK, PATIENCE_MS, PHONE
 from tests.platforms.web.browser.steps import bubble, write
 
@@ -50,7 +51,7 @@ class House:
 async def house(tmp_path: Path, browser: Browser) -> AsyncIterator[House]:
     clock = ShiftedClock(SUNDAY)
     environ = {"QIANSHAO_BOT__DATA_DIR": str(tmp_path), "QIANSHAO_WEB__PORT": "0"}
-    async with serving(load_settings(Path("config.toml"), environ), clock) as app:
+    async with serving(load_settings(Path("config.toml"), environ), clock, library=library()) as app:
         house = House(app, clock, browser)
         yield house
         for context in browser.contexts:
