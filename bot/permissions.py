@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from bot.errors import NotAllowed
@@ -241,13 +242,18 @@ def acting_officer(session: Session, message: Inbound) -> Officer | None:
     return officer_of_account(session, message.address.platform, message.sender.id)
 
 
+# every message asks these, so they are put together once
+_BOUND = (
+    select(Officer)
+    .join(OfficerAccount, col(OfficerAccount.officer_id) == col(Officer.id))
+    .where(OfficerAccount.platform == bindparam("platform"), OfficerAccount.user_id == bindparam("user_id"), col(Officer.active))
+)
+_HELD = select(OfficerRole).where(OfficerRole.officer_id == bindparam("officer_id"))
+
+
 def officer_of_account(session: Session, platform: str, user_id: str) -> Officer | None:
     """The active officer who bound this platform account."""
-    return session.exec(
-        select(Officer)
-        .join(OfficerAccount, col(OfficerAccount.officer_id) == col(Officer.id))
-        .where(OfficerAccount.platform == platform, OfficerAccount.user_id == user_id, col(Officer.active))
-    ).first()
+    return session.exec(_BOUND, params={"platform": platform, "user_id": user_id}).first()
 
 
 def grids_above(session: Session, grid_id: int | None) -> tuple[int, ...]:
@@ -261,7 +267,7 @@ def grids_above(session: Session, grid_id: int | None) -> tuple[int, ...]:
 
 
 def _grants_of(session: Session, officer: Officer) -> tuple[Grant, ...]:
-    rows = session.exec(select(OfficerRole).where(OfficerRole.officer_id == officer.id)).all()
+    rows = session.exec(_HELD, params={"officer_id": officer.id}).all()
     return tuple(Grant(Role(row.role), row.scope_kind, row.scope_id) for row in rows)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from bot.messages import Address, Choice, Inbound
@@ -268,10 +269,14 @@ class Say:
         here = to.platform, to.account, to.chat
         found = self._groups.get(here)
         if found is None:
-            found = self._groups[here] = self._session.exec(
-                select(Group.id).where(Group.platform == to.platform, Group.account == to.account, Group.chat == to.chat)
-            ).first()
+            values = {"platform": to.platform, "account": to.account, "chat": to.chat}
+            found = self._groups[here] = self._session.exec(_GROUP, params=values).first()
         return found
+
+
+_GROUP = select(Group.id).where(
+    Group.platform == bindparam("platform"), Group.account == bindparam("account"), Group.chat == bindparam("chat")
+)
 
 
 def _masked_table(values: Mapping[str, Any]) -> dict[str, Any]:
