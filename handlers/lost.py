@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlmodel import Session
 
@@ -12,7 +12,7 @@ from bot.permissions import Role
 from bot.router import CaseNumber, Router, Words, parse_number
 from bot.say import Say
 from bot.timers import Timers
-from bot.turn import Effects, NotMine, Photos, Rules
+from bot.turn import NotMine
 from bot.understanding.meaning import Intent, Meaning
 from cases.desk import CaseDesk
 from cases.dispatch import handlers_of
@@ -20,9 +20,8 @@ from cases.lost import LostAndFound, Match
 from content.refusal import Refusal
 from handlers.callback import ask_reporter
 from handlers.cards import case_card
-from handlers.hazards import report
-from handlers.origin import Spot, origin_of
-from storage.tables import Case, Group, LostItem
+from handlers.reports import Reports
+from storage.tables import Case, LostItem
 
 router = Router("lost")
 
@@ -33,22 +32,15 @@ DETAIL_WAIT = timedelta(hours=24)
 def lost_or_found(
     message: Inbound,
     meaning: Meaning,
-    group: Group | None,
-    photos: Photos,
-    spot: Spot,
     desk: CaseDesk,
     lost: LostAndFound,
     dialogs: Dialogs,
     say: Say,
-    timers: Timers,
-    effects: Effects,
-    rules: Rules,
+    reports: Reports,
     session: Session,
-    now: datetime,
 ) -> None:
     """A report like any other; then the detail is asked for in private, and what fits is shown to the officer."""
-    report(message, meaning, group, photos, spot, desk, dialogs, say, timers, effects, rules, session, now)
-    made = next((case for case in desk.recent_of(origin_of(message, group), timedelta(0)) if case.kind == "lost_found"), None)
+    made = reports.take(message, meaning)
     if made is None:
         return  # the same said again
     item = lost.note(made)

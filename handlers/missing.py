@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace as changed
@@ -14,22 +13,20 @@ from bot.campaigns import Campaigns
 from bot.campaigns.chain import EVERYBODY, split_groups
 from bot.campaigns.missing import Chain, end, missing_of, tell_more, verify
 from bot.campaigns.steps import officers_for
-from bot.dialogs import Dialogs
 from bot.errors import NotAllowed
 from bot.messages import Inbound
 from bot.permissions import Rights, Role
 from bot.router import CaseNumber, Router, Words
 from bot.say import Say
-from bot.timers import Timers
-from bot.turn import Effects, Photos, Rules
+from bot.turn import Photos
 from bot.understanding.meaning import Intent, Meaning
 from cases.desk import CaseDesk, NewCase
 from cases.dispatch import handlers_of
 from content.masking import mask
 from content.refusal import Refusal
 from handlers.cards import trouble_with
-from handlers.hazards import report, said_already
-from handlers.origin import Spot, origin_of
+from handlers.origin import origin_of
+from handlers.reports import Reports, said_already
 from storage.tables import Attachment, Case, Group, Missing, Officer, OfficerAccount
 
 router = Router("missing")
@@ -48,17 +45,12 @@ def look_for(
     meaning: Meaning,
     group: Group | None,
     photos: Photos,
-    spot: Spot,
     rights: Rights,
     campaigns: Campaigns,
     desk: CaseDesk,
-    dialogs: Dialogs,
     say: Say,
-    timers: Timers,
-    effects: Effects,
-    rules: Rules,
+    reports: Reports,
     session: Session,
-    now: datetime,
 ) -> None:
     """From an officer: a notice that waits for a second officer, more about one that is out, or its withdrawal.
 
@@ -73,7 +65,7 @@ def look_for(
             say.reply("report.added", case=same, number=same.number, trouble=trouble_with(photos, say))
             return
         told = replace(meaning, intent=Intent.MISSING, category=category, tier="T1")
-        report(changed(message, text=words), told, group, photos, spot, desk, dialogs, say, timers, effects, rules, session, now)
+        reports.take(changed(message, text=words), told)
         return
     case = desk.find(number) if number is not None else None
     missing = missing_of(session, case.id) if case is not None else None

@@ -16,8 +16,8 @@ from cases.dispatch import handlers_of
 from content.refusal import Refusal
 from handlers.additions import THANKS
 from handlers.cards import case_card
-from handlers.hazards import said_already
 from handlers.origin import origin_of
+from handlers.reports import said_already
 from storage.tables import Group
 
 router = Router("questions")

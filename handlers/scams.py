@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlmodel import Session
 
-from bot.dialogs import Dialogs
 from bot.messages import Inbound
 from bot.notices import Lane
 from bot.router import Router
 from bot.say import Say
 from bot.timers import Due, Timers
-from bot.turn import Brought, Effects, Photos, Rules, Verdict
+from bot.turn import Brought, Rules, Verdict
 from bot.understanding.meaning import Meaning
 from cases.desk import NOT_TAKEN, CaseDesk
 from cases.dispatch import handlers_of, officers_with, on_duty_or_dispatchers
 from handlers.cards import case_card
-from handlers.hazards import report
-from handlers.origin import Spot, origin_of
-from storage.tables import Case, Group, Officer
+from handlers.reports import Reports
+from storage.tables import Case, Officer
 
 router = Router("scams")
 
@@ -28,28 +26,15 @@ MOST_CALLS = 30  # an hour at the usual two minutes; then it is a case like othe
 
 @router.intent("scam_report")
 def scam_told(
-    message: Inbound,
-    meaning: Meaning,
-    group: Group | None,
-    photos: Photos,
-    spot: Spot,
-    desk: CaseDesk,
-    dialogs: Dialogs,
-    say: Say,
-    timers: Timers,
-    effects: Effects,
-    rules: Rules,
-    session: Session,
-    now: datetime,
+    message: Inbound, meaning: Meaning, desk: CaseDesk, say: Say, timers: Timers, rules: Rules, reports: Reports, session: Session
 ) -> None:
     """A case; somebody who is being defrauded now is a call to the anti-fraud desk, repeated until it is taken."""
     happening = rules.scam_now.search(message.text) is not None
     if happening:
         say.reply("scams.now", quote=True)
-    report(message, meaning, group, photos, spot, desk, dialogs, say, timers, effects, rules, session, now)
-    case = next((one for one in desk.recent_of(origin_of(message, group), timedelta(0)) if one.kind == "scam"), None)
+    case = reports.take(message, meaning)
     if happening and case is not None:
-        _call(case, desk, say, session, now)
+        _call(case, desk, say, session, reports.now)
         timers.after(rules.alarm_repeat, "scam.now", str(case.id), round="1")
 
 

@@ -22,8 +22,8 @@ from cases.roster import Roster
 from cases.shift import MORNING, TIMER, TOO_LATE, count_shift, hand_over, next_card, work_groups
 from content.refusal import Refusal
 from handlers.cards import moment, place_or_group
-from handlers.hazards import KIND
 from handlers.origin import origin_of
+from handlers.reports import KIND
 from storage.tables import Group, Officer
 
 router = Router("shift")

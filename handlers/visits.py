@@ -20,8 +20,8 @@ from cases.premises import Places, Seen
 from content.refusal import Refusal
 from handlers.cards import case_card
 from handlers.desk import out_of_the_group
-from handlers.hazards import pass_on
 from handlers.origin import origin_of
+from handlers.reports import pass_on
 from storage.tables import Case, Grid, Group, Officer
 
 router = Router("visits")

@@ -68,6 +68,7 @@ from handlers import (
 from handlers import help as help_
 from handlers.asking import Confirmations
 from handlers.origin import Spot
+from handlers.reports import Reports
 
 NEIGHBOURS = (wishes, lost, disputes, volunteers, proposals, deeds, visits)
 HANDLERS = (
@@ -78,7 +79,7 @@ HANDLERS = (
     *NEIGHBOURS,
 )
 SERVICES: tuple[type, ...] = (
-    *(CaseDesk, Alarms, Roster, Identities, Tips, Privacy, Campaigns, Spot),
+    *(CaseDesk, Alarms, Roster, Identities, Tips, Privacy, Campaigns, Spot, Reports),
     *(KeptAnswers, Totp, PendingActions, Confirmations, Blocks, Repeats),
     *(Wishes, LostAndFound, Mediations, Activities, Proposals, Places),
 )

@@ -45,6 +45,7 @@ from content.phrases import PhraseBook
 from handlers.asking import Confirmations
 from handlers.live import keep_lines
 from handlers.origin import Spot
+from handlers.reports import Reports
 from storage.sealing import Sealer
 from storage.tables import Case, CaseEntry, Group, Notice, Unit
 from storage.writer import Writer
@@ -150,6 +151,7 @@ class Services:
             Blocks: lambda turn: Blocks(turn.session, self._marks_key, turn.now),
             Repeats: lambda turn: Repeats(turn.session, self._marks_key),
             Spot: self._spot,
+            Reports: _reports,
             Wishes: lambda turn: Wishes(turn.session, turn.rights, turn.service(CaseDesk), turn.now),
             LostAndFound: lambda turn: LostAndFound(
                 turn.session, turn.rights, turn.service(CaseDesk), self._library.things, turn.now
@@ -167,6 +169,22 @@ class Services:
     def _spot(self, turn: Supplies) -> Spot:
         given = {Pins: turn.find(Pins), Photos: turn.find(Photos), Group: turn.find(Group)}
         return Spot(self._atlas, turn.session, turn.house.rules, given[Pins], given[Photos], given[Group])  # type: ignore[arg-type]
+
+
+def _reports(turn: Supplies) -> Reports:
+    return Reports(
+        turn.find(Group),  # type: ignore[arg-type]
+        turn.service(Photos),
+        turn.service(Spot),
+        turn.service(CaseDesk),
+        turn.dialogs,
+        turn.say,
+        turn.timers,
+        turn.effects,
+        turn.house.rules,
+        turn.session,
+        turn.now,
+    )
 
 
 def _station(session: Session) -> str:
