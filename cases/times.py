@@ -8,22 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-_NUMBERS = {
-    "一": 1,
-    "二": 2,
-    "两": 2,
-    "三": 3,
-    "四": 4,
-    "五": 5,
-    "六": 6,
-    "七": 7,
-    "八": 8,
-    "九": 9,
-    "十": 10,
-    "十一": 11,
-    "十二": 12,
-}
-_WORDS = {"今天": 0, "今晚": 0, "明天": 1, "明晚": 1, "后天": 2, "大后天": 3}
+from content.dates import DAYS, EVENINGS, NUMBERS, date_from, hour_of, weekday_from
+
 _HOUR = r"\d{1,2}|十[一二]?|[一二两三四五六七八九]"
 _DAY = re.compile(
     r"(?:(?P<year>20\d\d)[年/-])?(?P<month>\d{1,2})[月/-](?P<day>\d{1,2})[日号]?|(?P<word>大后天|今天|今晚|明天|明晚|后天)"
@@ -33,7 +19,6 @@ _TIME = re.compile(
     rf"(?P<part>凌晨|早上|上午|中午|下午|傍晚|晚上|夜里)?\s*(?P<hour>{_HOUR})(?:[:](?P<minute>[0-5]\d)|点(?:(?P<half>半)|(?P<spoken>[0-5]?\d)分?)?)"
 )
 _LASTS = re.compile(r"(\d+(?:\.\d)?|[一二两三四五六])个?(?:小时|钟头)(半)?")
-_AFTERNOON = ("下午", "傍晚", "晚上")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +42,7 @@ def when_in(text: str, now: datetime, zone: ZoneInfo) -> Found | None:
     if clock is None:
         return None
     on = _date(day, now.astimezone(zone).date())
-    hours = _time(clock, evening=day["word"] in ("今晚", "明晚"))
+    hours = _time(clock, evening=day["word"] in EVENINGS)
     if on is None or hours is None:
         return None
     rest = plain[: day.start()] + plain[day.end() : clock.start()] + plain[clock.end() :]
@@ -70,27 +55,22 @@ def hours_in(text: str) -> tuple[float, str] | None:
     found = _LASTS.search(plain)
     if found is None:
         return None
-    hours = float(_NUMBERS.get(found[1], 0) or found[1]) + (0.5 if found[2] else 0.0)
+    hours = float(NUMBERS.get(found[1], 0) or found[1]) + (0.5 if found[2] else 0.0)
     return hours, (plain[: found.start()] + plain[found.end() :]).strip(" ,，。;；")
 
 
 def _date(found: re.Match[str], today: date) -> date | None:
     if found["word"]:
-        return today + timedelta(days=_WORDS[found["word"]])
+        return today + timedelta(days=DAYS[found["word"]])
     if found["week"]:
-        wanted = "一二三四五六日".find(found["week"].replace("天", "日"))
-        ahead = wanted - today.weekday()
-        return today + timedelta(days=ahead + 7 if found["next"] else ahead % 7)
+        return weekday_from(today, found["week"], following=found["next"] is not None)
     try:
-        day = date(int(found["year"] or today.year), int(found["month"]), int(found["day"]))
-        return day if found["year"] or day >= today else day.replace(year=today.year + 1)
+        return date_from(today, found["year"], found["month"], found["day"])
     except ValueError:
         return None
 
 
 def _time(found: re.Match[str], *, evening: bool) -> time | None:
-    hour = _NUMBERS.get(found["hour"], 0) or int(found["hour"])
+    hour = hour_of(NUMBERS.get(found["hour"], 0) or int(found["hour"]), found["part"], evening=evening)
     minute = 30 if found["half"] else int(found["minute"] or found["spoken"] or 0)
-    if hour < 12 and (found["part"] in _AFTERNOON or (found["part"] == "中午" and hour < 3) or (evening and not found["part"])):
-        hour += 12
     return time(hour, minute) if hour < 24 else None

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from content.dates import DAYS, EVENINGS, NUMBERS, date_from, hour_of, weekday_from
 from content.refusal import Refusal
 
 LONGEST = timedelta(days=7)
 FARTHEST = timedelta(days=90)
-_DAYS = {"今天": 0, "今晚": 0, "明天": 1, "明早": 1, "明晚": 1, "后天": 2, "大后天": 3}
-_EVENING = ("下午", "晚上", "傍晚", "今晚", "明晚")
 _WHEN = re.compile(
     r"(?:^|(?<=\s))(?P<day>大后天|今天|今晚|明天|明早|明晚|后天|(?:(?P<year>\d{4})[-年/])?(?P<month>\d{1,2})[-月/](?P<date>\d{1,2})日?"
     r"|(?P<next>下)?(?:周|星期)(?P<weekday>[一二三四五六日天]))?\s*(?P<half>早上|上午|中午|下午|傍晚|晚上)?\s*"
@@ -23,7 +22,6 @@ _OVER = re.compile(
     r"(?:^|(?<=\s))(?:历时|用时|分|用|在)?\s*(?P<number>半|\d+(?:\.\d)?|[一两二三四五六七八九十])\s*个?(?P<unit>小时|分钟|天)(?:内|里)?(?:发完)?(?=\s|$)"
 )
 _ACCOUNTS = re.compile(r"(?:^|(?<=\s))账号\s*[::= ]?\s*(?P<names>[\w.@:-]+(?:\s*[,、]\s*[\w.@:-]+)*)")
-_NUMBERS = {"半": 0.5, "一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ def read_wording(text: str, now: datetime, zone: ZoneInfo, known: frozenset[str]
         starts_at = _when(found, now, zone)
         text = text[: found.start()] + " " + text[found.end() :]
     if found := _OVER.search(text):
-        amount = _NUMBERS.get(found["number"]) or float(found["number"])
+        amount = 0.5 if found["number"] == "半" else NUMBERS.get(found["number"]) or float(found["number"])
         over = timedelta(minutes=amount * {"分钟": 1, "小时": 60, "天": 1440}[found["unit"]])
         if over > LONGEST:
             raise Refusal("posts.too_long")
@@ -69,12 +67,9 @@ def _account(name: str, known: frozenset[str]) -> tuple[str, ...]:
 
 def _when(found: re.Match[str], now: datetime, zone: ZoneInfo) -> datetime:
     there = now.astimezone(zone)
-    hour = int(found["hour"])
+    hour = hour_of(int(found["hour"]), found["half"], evening=found["day"] in EVENINGS)
     spoken = found["spoken"] or ""
     minute = 30 if spoken == "半" else int(found["minute"] or spoken.rstrip("分") or 0)
-    evening = found["half"] in _EVENING or found["day"] in _EVENING
-    if (evening and hour < 12) or (found["half"] == "中午" and hour < 11):
-        hour += 12
     try:
         clock = time(hour, minute)
         day = _day(found, there, clock)
@@ -92,15 +87,11 @@ def _day(found: re.Match[str], there: datetime, clock: time) -> date:
     today = there.date()
     if found["day"] is None:
         return today if datetime.combine(today, clock, there.tzinfo) > there else today + timedelta(days=1)
-    if found["day"] in _DAYS:
-        return today + timedelta(days=_DAYS[found["day"]])
+    if found["day"] in DAYS:
+        return today + timedelta(days=DAYS[found["day"]])
     if found["weekday"]:
-        wanted = "一二三四五六日".index(found["weekday"].replace("天", "日"))
-        ahead = (wanted - today.weekday()) % 7
-        if found["next"]:
-            ahead = wanted - today.weekday() + 7
-        elif ahead == 0 and datetime.combine(today, clock, there.tzinfo) <= there:
-            ahead = 7
-        return today + timedelta(days=ahead)
-    day = date(int(found["year"] or today.year), int(found["month"]), int(found["date"]))
-    return day if found["year"] or day >= today else day.replace(year=today.year + 1)
+        following = found["next"] is not None
+        day = weekday_from(today, found["weekday"], following=following)
+        over = day == today and not following and datetime.combine(day, clock, there.tzinfo) <= there
+        return day + timedelta(days=7) if over else day
+    return date_from(today, found["year"], found["month"], found["date"])
