@@ -193,7 +193,7 @@ async def test_a_chat_that_hangs_holds_nobody_else(bench: Bench) -> None:
 
 
 async def test_hung_campaigns_leave_room_for_replies_and_alarms(bench: Bench) -> None:
-    bench.make(rule=OutboxRule(send_timeout=300, in_flight=6, in_flight_reserve=2, grace=0.1))
+    bench.make(rule=OutboxRule(send_timeout=100, in_flight=6, in_flight_reserve=2, grace=0.1))
     for i in range(20):
         bench.platform.fail(Hang(), chat=f"c{i}")
         bench.write(f"c{i}", chat=f"c{i}", lane=Lane.CAMPAIGN)
