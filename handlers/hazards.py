@@ -31,9 +31,9 @@ _NOBODY_KNOWS = re.compile("(?:我也?)?(?:不知道|不清楚|说不清|说不�
 
 
 @router.intent("hazard", "dispute", "wish", "missing")
-def report(message: Inbound, meaning: Meaning, reports: Reports) -> None:
+def report(message: Inbound, meaning: Meaning, photos: Photos, reports: Reports) -> None:
     """A case, whatever of these it is."""
-    reports.take(message, meaning)
+    reports.take(message, meaning, photos)
 
 
 @router.dialog("place")
@@ -121,7 +121,9 @@ def photo_follows(
 
 
 @router.dialog("photo.words", hears=r"(?s).+")
-def photo_explained(message: Inbound, meaning: Meaning, dialogs: Dialogs, effects: Effects, reports: Reports) -> None:
+def photo_explained(
+    message: Inbound, meaning: Meaning, photos: Photos, dialogs: Dialogs, effects: Effects, reports: Reports
+) -> None:
     """What is in the photo that came alone: a report, whatever it says."""
     if message.lone_photo or message.bare_call:
         effects.kept_waiting = message.lone_photo
@@ -131,4 +133,4 @@ def photo_explained(message: Inbound, meaning: Meaning, dialogs: Dialogs, effect
     dialogs.end()
     if meaning.intent not in KIND:
         meaning = replace(meaning, intent=Intent.HAZARD, category="other", tier="T3")
-    reports.take(message, meaning)
+    reports.take(message, meaning, photos)

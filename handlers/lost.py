@@ -12,7 +12,7 @@ from bot.permissions import Role
 from bot.router import CaseNumber, Router, Words, parse_number
 from bot.say import Say
 from bot.timers import Timers
-from bot.turn import NotMine
+from bot.turn import NotMine, Photos
 from bot.understanding.meaning import Intent, Meaning
 from cases.desk import CaseDesk
 from cases.dispatch import handlers_of
@@ -32,6 +32,7 @@ DETAIL_WAIT = timedelta(hours=24)
 def lost_or_found(
     message: Inbound,
     meaning: Meaning,
+    photos: Photos,
     desk: CaseDesk,
     lost: LostAndFound,
     dialogs: Dialogs,
@@ -40,7 +41,7 @@ def lost_or_found(
     session: Session,
 ) -> None:
     """A report like any other; then the detail is asked for in private, and what fits is shown to the officer."""
-    made = reports.take(message, meaning)
+    made = reports.take(message, meaning, photos)
     if made is None:
         return  # the same said again
     item = lost.note(made)

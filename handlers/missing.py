@@ -65,7 +65,7 @@ def look_for(
             say.reply("report.added", case=same, number=same.number, trouble=trouble_with(photos, say))
             return
         told = replace(meaning, intent=Intent.MISSING, category=category, tier="T1")
-        reports.take(changed(message, text=words), told)
+        reports.take(changed(message, text=words), told, photos)
         return
     case = desk.find(number) if number is not None else None
     missing = missing_of(session, case.id) if case is not None else None

@@ -44,10 +44,12 @@ TOLD_COUNTS = (2, 3, 5)  # after which neighbours the officer is told how many t
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """Takes reports inside one turn: what came with the message, and everything that a new case sets going."""
+    """Takes reports inside one turn, with everything that a new case sets going.
+
+    The photos are handed over: a handler that names them has them waited for (`bot.worker`).
+    """
 
     group: Group | None
-    photos: Photos
     spot: Spot
     desk: CaseDesk
     dialogs: Dialogs
@@ -58,12 +60,12 @@ class Reports:
     session: Session
     now: datetime
 
-    def take(self, message: Inbound, meaning: Meaning) -> Case | None:
+    def take(self, message: Inbound, meaning: Meaning, photos: Photos) -> Case | None:
         """Open a case; ask where, but only if that cannot be told from the message. None: it was added to a known one."""
         origin = origin_of(message, self.group)
-        trouble = trouble_with(self.photos, self.say)
+        trouble = trouble_with(photos, self.say)
         if (same := said_already(message, message.text, self.desk, self.say)) is not None:
-            self.desk.add(same, message.text, self.photos.ids, author_of(message, same, self.desk), message.message_id)
+            self.desk.add(same, message.text, photos.ids, author_of(message, same, self.desk), message.message_id)
             return None
         where = self.spot.of(message, meaning)
         kind = KIND.get(meaning.intent, "hazard")
@@ -77,7 +79,7 @@ class Reports:
             needs_place=kind in NEEDS_PLACE,
             where=where,
         )
-        case = self.desk.open(new, self.photos.ids)
+        case = self.desk.open(new, photos.ids)
         self.effects.reported = self.now
         category = self.desk.category(case)
         if case.state == State.DRAFT:

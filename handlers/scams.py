@@ -11,7 +11,7 @@ from bot.notices import Lane
 from bot.router import Router
 from bot.say import Say
 from bot.timers import Due, Timers
-from bot.turn import Brought, Rules, Verdict
+from bot.turn import Brought, Photos, Rules, Verdict
 from bot.understanding.meaning import Meaning
 from cases.desk import NOT_TAKEN, CaseDesk
 from cases.dispatch import handlers_of, officers_with, on_duty_or_dispatchers
@@ -26,13 +26,21 @@ MOST_CALLS = 30  # an hour at the usual two minutes; then it is a case like othe
 
 @router.intent("scam_report")
 def scam_told(
-    message: Inbound, meaning: Meaning, desk: CaseDesk, say: Say, timers: Timers, rules: Rules, reports: Reports, session: Session
+    message: Inbound,
+    meaning: Meaning,
+    photos: Photos,
+    desk: CaseDesk,
+    say: Say,
+    timers: Timers,
+    rules: Rules,
+    reports: Reports,
+    session: Session,
 ) -> None:
     """A case; somebody who is being defrauded now is a call to the anti-fraud desk, repeated until it is taken."""
     happening = rules.scam_now.search(message.text) is not None
     if happening:
         say.reply("scams.now", quote=True)
-    case = reports.take(message, meaning)
+    case = reports.take(message, meaning, photos)
     if happening and case is not None:
         _call(case, desk, say, session, reports.now)
         timers.after(rules.alarm_repeat, "scam.now", str(case.id), round="1")

@@ -174,7 +174,6 @@ class Services:
 def _reports(turn: Supplies) -> Reports:
     return Reports(
         turn.find(Group),  # type: ignore[arg-type]
-        turn.service(Photos),
         turn.service(Spot),
         turn.service(CaseDesk),
         turn.dialogs,
