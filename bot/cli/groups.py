@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 from sqlmodel import Session, col, select
@@ -12,11 +12,12 @@ from sqlmodel import Session, col, select
 from bot.cli import shell
 from bot.cli.shell import Stop
 from bot.config import Settings
-from bot.platforms.web import WebPlatform, WebSettings
-from bot.platforms.web.settings import ACCOUNT, RoomSeed
 from content.labels import label_problem
 from storage.tables import Grid, Group
 from storage.writer import Writer
+
+if TYPE_CHECKING:
+    from bot.platforms.web import WebPlatform
 
 groups = typer.Typer(help="Groups: grid, labels, invitations. 群。", no_args_is_help=True)
 
@@ -51,6 +52,8 @@ def add_group(
     label: Annotated[list[str] | None, typer.Option(help="class:综合, board:…, industry:…; repeatable.")] = None,
 ) -> None:
     """Make a room of the web chat. Groups of other platforms appear by themselves when the bot is added there. 建网页群。"""
+
+    from bot.platforms.web.settings import ACCOUNT, RoomSeed
 
     def work(session: Session) -> tuple[str, ...]:
         if session.exec(select(Group).where(Group.platform == "web", Group.chat == chat)).first():
@@ -146,6 +149,7 @@ def _labels(group: Group) -> str:
 async def _with_web(chosen: Settings, writer: Writer, work: Callable[[WebPlatform], Awaitable[Answer]]) -> Answer:
     """Do something to the web chat's own file; the bot need not run, and may."""
     from bot.app import roster_gate
+    from bot.platforms.web import WebPlatform, WebSettings
 
     web = WebPlatform(
         WebSettings(host=chosen.web.host, port=chosen.web.port, public_url=chosen.web.public_url, bot_name=chosen.bot.name),

@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 from sqlmodel import Session, col, select
 
-from bot.app import CONTENT
 from bot.cli import shell
-from bot.cli.shell import Stop
+from bot.cli.shell import CONTENT, Stop
 from content.taxonomy import Category, Taxonomy
 from storage.tables import Grid, Route, Unit
 
