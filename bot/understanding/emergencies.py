@@ -2,8 +2,9 @@
 
 Recall comes first: a match of a danger's patterns is an alarm unless the sentence itself says that it is past, supposed, told,
 acted, trained, denied or over. False friends ("这家店火了") are blanked out before the patterns are tried. Beside the patterns
-stand scenes (`scenes.py`): families of words that mean danger when they come together in any order. All words and patterns are
-data: `content/lexicon/emergencies.toml` and `scenes.toml`.
+stand scenes (`scenes.py`): families of words that mean danger when they come together in any order; and where no scene is whole,
+signs (`signs.py`): classes of words that are added up. All words and patterns are data: `content/lexicon/emergencies.toml`,
+`scenes.toml` and `signs.toml`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from bot.errors import ConfigError
 from bot.understanding.lexicon import WordFile, blank
 from bot.understanding.meaning import Danger
 from bot.understanding.scenes import Scenes, clause
+from bot.understanding.signs import Signs
 from bot.understanding.text import sentences
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.understanding.scenes import Scene
+    from bot.understanding.signs import Tally
 
 # Which alarm goes first when a message holds several: what kills soonest, or what the advice must not get wrong.
 ORDER = (
@@ -69,9 +72,13 @@ class Alarm:
 class Emergencies:
     """All rules of tier T0, and the words that say that the people are safe."""
 
-    def __init__(self, rules: tuple[Rule, ...], scenes: Scenes, safe_triggers: tuple[str, ...], safe: re.Pattern[str]) -> None:
+    def __init__(
+        self, rules: tuple[Rule, ...], scenes: Scenes, signs: Signs, safe_triggers: tuple[str, ...], safe: re.Pattern[str]
+    ) -> None:
         self.rules = rules
         self.scenes = scenes
+        self.signs = signs
+        self._by_danger = {rule.danger: rule for rule in rules if rule.triggers}
         self.safe_triggers = safe_triggers
         self._safe = safe
 
@@ -103,7 +110,18 @@ class Emergencies:
         safe = file.compile(file.texts(table, "sure"))
         if safe is None:
             raise ConfigError(f"{file.path}: [safe] has no patterns")
-        return Emergencies((*rules, *cries), Scenes.load(folder), file.texts(table, "triggers"), safe)
+        scenes = Scenes.load(folder)
+        signs = Signs.load(folder, scenes.families, len(scenes.families))
+        return Emergencies((*rules, *cries), scenes, signs, file.texts(table, "triggers"), safe)
+
+    def family_words(self) -> Iterator[tuple[str, int]]:
+        """Every word of a scene or a sign with the bits of its families, for the automaton."""
+        yield from self.scenes.words.items()
+        yield from self.signs.words.items()
+
+    def staged(self, families: int) -> bool:
+        """Whether a text with these families of words may show a scene, or signs enough."""
+        return bool(self.scenes.staged(families) or self.signs.staged(families))
 
     def find(self, text: str, among: frozenset[Danger] | None = None, families: int = -1) -> Alarm | None:
         """The first alarm of a plain text, by `ORDER`.
@@ -125,7 +143,7 @@ class Emergencies:
                 words = self._scene(rule, text, staged[rule.danger])
                 if words:
                     return Alarm(rule.danger, words)
-        return None
+        return self._added_up(text, self.signs.staged(families))
 
     def safe(self, text: str) -> bool:
         """Whether the text says that people are safe or the danger is over."""
@@ -140,7 +158,7 @@ class Emergencies:
             for match in rule.alarm.finditer(cleared):
                 if not match[0]:
                     continue
-                if any(_holds(guard, part, match, text[:start]) for guard in rule.guards):
+                if any(_holds(guard, part, match, text[:start], within=True) for guard in rule.guards):
                     continue
                 if not self._over(rule.danger, part, match):
                     return match[0]
@@ -151,17 +169,32 @@ class Emergencies:
         cleared = blank(rule.quiet, text)
         for scene in scenes:
             for start, end in self.scenes.places(scene, cleared, text):
-                first = max((cleared.rfind(mark, 0, start) for mark in STOPS), default=-1) + 1
-                last = min((at for mark in STOPS if (at := cleared.find(mark, end)) >= 0), default=len(cleared))
-                part = cleared[first:last]
-                match = re.compile(re.escape(cleared[start:end])).search(part, start - first)
-                if match is None or any(
-                    _holds(guard, text[first:last], match, text[:first], within=True) for guard in rule.guards
-                ):
-                    continue
-                if not self._over(rule.danger, text[first:last], match):
+                if not self._denied(rule, text, cleared, start, end):
                     return f"{text[start:end]} ({scene.name})"
         return ""
+
+    def _added_up(self, text: str, tallies: list[Tally]) -> Alarm | None:
+        """The danger whose signs add up to most beyond what it needs, if no guard denies it."""
+        best: tuple[int, Alarm] | None = None
+        for tally in tallies:
+            rule = self._by_danger[tally.danger]
+            cleared = blank(tally.friends, blank(rule.quiet, text))
+            place = tally.place(cleared)
+            if place is None or (best is not None and best[0] >= place[0] - tally.need):
+                continue
+            points, start, end = place
+            if not self._denied(rule, text, cleared, start, end):
+                best = points - tally.need, Alarm(tally.danger, f"{text[start:end]} ({points} points)")
+        return best[1] if best is not None else None
+
+    def _denied(self, rule: Rule, text: str, cleared: str, start: int, end: int) -> bool:
+        """Whether a guard speaks against what stands in a text from start to end, or the same sentence says that it is over."""
+        first = max((cleared.rfind(mark, 0, start) for mark in STOPS), default=-1) + 1
+        last = min((at for mark in STOPS if (at := cleared.find(mark, end)) >= 0), default=len(cleared))
+        match = re.compile(re.escape(cleared[start:end])).search(cleared[first:last], start - first)
+        if match is None or any(_holds(guard, text[first:last], match, text[:first], within=True) for guard in rule.guards):
+            return True
+        return self._over(rule.danger, text[first:last], match)
 
     def _over(self, danger: Danger, part: str, match: re.Match[str]) -> bool:
         """ "着火了，已经灭了，人没事": the same sentence says afterwards that it is over, and no "but" follows."""

@@ -16,7 +16,7 @@ from bot.understanding.lexicon import WordFile
 from bot.understanding.meaning import Danger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 CLAUSES = "，,、。！？!?；; \n"
@@ -41,7 +41,8 @@ class Scene:
 class Scenes:
     """All scenes, and the words of their families for the automaton."""
 
-    def __init__(self, words: Mapping[str, int], scenes: tuple[Scene, ...]) -> None:
+    def __init__(self, families: Mapping[str, Sequence[str]], words: Mapping[str, int], scenes: tuple[Scene, ...]) -> None:
+        self.families = families
         self.words = words
         self.scenes = scenes
         # most messages hold a few families and no scene: only scenes whose first family is there are looked at
@@ -85,7 +86,7 @@ class Scenes:
                         line, Danger(danger), 1 << bits[names[0]], needs, tuple(patterns[name] for name in names), without, span
                     )
                 )
-        return Scenes(words, tuple(scenes))
+        return Scenes(families, words, tuple(scenes))
 
     def staged(self, families: int) -> dict[Danger, tuple[Scene, ...]]:
         """The scenes whose families all stand in a text, by danger; `families` has the bits of those that do (-1: all)."""

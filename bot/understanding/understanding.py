@@ -151,7 +151,7 @@ class Understanding:
     def glance(self, text: str) -> Hint:
         """What a chat message may be, in microseconds when it is small talk. Pure; nothing of the text is kept."""
         mask = self._triggers(text)
-        known = mask & self._low or self._emergencies.scenes.staged(mask >> self._families)
+        known = mask & self._low or self._emergencies.staged(mask >> self._families)
         if not known and (len(text) < A_LINE or self._model is None):
             return NOTHING
         sight = self._look(text, mask)
@@ -334,7 +334,7 @@ class Understanding:
                 add(word, _RULES + rule.bit)
         for word in self._intents.words:
             add(word, _ASK)
-        for word, families in self._emergencies.scenes.words.items():
+        for word, families in self._emergencies.family_words():
             masks[word] = masks.get(word, 0) | families << self._families
         for word in self._normaliser.marks():
             add(word, _RAW)

@@ -1,0 +1,147 @@
+"""Signs of danger: classes of words that say little alone, added up (`content/lexicon/signs.toml`).
+
+"三个人按着一个小伙子踹 头都破了" holds no phrase that anybody listed, yet a blow, a wound and people stand side by side. A scene
+names the families that must meet; here any classes of one danger do, when their points reach what the danger needs. Points are
+written by hand, they are no model.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.errors import ConfigError
+from bot.understanding.lexicon import WordFile
+from bot.understanding.meaning import Danger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+NEAR = 45  # characters on either side of a core sign in which others count
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One class of words of one danger: its bit, its points (negative: it speaks against), its words."""
+
+    name: str
+    bit: int
+    points: int
+    pattern: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """All signs of one danger; `core` has the bits of those without which nothing is added up."""
+
+    danger: Danger
+    need: int
+    core: int
+    signs: tuple[Sign, ...]
+    friends: re.Pattern[str] | None
+
+    def points(self, families: int) -> int:
+        """The most points that a text with these families of words can reach."""
+        return sum(sign.points + sign.points // 2 for sign in self.signs if sign.points > 0 and families & sign.bit)
+
+    def place(self, text: str) -> tuple[int, int, int] | None:
+        """Points, start and end of the strongest stretch of a text whose false friends are blanked out; None below `need`.
+
+        A class counts once, and half again when another of its words stands there too.
+        """
+        found = list(self._found(text))
+        best: tuple[int, int, int] | None = None
+        for core, low, high in found:
+            if not core.bit & self.core:
+                continue
+            points, start, end = core.points, low, high
+            said = {core.bit: {text[low:high]}}
+            for sign, first, last in found:
+                if first < low - NEAR or last > high + NEAR:
+                    continue
+                words = said.setdefault(sign.bit, set())
+                if not words:
+                    points += sign.points
+                elif len(words) == 1 and text[first:last] not in words and sign.points > 0:
+                    points += sign.points // 2
+                else:
+                    continue
+                words.add(text[first:last])
+                if sign.points > 0:
+                    start, end = min(start, first), max(end, last)
+            if points >= self.need and (best is None or points > best[0]):
+                best = points, start, end
+        return best
+
+    def _found(self, text: str) -> Iterator[tuple[Sign, int, int]]:
+        """Every sign where it stands. No character counts for two: the longer word takes it, or the class with more points."""
+        found = [(sign, *match.span()) for sign in self.signs for match in sign.pattern.finditer(text)]
+        taken: set[int] = set()
+        for sign, start, end in sorted(found, key=lambda one: (one[1] - one[2], -one[0].points)):
+            here = range(start, end)
+            if taken.isdisjoint(here):
+                taken.update(here)
+                yield sign, start, end
+
+
+class Signs:
+    """The tallies of all dangers, and their words with bits from `first` on, for the automaton."""
+
+    def __init__(self, words: Mapping[str, int], tallies: Sequence[Tally]) -> None:
+        self.words = words
+        self._tallies = tuple(tallies)
+        self._cores = 0
+        for tally in tallies:
+            self._cores |= tally.core
+
+    @staticmethod
+    def load(folder: Path, families: Mapping[str, Sequence[str]], first: int) -> Signs:
+        """Read `signs.toml`; `families` are those of the scenes, for "@name", and `first` is the first free bit."""
+        file = WordFile(folder / "signs.toml")
+        words: dict[str, int] = {}
+        bits = iter(range(first, 10_000))
+
+        def sign(name: str, entry: object) -> Sign:
+            if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], int) or not isinstance(entry[1], str):
+                raise ConfigError(f'{file.path}: {name} must be [points, "words"]')
+            members: list[str] = []
+            for word in entry[1].split():
+                if word.startswith("@") and word[1:] not in families:
+                    raise ConfigError(f"{file.path}: {name} takes in {word}, which is no family of scenes.toml")
+                members += families[word[1:]] if word.startswith("@") else [word]
+            bit = 1 << next(bits)
+            for word in members:
+                words[word] = words.get(word, 0) | bit
+            return Sign(name, bit, entry[0], _any_of(members))
+
+        common = [sign(name, entry) for name, entry in file.table("common").items()]
+        tallies = []
+        for danger in Danger:
+            table = file.table(danger.value)
+            need, core = table.get("need"), file.texts(table, "core")
+            own = {name: sign(name, entry) for name, entry in table.items() if name not in ("need", "core", "not")}
+            if not isinstance(need, int) or not core or any(name not in own for name in core):
+                raise ConfigError(f"{file.path}: [{danger}] needs a number `need` and a list `core` of its classes")
+            friends = file.text(table, "not", "").split()
+            tallies.append(
+                Tally(
+                    danger,
+                    need,
+                    sum(own[name].bit for name in core),
+                    (*own.values(), *common),
+                    _any_of(friends) if friends else None,
+                )
+            )
+        return Signs(words, tallies)
+
+    def staged(self, families: int) -> list[Tally]:
+        """The tallies that a text with these families of words may fill."""
+        if not families & self._cores:
+            return []
+        return [tally for tally in self._tallies if families & tally.core and tally.points(families) >= tally.need]
+
+
+def _any_of(words: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, sorted(set(words), key=len, reverse=True))))
