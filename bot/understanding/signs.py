@@ -76,10 +76,10 @@ class Tally:
         return best
 
     def _found(self, text: str) -> Iterator[tuple[Sign, int, int]]:
-        """Every sign where it stands. No character counts for two: the longer word takes it, or the class with more points."""
+        """Every sign where it stands. No character counts for two: the longer word takes it, else what speaks against, else the class with more points."""
         found = [(sign, *match.span()) for sign in self.signs for match in sign.pattern.finditer(text)]
         taken: set[int] = set()
-        for sign, start, end in sorted(found, key=lambda one: (one[1] - one[2], -one[0].points)):
+        for sign, start, end in sorted(found, key=lambda one: (one[1] - one[2], one[0].points > 0, -one[0].points)):
             here = range(start, end)
             if taken.isdisjoint(here):
                 taken.update(here)
