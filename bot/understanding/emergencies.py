@@ -134,7 +134,12 @@ class Emergencies:
         text = text.replace(" ", "，")  # who types on a phone parts clauses by spaces
         parts = sentences(text)
         staged = self.scenes.staged(families)
+        tallies = self.signs.staged(families)
         for rule in self.rules:
+            if tallies and not rule.triggers:  # a bare cry says least about the danger: what else is told goes first
+                alarm, tallies = self._added_up(text, tallies), []
+                if alarm is not None:
+                    return alarm
             if among is None or rule.danger in among:
                 words = self._words(rule, text, parts)
                 if words:
@@ -143,7 +148,7 @@ class Emergencies:
                 words = self._scene(rule, text, staged[rule.danger])
                 if words:
                     return Alarm(rule.danger, words)
-        return self._added_up(text, self.signs.staged(families))
+        return self._added_up(text, tallies)
 
     def safe(self, text: str) -> bool:
         """Whether the text says that people are safe or the danger is over."""
