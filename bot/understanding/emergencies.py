@@ -163,7 +163,7 @@ class Emergencies:
             for match in rule.alarm.finditer(cleared):
                 if not match[0]:
                     continue
-                if any(_holds(guard, part, match, text[:start], within=True) for guard in rule.guards):
+                if any(_holds(guard, part, match, text[:start]) for guard in rule.guards):
                     continue
                 if not self._over(rule.danger, part, match):
                     return match[0]
@@ -197,7 +197,7 @@ class Emergencies:
         first = max((cleared.rfind(mark, 0, start) for mark in STOPS), default=-1) + 1
         last = min((at for mark in STOPS if (at := cleared.find(mark, end)) >= 0), default=len(cleared))
         match = re.compile(re.escape(cleared[start:end])).search(cleared[first:last], start - first)
-        if match is None or any(_holds(guard, text[first:last], match, text[:first], within=True) for guard in rule.guards):
+        if match is None or any(_holds(guard, text[first:last], match, text[:first]) for guard in rule.guards):
             return True
         return self._over(rule.danger, text[first:last], match)
 
@@ -225,18 +225,18 @@ def _guard(file: WordFile, name: str, table: object) -> Guard:
     return Guard(name, where, pattern, file.compile((lifted,)) if lifted else None)
 
 
-def _holds(guard: Guard, part: str, match: re.Match[str], earlier: str, *, within: bool = False) -> bool:
+def _holds(guard: Guard, part: str, match: re.Match[str], earlier: str) -> bool:
     """Whether the guard speaks against this match: it is there, and nothing in the sentence lifts it.
 
-    `within`: what a guard wants to see before the match may stand inside of it too, as among the words of a scene.
+    What a guard wants to see before the match may stand inside of it too ("电瓶车进楼道要是烧起来").
     """
     if guard.where == "touching":
         return guard.pattern.search(part[max(0, match.start() - 4) : match.start()]) is not None
     if guard.where == "clause":
         near = clause(part, match.start(), match.end())
         return guard.pattern.search(near) is not None and (guard.lifted is None or guard.lifted.search(near) is None)
-    scope = part[: match.end() if within else match.start()] if guard.where == "before" else part
-    if guard.pattern.search(scope) is None and not (guard.where == "text" and guard.pattern.search(earlier)):
+    scopes = (part[: match.start()], part[: match.end()]) if guard.where == "before" else (part,)
+    if not any(guard.pattern.search(scope) for scope in scopes) and not (guard.where == "text" and guard.pattern.search(earlier)):
         return False
     return guard.lifted is None or guard.lifted.search(part) is None
 
