@@ -76,7 +76,10 @@ class Tally:
         return best
 
     def _found(self, text: str) -> Iterator[tuple[Sign, int, int]]:
-        """Every sign where it stands. No character counts for two: the longer word takes it, else what speaks against, else the class with more points."""
+        """Every sign where it stands, the longer word first: no character counts for two.
+
+        Of words as long as each other the one that speaks against goes first, then the one with more points.
+        """
         found = [(sign, *match.span()) for sign in self.signs for match in sign.pattern.finditer(text)]
         taken: set[int] = set()
         for sign, start, end in sorted(found, key=lambda one: (one[1] - one[2], one[0].points > 0, -one[0].points)):
