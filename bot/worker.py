@@ -179,7 +179,9 @@ class Worker:
             return False  # what is a tip is not taken in a group, nor are its photos
         found = router.find_command(event.text)
         if isinstance(found, Call):
-            return _names_photos(found.command.handler)
+            # what is said in confidence is not taken in a group, nor are its photos
+            refused = found.command.confidential and not event.address.private
+            return not refused and _names_photos(found.command.handler)
         awaited = mind.awaited(event, now)
         if awaited and (awaited[0] not in router.hears or self._question_wants_photos(mind, event, now)):
             return self._question_wants_photos(mind, event, now)

@@ -62,6 +62,7 @@ class Peer(ABC):
     buttons = True  # a message can offer answers to press
     captions = True  # a picture and its words are one message
     edits = True  # whoever wrote a message can change it, and the bot hears of it
+    changes = True  # the bot can change what it said
     recalls = True  # and take it back
 
     def __init__(self, name: str, account: str, clock: Callable[[], datetime]) -> None:

@@ -229,6 +229,14 @@ class Puppet:
         """A person with an account; the id is the name unless another one is given."""
         await self._lay(do="contact", id=person, name=name or person, type=sort)
 
+    async def renamed(self, person: str, name: str) -> None:
+        """Somebody is called otherwise from now on, and the service says that what it told is no longer so."""
+        for deed in self.world:
+            if deed["do"] == "contact" and deed["id"] == person:
+                deed["name"] = name
+        await self._do("contact", id=person, name=name, type=1)
+        await self._do("event", name="dirty", payload={"payloadType": 2, "payloadId": person})
+
     async def room(self, room: str, topic: str, members: list[str]) -> None:
         """A group in which the bot is."""
         for person in members:

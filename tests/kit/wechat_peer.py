@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 ACCOUNT = "main"
 DASHES = "- " * 15
 PATIENCE = 60.0
+NEVER = 10 * 365 * 86_400  # seconds
 
 
 class WechatPeer(Peer):
@@ -39,6 +40,7 @@ class WechatPeer(Peer):
     buttons = False
     captions = False
     edits = False
+    changes = False
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         super().__init__("wechat", ACCOUNT, clock)
@@ -78,14 +80,14 @@ class WechatPeer(Peer):
             "QIANSHAO_WECHAT__TOKEN": TOKEN,
             "QIANSHAO_WECHAT__TLS": "off",
             "QIANSHAO_WECHAT__INTRODUCTIONS_PER_HOUR": "0",
-            # a scenario that lets time pass while the bot is stopped is about something else
-            "QIANSHAO_WECHAT__GAP_TOLD_SECONDS": "86400",
         }
 
     def adapter(self, settings: Settings, writer: Writer, clock: Clock, house: list[App]) -> Adapter:
         from bot.app.wechat import wechat_platforms
 
-        [inner] = wechat_platforms(settings, writer, clock, house)
+        # a scenario that lets time pass while the bot is stopped is about something else
+        patient = settings.wechat.model_copy(update={"gap_told_seconds": NEVER})
+        [inner] = wechat_platforms(settings.model_copy(update={"wechat": patient}), writer, clock, house)
         self.inner = inner
         self._before, self._heard_of = self.puppet.emitted, 0
         on_event = inner._on_event
@@ -167,7 +169,11 @@ class WechatPeer(Peer):
     async def _happen(self, event: Inbound) -> None:
         puppet, who = self.puppet, self.user_id(event.sender.id)
         self._people[who] = event.sender.id
-        await puppet.contact(who, event.sender.name)
+        if self._names.setdefault(event.sender.id, event.sender.name) != event.sender.name:
+            self._names[event.sender.id] = event.sender.name
+            await puppet.renamed(who, event.sender.name)
+        else:
+            await puppet.contact(who, event.sender.name)
         private = event.address.private
         room = "" if private else self.chat_id(event.address.chat)
         if room and not await self._is_known(room):

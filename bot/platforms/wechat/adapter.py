@@ -307,7 +307,7 @@ class WechatPlatform:
             case EventType.EVENT_TYPE_ROOM_INVITE:
                 self._aside(self._accept(told))
             case EventType.EVENT_TYPE_DIRTY:
-                self._aside(self._dirty(told))
+                self._dirty(told)
         if self._open and self._me is not None and not self._trouble:
             await self._alive()
 
@@ -390,11 +390,18 @@ class WechatPlatform:
         with contextlib.suppress(CallFailed, Malformed):
             await puppet.accept_invitation(parse.text_of(parse.read_json(told.data), "roomInvitationId"))
 
-    async def _dirty(self, told: Told) -> None:
-        with contextlib.suppress(Malformed, StorageUnavailable):
+    def _dirty(self, told: Told) -> None:
+        with contextlib.suppress(Malformed):
             event = parse.read_json(told.data)
-            if event.get("payloadType") == 3:
-                await self._groups.stale(parse.text_of(event, "payloadId"))
+            match event.get("payloadType"):
+                case parse.DIRTY_CONTACT | parse.DIRTY_MEMBER:
+                    self._names.changed(parse.text_of(event, "payloadId"))
+                case parse.DIRTY_ROOM:
+                    self._aside(self._stale(parse.text_of(event, "payloadId")))
+
+    async def _stale(self, room: str) -> None:
+        with contextlib.suppress(StorageUnavailable):
+            await self._groups.stale(room)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

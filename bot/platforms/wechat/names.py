@@ -1,4 +1,5 @@
-"""What people are called, asked for when needed and remembered for an hour, never more than so many, and never written down.
+"""What people are called, asked for when needed, remembered for an hour or until the service tells of a change, never more than
+so many, and never written down.
 
 The bot keeps no list of residents: who is in which group is WeChat's to know.
 """
@@ -6,6 +7,7 @@ The bot keeps no list of residents: who is in which group is WeChat's to know.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -25,6 +27,7 @@ class Names:
         self._monotonic = monotonic
         self._known: OrderedDict[tuple[str, str], tuple[str, float]] = OrderedDict()
         self._asked: dict[tuple[str, str], asyncio.Task[str]] = {}
+        self._changed: OrderedDict[str, float] = OrderedDict()  # person or group -> when the service told of a change
 
     def __len__(self) -> int:
         return len(self._known)
@@ -34,11 +37,20 @@ class Names:
         found = self._known.get((room, contact))
         return found[0] if found is not None else ""
 
+    def changed(self, which: str) -> None:
+        """The service says that somebody, or somebody in a group, is called otherwise: what was asked before is asked again."""
+        self._changed[which] = self._monotonic()
+        self._changed.move_to_end(which)
+        if len(self._changed) > MOST_NAMES:
+            self._changed.popitem(last=False)
+
     def fresh(self, room: str, contact: str) -> str | None:
         """The name if it was asked for lately (empty for somebody who has none), else None."""
         key = (room, contact)
         found = self._known.get(key)
         if found is None or self._monotonic() - found[1] >= FRESH_SECONDS:
+            return None
+        if found[1] <= max(self._changed.get(room, -math.inf), self._changed.get(contact, -math.inf)):
             return None
         self._known.move_to_end(key)
         return found[0]
@@ -72,11 +84,12 @@ class Names:
         if puppet is None:
             return ""
         room, contact = key
+        asked = self._monotonic()
         try:
             name = await puppet.member_name(room, contact) if room else (await puppet.contact(contact)).name
         except CallFailed:
             return ""
-        self._known[key] = (name, self._monotonic())
+        self._known[key] = (name, asked)
         self._known.move_to_end(key)
         if len(self._known) > MOST_NAMES:
             self._known.popitem(last=False)

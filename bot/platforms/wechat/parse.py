@@ -68,6 +68,10 @@ def read_json(data: str) -> Mapping[str, object]:
     return value
 
 
+# what is no longer as it was told (wechaty-puppet, DirtyType); of a member it names the group
+DIRTY_CONTACT, DIRTY_ROOM, DIRTY_MEMBER = 2, 3, 4
+
+
 def text_of(event: Mapping[str, object], key: str) -> str:
     """A text field that has to be there. Raises Malformed."""
     value = event.get(key)
