@@ -22,7 +22,7 @@ from cases.moves import Attempt, Mover
 from cases.numbers import next_number
 from cases.origin import NewCase, Origin
 from cases.places import Where
-from cases.routing import choose_units
+from cases.routing import choose_units, experts_on
 from cases.witnesses import Witnesses
 from content.refusal import Refusal
 from content.taxonomy import Taxonomy
@@ -165,6 +165,15 @@ class CaseDesk(CaseBook):
         if units:
             self._move(case, "accept", "bot")
             self._move(case, "dispatch", "bot", text="、".join(unit.name for unit in units), units=units)
+        return units
+
+    def ask_experts(self, case: Case, subject: str) -> list[Unit]:
+        """A question about a subject that a unit knows becomes that unit's to answer; [] when nobody is named for it (0241)."""
+        units = experts_on(self._session, subject, case.grid_id)
+        if units:
+            case.unit_id = units[0].id
+            self._session.add(case)
+            self._note(case, "note", "bot", text="、".join(unit.name for unit in units))
         return units
 
     def _of_unassigned_group(self, case: Case) -> bool:

@@ -42,6 +42,22 @@ def choose_units(session: Session, category: Category, grid_id: int | None) -> l
     return [unit] if unit is not None else []
 
 
+def experts_on(session: Session, subject: str, grid_id: int | None) -> list[Unit]:
+    """The units that know about a subject of questions ("labour"), as the table says for the grid, those around it or everywhere;
+    [] where it says nothing: then the grid's own officers answer."""
+    rows = session.exec(_ROUTES, params={"patterns": [question_about(subject)]}).all()
+    for place in [*(grid.id for grid in grid_chain(session, grid_id)), None]:
+        found = [session.get(Unit, row.unit_id) for row in rows if row.grid_id == place]
+        if units := [unit for unit in found if unit is not None]:
+            return units
+    return []
+
+
+def question_about(subject: str) -> str:
+    """What stands in the table for questions about a subject."""
+    return f"question.{subject}"
+
+
 def set_route(session: Session, category: str, grid_id: int | None, units: Iterable[Unit]) -> None:
     """These units, the lead first, handle the category there from now on; none: the row goes."""
     for old in session.exec(select(Route).where(Route.category == category, _in_grid(grid_id))).all():

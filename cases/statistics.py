@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from cases.lifecycle import ABOUT, State
 from content.desk import CLOCKS
 from content.small_numbers import LEAST, hidden, shown
-from storage.tables import Case, CaseClock, CaseReview
+from storage.tables import Case, CaseClock, CaseReview, Grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class MonthCount:
     overturned: int
     trends: tuple[tuple[str, int, int], ...]  # category code, this month, the month before; the most frequent first
     kinds: tuple[tuple[str, int | None], ...]
+    grids: tuple[tuple[str, int], ...] = ()  # cases of the kinds that are told exactly, by grid; empty when there is only one
 
 
 KIND_NAMES = {
@@ -88,7 +89,17 @@ def count(session: Session, now: datetime, zone: ZoneInfo, mine: Callable[[Case]
         overturned=sum(review.agreed is False for review in reviews),
         trends=_trends([case for case in cases if case.kind not in untold], before, least),
         kinds=tuple((KIND_NAMES.get(kind, kind), number) for kind, number in told),
+        grids=_by_grid(session, cases, {kind for kind, number in told if number is not None and kind not in SENSITIVE_KINDS}),
     )
+
+
+def _by_grid(session: Session, cases: Sequence[Case], kinds: set[str]) -> tuple[tuple[str, int], ...]:
+    """Where they lie, the most first: only of kinds whose exact number is told, so that no difference gives another one back."""
+    counts = Counter(case.grid_id for case in cases if case.kind in kinds and case.grid_id is not None)
+    if len(counts) < 2:
+        return ()
+    names = {grid.id: grid.name for grid in session.exec(select(Grid).where(col(Grid.id).in_(list(counts)))).all()}
+    return tuple((names[grid], number) for grid, number in counts.most_common() if grid in names)
 
 
 def _told(kinds: Sequence[tuple[str, int]], least: int) -> tuple[tuple[str, int | None], ...]:

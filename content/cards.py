@@ -37,11 +37,11 @@ COLOURS = {
 MOST_LINES = 40
 # what must not begin a line is drawn beyond the margin instead
 _HANGING = "，。、；：！？）》”’…—·%,.;:!?)"
-_draws = threading.Lock()  # FreeType's faces are not made for several threads
+one_at_a_time = threading.Lock()  # FreeType's faces are not made for several threads
 
 
 @lru_cache(maxsize=8)
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def font(size: int) -> ImageFont.FreeTypeFont:
     """Noto Sans SC (SIL Open Font License 1.1), which comes with a package, so that it is there on every machine."""
     return ImageFont.truetype(sans_path(), size)
 
@@ -54,12 +54,12 @@ def draw_card(post: Post, audience: Audience) -> bytes:
     head = SMALL + MARGIN
     height = int(head + MARGIN + _high(title, TITLE) + MARGIN // 2 + _high(body, BODY) + MARGIN + _high(source, SMALL) + MARGIN)
     colour = COLOURS[post.category]
-    with _draws:
+    with one_at_a_time:
         image = Image.new("RGB", (WIDTH, height), PAPER)
         draw = ImageDraw.Draw(image)
         draw.rectangle((0, 0, WIDTH, head), fill=colour)
-        draw.text((MARGIN, head / 2), CATEGORIES[post.category], font=_font(SMALL), fill=PAPER, anchor="lm")
-        draw.text((WIDTH - MARGIN, head / 2), audience.station, font=_font(SMALL), fill=PAPER, anchor="rm")
+        draw.text((MARGIN, head / 2), CATEGORIES[post.category], font=font(SMALL), fill=PAPER, anchor="lm")
+        draw.text((WIDTH - MARGIN, head / 2), audience.station, font=font(SMALL), fill=PAPER, anchor="rm")
         top = _write(draw, title, TITLE, head + MARGIN, colour, stroke=2)
         top = _write(draw, body, BODY, top + MARGIN / 2, INK)
         draw.line((MARGIN, top + MARGIN / 2, WIDTH - MARGIN, top + MARGIN / 2), fill="#dedad0", width=2)
@@ -83,23 +83,23 @@ def _high(lines: list[str], size: int) -> float:
 
 def _write(draw: ImageDraw.ImageDraw, lines: list[str], size: int, top: float, colour: str, stroke: int = 0) -> float:
     for line in lines:
-        draw.text((MARGIN, top), line, font=_font(size), fill=colour, stroke_width=stroke, stroke_fill=colour)
+        draw.text((MARGIN, top), line, font=font(size), fill=colour, stroke_width=stroke, stroke_fill=colour)
         top += size * LEADING
     return top
 
 
 def _wrapped(text: str, size: int) -> Iterator[str]:
     """The text in lines that fit: words of Latin letters and numbers stay whole where they can."""
-    font, room = _font(size), WIDTH - 2 * MARGIN
+    face, room = font(size), WIDTH - 2 * MARGIN
     line = ""
     for piece in _pieces(text):
-        if not line or font.getlength(line + piece) <= room or (piece in _HANGING and font.getlength(line) <= room):
+        if not line or face.getlength(line + piece) <= room or (piece in _HANGING and face.getlength(line) <= room):
             line += piece
             continue
         yield line.rstrip()
         line = piece.lstrip()
-        while font.getlength(line) > room:  # a word longer than the line
-            cut = next(length for length in range(len(line) - 1, 0, -1) if font.getlength(line[:length]) <= room)
+        while face.getlength(line) > room:  # a word longer than the line
+            cut = next(length for length in range(len(line) - 1, 0, -1) if face.getlength(line[:length]) <= room)
             yield line[:cut]
             line = line[cut:]
     if line:

@@ -22,6 +22,7 @@ from cases.statistics import count
 from content.refusal import Refusal
 from handlers.appeals import is_public
 from handlers.cards import case_card, moment
+from handlers.month import month_chart
 from storage.tables import Case, CaseEntry, Officer
 
 router = Router("desk")
@@ -117,7 +118,8 @@ def stats(message: Inbound, rights: Rights, desk: CaseDesk, say: Say, session: S
     categories = desk.taxonomy.categories
     trends = [(categories[code].name, number, before) for code, number, before in table.trends if code in categories]
     missed = [(say.word(f"clocks.name.{name}"), number) for name, number in table.missed]
-    out_of_the_group(message, say, "desk.stats", table=table, missed=missed, trends=trends, least=rules.least_shown)
+    photo = month_chart(table, trends, rules.least_shown, rules.station, say)
+    out_of_the_group(message, say, "desk.stats", photo=photo, table=table, missed=missed, trends=trends, least=rules.least_shown)
 
 
 def out_of_the_group(message: Inbound, say: Say, phrase: str, **values: Any) -> None:

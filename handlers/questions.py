@@ -23,6 +23,7 @@ from storage.tables import Group
 router = Router("questions")
 
 HINTS = 2
+NEAR = 0.45  # of the confidence of two answers together; seen to part what belongs to a subject from what does not
 LONGEST_ARTICLE = 400  # characters of an article that are said in a chat
 
 # whoever asks us something we cannot place still wants an answer; greetings such as "在吗" do not
@@ -96,6 +97,15 @@ def hints(answered: Answered) -> str:
     return "、".join(names)
 
 
+def subject_of(answered: Answered) -> str:
+    """What a question is about that no answer fits well enough: the class of the two best ones when it is the same and they are
+    near together; empty when that is not clear."""
+    first, second = (answered.hits[0], answered.hits[1]) if len(answered.hits) > 1 else (None, None)
+    if first is None or second is None or first.answer.class_ != second.answer.class_:
+        return ""
+    return first.answer.class_ if first.confidence + second.confidence >= NEAR else ""
+
+
 def ask_a_person(
     message: Inbound,
     text: str,
@@ -112,10 +122,11 @@ def ask_a_person(
         return
     new = NewCase("question", "question", "TQ", text, "", origin_of(message, group), needs_place=False)
     case = desk.open(new, photos.ids)
+    experts = desk.ask_experts(case, subject) if (subject := subject_of(answered)) else []
     say.to_officers(
         handlers_of(session, case), "desk.question", case=case, hints=hints(answered), **case_card(case, desk, session)
     )
-    say.reply("question.passed_on", case=case, number=case.number)
+    say.reply("question.passed_on", case=case, number=case.number, unit=experts[0].name if experts else "")
 
 
 @router.intent("feedback")

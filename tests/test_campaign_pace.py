@@ -77,7 +77,7 @@ async def night(tmp_path: Path) -> AsyncIterator[Night]:
     made.writer.close()
 
 
-async def test_an_alert_reaches_270_groups_within_three_minutes(night: Night) -> None:
+async def test_seed_27_an_alert_reaches_270_groups_within_three_minutes(night: Night) -> None:
     began = night.clock()
     night.start_alert()
     await night.live(20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import structlog
 from bot.messages import Address, Outbound, Receipt
 from bot.platforms.base import Adapter
 from bot.whisper import Opening
+from content import charts
 from content.phrases import PhraseBook
 from content.posts import Audience, Post, PostLibrary
 from storage.sealing import Sealer
@@ -51,6 +53,20 @@ class Cards:
                 return False
             return True
 
+    async def chart(self, photo: str) -> str | None:
+        """Draw a picture of figures; its path below the data directory, or None when that is not possible: the words still go."""
+        path = f"{charts.FOLDER}{secrets.token_hex(8)}.jpg"
+        try:
+            await asyncio.to_thread(_write_chart, photo, self._data_dir / path)
+        except (OSError, ValueError) as problem:
+            log.error("chart_not_drawn", problem=type(problem).__name__)
+            return None
+        return path
+
+    def drop(self, path: str) -> None:
+        """Remove the file of a chart."""
+        (self._data_dir / path).unlink(missing_ok=True)
+
 
 class Carded(Opening):
     """An adapter that opens what is sealed, and draws the picture of a post before it is sent. Without one the words go alone."""
@@ -60,9 +76,20 @@ class Carded(Opening):
         self._cards = cards
 
     async def send(self, to: Address, what: Outbound) -> Receipt:
+        if what.photo is not None and what.photo.startswith(charts.FOLDER):
+            return await self._with_chart(to, what, what.photo)
         if what.photo is not None and what.photo.startswith(FOLDER) and not await self._cards.ready(what.photo):
             what = replace(what, photo=None)
         return await super().send(to, what)
+
+    async def _with_chart(self, to: Address, what: Outbound, photo: str) -> Receipt:
+        """A picture of figures is a file only as long as it is being sent."""
+        file = await self._cards.chart(photo)
+        try:
+            return await super().send(to, replace(what, photo=file))
+        finally:
+            if file is not None:
+                await asyncio.to_thread(self._cards.drop, file)
 
 
 def _write(post: Post, audience: Audience, file: Path) -> None:
@@ -70,3 +97,11 @@ def _write(post: Post, audience: Audience, file: Path) -> None:
     from content.cards import write_card
 
     write_card(post, audience, file)
+
+
+def _write_chart(photo: str, file: Path) -> None:
+    from content.figures import draw_chart
+
+    picture = draw_chart(charts.Chart.of_photo(photo))
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.write_bytes(picture)

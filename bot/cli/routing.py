@@ -100,7 +100,10 @@ def try_one(category: Annotated[str, typer.Argument(help="Code of a category.")]
 
 
 def _known(category: str) -> None:
-    codes = set(_taxonomy().categories)
+    from cases.routing import question_about
+
+    subjects = {question_about(folder.name) for folder in (CONTENT / "answers").iterdir() if folder.is_dir()}
+    codes = set(_taxonomy().categories) | subjects
     heads = {".".join(code.split(".")[:length]) + ".*" for code in codes for length in range(1, code.count(".") + 1)}
     if category not in codes | heads | {"*"}:
         raise Stop(f'there is no category {category!r}; write a code of content/taxonomy.toml, "ebike.*", or "*"')

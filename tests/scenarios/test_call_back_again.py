@@ -68,7 +68,7 @@ def test_three_questions_in_72_hours_then_a_supervisor_closes_it_as_not_reached(
     chat.skip("马宏")
     assert state(chat) == "closed_unreached"
     chat.say("刘卫东", PRIVATE, "/统计")
-    chat.expect("刘卫东", "*反映人确认办结0，没联系上1*")
+    chat.expect_photo("刘卫东", "*反映人确认办结0，没联系上1*")
     chat.wait(days=2)
     chat.silence()
 
@@ -192,7 +192,7 @@ def test_another_unit_hears_that_it_is_not_solved(tmp_path: Path) -> None:
         chat.expect("张阿姨", "我们又核对了一遍，2611-0001还没有真正解决，已经重新办理。")
         assert state(chat) == "reopened"
         chat.say("刘卫东", PRIVATE, "/统计")
-        chat.expect("刘卫东", "*抽查回访1件，其中1件没有真正解决*")
+        chat.expect_photo("刘卫东", "*抽查回访1件，其中1件没有真正解决*")
 
 
 def test_without_the_share_nobody_is_asked(chat: Scenario) -> None:

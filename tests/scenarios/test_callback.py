@@ -34,7 +34,7 @@ def states(chat: Scenario) -> list[str]:
 
 
 @pytest.mark.every_cell
-def test_yes_closes_with_one_line_to_the_group_and_asks_for_a_rating(chat: Scenario) -> None:
+def test_seed_08_yes_closes_with_one_line_to_the_group_and_asks_for_a_rating(chat: Scenario) -> None:
     asked = resolved(chat)
     chat.offers(asked, "解决了", "没解决")
     assert asked.what.mention == "zhang"

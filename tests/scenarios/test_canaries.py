@@ -33,7 +33,7 @@ from content.refusal import Refusal
 from storage import failpoints
 from storage.backup import back_up_now, restore
 from storage.media import opened
-from storage.tables import ActivityEntry, Attachment, Case, Officer, Proposal, Tip, Volunteer
+from storage.tables import ActivityEntry, Attachment, Case, Officer, Proposal, Tip, TipPicture, Volunteer
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
 FLOCK = int(os.environ.get("QIANSHAO_CANARIES", "1"))
@@ -120,10 +120,17 @@ def log() -> Iterator[io.StringIO]:
     set_up_logs("error")
 
 
+def marked(flock: Flock, shade: int) -> bytes:
+    """A photo in whose metadata somebody's secret stands, as a telephone writes its owner there."""
+    picture, comment = jpeg(shade), flock.secret().encode()
+    return picture[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + picture[2:]
+
+
 def let_fly_tips(chat: Scenario, flock: Flock, number: int) -> None:
     """A tip with everything that can become of it."""
     who = f"来源{number}"
-    chat.say(who, PRIVATE, flock.tip() if number % 2 else f"/举报 {flock.tip()}")
+    photo = marked(flock, number) if number % 4 < 2 else None  # with every second tip, told either way
+    chat.say(who, PRIVATE, flock.tip() if number % 2 else f"/举报 {flock.tip()}", photo=photo)
     chat.settle()
     receipt = next(
         found[0].replace(" ", "")
@@ -135,7 +142,7 @@ def let_fly_tips(chat: Scenario, flock: Flock, number: int) -> None:
         return
     chat.say(who, GROUP, flock.tip())  # in a group nothing of it is kept at all
     chat.say(who, PRIVATE, receipt)
-    chat.say(who, PRIVATE, f"补充：{flock.tip()}")
+    chat.say(who, PRIVATE, f"补充：{flock.tip()}", photo=marked(flock, number + 1))
     chat.say(who, PRIVATE, receipt)
     chat.say(who, PRIVATE, "留联系方式")
     chat.say(who, PRIVATE, f"我叫{flock.secret()}，{flock.phone()}")
@@ -240,6 +247,7 @@ def test_not_one_canary_lies_in_any_file(
         control = flock.phone()
         chat.say("居民0", PRIVATE, f"3号楼楼道有人给电动车充电，我电话{control}")
         assert control in chat.rows(Case.text)[-1]  # whoever may read it reads it: it is there, only sealed
+        pictures = chat.rows(TipPicture.id)
         for row in chat.platform.arrived:
             chat._seen[(row.to.chat, row.to.private)] = len(chat.platform.arrived)
     (tmp_path / "log.txt").write_text(log.getvalue(), encoding="utf-8")
@@ -256,6 +264,8 @@ def test_not_one_canary_lies_in_any_file(
         with capsys.disabled():
             print(f"\n{counts}; {len(searched):,} files, {sum(path.stat().st_size for path in searched):,} bytes")
     assert hits(tmp_path, flock.all) == []
+    assert pictures, "control: tips came with pictures"
+    assert [path.name for path in searched if path.read_bytes()[:3] == b"\xff\xd8\xff"] == [], "no picture lies open"
 
 
 def exports(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:

@@ -100,7 +100,7 @@ def test_a_miss_is_counted_once_for_each_case_in_the_statistics(chat: Scenario) 
     chat.hears_clocks = False
     chat.wait(hours=30)
     chat.say("刘卫东", PRIVATE, "/统计")
-    chat.expect("刘卫东", "*超时：接单1件，第一次回复反映人1件*")
+    chat.expect_photo("刘卫东", "*超时：接单1件，第一次回复反映人1件*")
     assert number == "2611-0001"
 
 

@@ -314,12 +314,12 @@ def test_statistics_of_ones_scope(chat: Scenario) -> None:
     reported(chat)
     reported(chat, LAMP, "港新2号网格", "罗嫂")
     chat.say("刘卫东", PRIVATE, "/统计")
-    chat.expect("刘卫东", "2026年11月：共2件，隐患2。\n在办2，反映人确认办结0，没联系上0*\n还没有评分")
+    chat.expect_photo("刘卫东", "2026年11月：共2件，隐患2。\n在办2，反映人确认办结0，没联系上0*\n还没有评分")
     chat.say("王建国", PRIVATE, "/stats")
-    chat.expect("王建国", "2026年11月：共1件*")
+    chat.expect_photo("王建国", "2026年11月：共1件*")
     chat.say("吴静", WORK, "/统计")
     chat.expect(WORK, "已在私聊里发给您。")
-    chat.expect("吴静", "2026年11月：共2件*")
+    chat.expect_photo("吴静", "2026年11月：共2件*")
 
 
 def test_few_cases_of_a_private_kind_are_not_told_and_cannot_be_reckoned(chat: Scenario) -> None:
@@ -335,7 +335,7 @@ def test_few_cases_of_a_private_kind_are_not_told_and_cannot_be_reckoned(chat: S
     chat.skip(GROUP)
     chat.skip_officers()
     chat.say("刘卫东", PRIVATE, "/统计")
-    said = chat.expect("刘卫东", f"2026年11月：共{sum(kinds.values())}件*").what.text.splitlines()[0]
+    said = chat.expect_photo("刘卫东", f"2026年11月：共{sum(kinds.values())}件*").what.text.splitlines()[0]
     assert "纠纷少于5" in said
     assert said.count("不单列") == 1, "one more is left out, or the total gives the dispute back"
 
@@ -345,7 +345,7 @@ def test_a_single_dispute_of_a_month_is_not_told_as_one(chat: Scenario) -> None:
     chat.skip("张阿姨")
     chat.skip_officers()
     chat.say("刘卫东", PRIVATE, "/统计")
-    assert "纠纷" not in chat.expect("刘卫东", "2026年11月：共1件。（件数少，不分类列出。）*").what.text
+    assert "纠纷" not in chat.expect_photo("刘卫东", "2026年11月：共1件。（件数少，不分类列出。）*").what.text
 
 
 def test_meeting_a_resident_and_an_officer(chat: Scenario) -> None:
