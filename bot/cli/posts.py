@@ -13,7 +13,6 @@ from bot.campaigns import Campaigns, CampaignState, Corrected, Plan, Request, co
 from bot.campaigns.proof import Proof, prove, reach_by_label, write_csv
 from bot.campaigns.wording import read_wording
 from bot.cli import shell
-from bot.cli.confirming import confirm_export
 from bot.cli.follow import follow_campaign
 from bot.cli.shell import Stop
 from bot.config import Settings
@@ -214,6 +213,8 @@ def export(
     confirmed: Annotated[int | None, typer.Option(help="The number that --by printed, once its delay is over.")] = None,
 ) -> None:
     """What every group got, as CSV: when, receipt id, failures and reasons, replies. 导出。"""
+    from bot.cli.confirming import confirm_export  # with what handlers are built on, for which no other command has to wait
+
     if by is not None and confirmed is not None:
         raise Stop("--by asks for an export, --confirmed makes the one that was asked for; give one of them")
 

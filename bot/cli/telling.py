@@ -13,8 +13,6 @@ from bot.platforms.web.settings import ACCOUNT
 from bot.say import Say, Voice
 from bot.whisper import hush
 from cases.roster import Roster
-from handlers.asking import concerned
-from handlers.roles import spell_roles
 from storage.sealing import Sealer
 from storage.tables import Officer
 
@@ -34,6 +32,10 @@ def voice_of(session: Session, chosen: Settings, action: str) -> Say:
 
 def tell_of_roster(session: Session, chosen: Settings, officer: Officer, phrase: str, **values: Any) -> None:
     """The officer, the administrators and the supervisors hear what was done to the roster."""
+    # what handlers are built on takes its time to load, and the commands that tell nobody do not need it
+    from handlers.asking import concerned
+    from handlers.roles import spell_roles
+
     roster = Roster(session, shell.clock())
     told = {one.id: one for one in (officer, *concerned("roster.role", officer, roster))}
     roles = spell_roles(roster.roles(officer), session)
@@ -47,11 +49,13 @@ def called(officer: Officer) -> str:
 
 def _private_accounts(chosen: Settings) -> dict[str, str]:
     """By platform the account of ours that talks to people privately: the first one, as in the running bot."""
-    from bot.app import telegram_settings, wechat_settings
-
     accounts = {"web": ACCOUNT} if chosen.web.enabled else {}
     if chosen.telegram.enabled:
+        from bot.app import telegram_settings
+
         accounts["telegram"] = telegram_settings(chosen)[0].account
     if chosen.wechat.enabled:
+        from bot.app import wechat_settings
+
         accounts["wechat"] = wechat_settings(chosen)[0].account
     return accounts
