@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import and_, update
 from sqlmodel import Session, col, func, or_, select
 
 from content.labels import CLASSES
 from content.refusal import Refusal
+from storage.outbox import OUTBOX, PENDING, of_account
 from storage.tables import Grid, Group, Notice
 
 NO_GRID = ("无网格", "不归网格", "none")
@@ -72,10 +73,10 @@ def forget_group(session: Session, group: Group, now: datetime, why: str) -> int
 
     What happened there as a case stays, for it goes on elsewhere, and so do grid and labels, in case the bot comes back.
     """
-    here = {"platform": group.platform, "account": group.account, "chat": group.chat}
     group.active, group.left_at = False, now
     session.add(group)
-    dead = session.execute(update(Notice).filter_by(**here, state="pending").values(state="dead", problem=why))
+    here = and_(of_account(OUTBOX, group.platform, group.account), OUTBOX.c.chat == group.chat, PENDING)
+    dead = session.execute(update(Notice).where(here).values(state="dead", problem=why))
     return int(getattr(dead, "rowcount", 0))
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from sqlalchemy import Connection, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, exists, func, or_, select, union_all, update
 
-from storage.outbox import CAMPAIGN, GROUP, OUTBOX, PENDING, PENDING_IN_CHAT
+from storage.outbox import CAMPAIGN, FAILED, GROUP, OPEN, OUTBOX, PENDING, is_state, of_account
 
 CASES = OUTBOX.metadata.tables["cases"]
 ALARM = OUTBOX.metadata.tables["alarm"]
@@ -141,26 +141,36 @@ _AT = case(
     else_=func.coalesce(OUTBOX.c.sent_at, OUTBOX.c.created_at),
 )
 _POST = or_(CAMPAIGN.c.kind.is_(None), CAMPAIGN.c.kind == "post")
-_WENT = or_(OUTBOX.c.state.in_(("sending", "sent", "unknown")), and_(OUTBOX.c.state == "pending", OUTBOX.c.lost > 0))
 _DAY = bindparam("day", type_=OUTBOX.c.created_at.type)
-_HAD = (
-    select(
-        OUTBOX.c.chat,
-        func.sum(case((and_(_POST, _AT >= _DAY), 1), else_=0)),
-        func.sum(case((_POST, 1), else_=0)),
-        func.sum(case((and_(~_POST, _AT >= _DAY), 1), else_=0)),
-    )
-    .select_from(OUTBOX.outerjoin(CAMPAIGN, CAMPAIGN.c.id == OUTBOX.c.campaign_id))
-    .where(
-        OUTBOX.c.platform == bindparam("platform"),
-        OUTBOX.c.account == bindparam("account"),
+
+
+def _went(*which: ColumnElement[bool]) -> Select[tuple[str, int | None, datetime]]:
+    """Of these rows, the posts in the asked chats: which campaign's, and when."""
+    return select(OUTBOX.c.chat, OUTBOX.c.campaign_id, _AT.label("at")).where(
+        *which,
         OUTBOX.c.chat.in_(bindparam("chats", expanding=True)),
+        of_account(OUTBOX, bindparam("platform"), bindparam("account")),
         or_(OUTBOX.c.lane == CAMPAIGN_LANE, OUTBOX.c.campaign_id.is_not(None)),
         OUTBOX.c.recalls.is_(None),
-        _WENT,
-        bindparam("week", type_=OUTBOX.c.created_at.type) < _AT,
     )
-    .group_by(OUTBOX.c.chat)
+
+
+# in three parts, each of which has its index by chat: what is open, what was sent, what failed
+_WENT = union_all(
+    _went(OPEN, or_(is_state(OUTBOX.c.state, "sending"), OUTBOX.c.lost > 0)),
+    _went(OUTBOX.c.message_id.is_not(None), is_state(OUTBOX.c.state, "sent")),
+    _went(FAILED, is_state(OUTBOX.c.state, "unknown")),
+).subquery("went")
+_HAD = (
+    select(
+        _WENT.c.chat,
+        func.sum(case((and_(_POST, _WENT.c.at >= _DAY), 1), else_=0)),
+        func.sum(case((_POST, 1), else_=0)),
+        func.sum(case((and_(~_POST, _WENT.c.at >= _DAY), 1), else_=0)),
+    )
+    .select_from(_WENT.outerjoin(CAMPAIGN, CAMPAIGN.c.id == _WENT.c.campaign_id))
+    .where(bindparam("week", type_=OUTBOX.c.created_at.type) < _WENT.c.at)
+    .group_by(_WENT.c.chat)
 )
 
 
@@ -212,13 +222,13 @@ def _change(
         ours = CAMPAIGN.c.kind == "correction"
     else:
         ours = CAMPAIGN.c.kind.not_in(("post", "correction"))
+    mine = and_(OUTBOX.c.platform == account[0], OUTBOX.c.account == account[1])
     of_kind = OUTBOX.c.campaign_id.in_(select(CAMPAIGN.c.id).where(ours))
     connection.execute(
         update(OUTBOX)
         .where(
-            OUTBOX.c.platform == account[0],
-            OUTBOX.c.account == account[1],
-            PENDING if chat is None else and_(OUTBOX.c.chat == chat, PENDING_IN_CHAT),
+            PENDING,
+            mine if chat is None else and_(OUTBOX.c.chat == chat, of_account(OUTBOX, *account)),
             OUTBOX.c.lost == 0,
             or_(OUTBOX.c.lane == CAMPAIGN_LANE, OUTBOX.c.campaign_id.is_not(None)),
             or_(of_kind, OUTBOX.c.campaign_id.is_(None)) if kind == "post" else of_kind,

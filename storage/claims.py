@@ -7,18 +7,18 @@ Every message passes here twice, so both directions are one statement for all ro
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Connection, and_, bindparam, func, literal_column, or_, select, tuple_, update
+from sqlalchemy import Connection, Dialect, and_, bindparam, func, literal_column, or_, select, tuple_, update
 
 from storage.caps import Caps, hold_back
-from storage.outbox import CAMPAIGN, OUTBOX, PENDING, SENDING, SPENT, is_state
-from storage.types import stored_time
+from storage.outbox import CAMPAIGN, OUTBOX, PENDING, SENDING, SPENT, in_phase, is_state, of_account
+from storage.types import numbers, stored_time, words
 
 PAGE = 128
 
@@ -111,12 +111,11 @@ _now = bindparam("now", type_=OUTBOX.c.due_at.type)
 _IS_HEAD = (
     select(_older.c.id)
     .where(
-        is_state(_older.c.state, "pending", "sending"),
+        in_phase(_older.c.phase, 1),
         _older.c.chat == OUTBOX.c.chat,
         _older.c.lane == OUTBOX.c.lane,
         _older.c.id < OUTBOX.c.id,
-        _older.c.platform == OUTBOX.c.platform,
-        _older.c.account == OUTBOX.c.account,
+        of_account(_older, OUTBOX.c.platform, OUTBOX.c.account),
         or_(is_state(_older.c.state, "sending"), _older.c.attempt > 0, _older.c.due_at.is_(None), _older.c.due_at <= _now),
     )
     .limit(1)
@@ -141,19 +140,21 @@ _NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(PENDING, OUTBOX.c.due_at > _
 _TAKE = {
     "sqlite": "UPDATE outbox SET state = 'sending', owner = ?, lease_until = ?, attempt = attempt + 1 "
     "WHERE id IN (SELECT value FROM json_each(?)) AND state = 'pending' RETURNING id",
-    "postgresql": "WITH free AS MATERIALIZED (SELECT id FROM outbox WHERE id = ANY(%s) AND state = 'pending' "
-    "FOR UPDATE SKIP LOCKED) UPDATE outbox AS o SET state = 'sending', owner = %s, lease_until = %s, attempt = o.attempt + 1 "
-    "FROM free WHERE o.id = free.id RETURNING o.id",
+    # by an array, for a planner that joins would read the whole table
+    "postgresql": "UPDATE outbox SET state = 'sending', owner = %s, lease_until = %s, attempt = attempt + 1 "
+    "WHERE id = ANY (ARRAY(SELECT id FROM outbox WHERE id = ANY (%s::bigint[]) AND state = 'pending' FOR UPDATE SKIP LOCKED)) "
+    "RETURNING id",
 }
 _SENT = {
     "sqlite": "UPDATE outbox SET state = 'sent', message_id = ?, text = CASE WHEN secret THEN '' ELSE text END, sent_at = ?, "
     "owner = '', lease_until = NULL, due_at = NULL, problem = '' "
     "WHERE id = ? AND state = 'sending' AND owner = ? AND attempt = ?",
-    "postgresql": "UPDATE outbox AS o SET state = 'sent', message_id = r.message, "
-    "text = CASE WHEN o.secret THEN '' ELSE o.text END, sent_at = r.at, "
+    # each row finds its own place in the arrays: joined to them, a planner that expects one row reads the whole table
+    "postgresql": "UPDATE outbox SET state = 'sent', message_id = (%(messages)s::text[])[array_position(%(ids)s::bigint[], id)], "
+    "text = CASE WHEN secret THEN '' ELSE text END, sent_at = (%(times)s::timestamptz[])[array_position(%(ids)s::bigint[], id)], "
     "owner = '', lease_until = NULL, due_at = NULL, problem = '' "
-    "FROM unnest(%s::text[], %s::timestamptz[], %s::bigint[], %s::int[]) AS r(message, at, id, attempt) "
-    "WHERE o.id = r.id AND o.state = 'sending' AND o.owner = %s AND o.attempt = r.attempt",
+    "WHERE id = ANY (%(ids)s::bigint[]) AND state = 'sending' AND owner = %(owner)s "
+    "AND attempt = (%(attempts)s::int[])[array_position(%(ids)s::bigint[], id)]",
 }
 _MINE = and_(
     OUTBOX.c.id == bindparam("b_id"),
@@ -212,10 +213,9 @@ def claim(
     most = min(PAGE, max(room(0), 0) + 1)
     while not exhausted and not full:
         where = {"platform": account[0], "account": account[1], "now": now, "lane": lane, "id": row_id, "most": most}
-        page = connection.execute(_HEADS, where).all()
+        page = _page(connection, where, until)
         fresh: list[Claim] = []
-        for row in page:
-            one = _claim_of(row, until)
+        for one in page:
             if one.id in known:
                 continue
             if len(picked) + len(fresh) >= room(one.lane):
@@ -241,6 +241,39 @@ def _claim_of(columns: Iterable[Any], until: datetime) -> Claim:
     return Claim(*values)
 
 
+def _page(connection: Connection, where: Mapping[str, Any], until: datetime) -> list[Claim]:
+    """The next rows that may be claimed. Below SQLAlchemy, which takes longer to ask than the database to answer."""
+    sql, fixed, places = _heads_of(connection.dialect)
+    values = {**fixed, **where, "now": stored_time(connection.dialect.name, where["now"])}
+    rows = _run(connection, sql, values if places is None else [values[name] for name in places])
+    found = [_claim_of(row, until) for row in rows]
+    if places is not None:  # SQLite knows no booleans
+        found = [replace(one, private=bool(one.private), or_say=bool(one.or_say)) for one in found]
+    return found
+
+
+_Heads = tuple[str, Mapping[str, Any], Sequence[str] | None]
+_HEADS_OF: dict[str, _Heads] = {}
+
+
+def _heads_of(dialect: Dialect) -> _Heads:
+    """The question as the driver wants it, the values that are always the same, and the order of all where they have no names."""
+    found = _HEADS_OF.get(dialect.name)
+    if found is None:
+        compiled = _HEADS.compile(dialect=dialect)
+        found = _HEADS_OF[dialect.name] = str(compiled), compiled.params, getattr(compiled, "positiontup", None)
+    return found
+
+
+def _run(connection: Connection, sql: str, values: Any, many: bool = False) -> list[Any]:
+    """One statement below SQLAlchemy, inside its transaction; the rows that it gives back."""
+    cursor = connection.connection.cursor()
+    (cursor.executemany if many else cursor.execute)(sql, values)
+    rows = list(cursor.fetchall()) if cursor.description else []
+    cursor.close()
+    return rows
+
+
 def _take(connection: Connection, claims: list[Claim], owner: str, until: datetime) -> list[Claim]:
     """Make them ours; returns those that are."""
     if not claims:
@@ -248,8 +281,8 @@ def _take(connection: Connection, claims: list[Claim], owner: str, until: dateti
     dialect = connection.dialect.name
     ids = [claim.id for claim in claims]
     end = stored_time(dialect, until)
-    values = (owner, end, json.dumps(ids)) if dialect == "sqlite" else (ids, owner, end)
-    taken = {row[0] for row in connection.exec_driver_sql(_TAKE[dialect], values)}
+    values = (owner, end, json.dumps(ids) if dialect == "sqlite" else numbers(ids))
+    taken = {row[0] for row in _run(connection, _TAKE[dialect], values)}
     return claims if len(taken) == len(claims) else [claim for claim in claims if claim.id in taken]
 
 
@@ -293,16 +326,16 @@ def _write_sent(connection: Connection, owner: str, sent: Sequence[Sent]) -> Non
         rows = [
             (result.message_id, stored_time(dialect, result.at), result.claim.id, owner, result.claim.attempt) for result in sent
         ]
-        connection.exec_driver_sql(_SENT[dialect], rows)
+        _run(connection, _SENT[dialect], rows, many=True)
         return
-    columns = (
-        [result.message_id for result in sent],
-        [result.at for result in sent],
-        [result.claim.id for result in sent],
-        [result.claim.attempt for result in sent],
-        owner,
-    )
-    connection.exec_driver_sql(_SENT[dialect], columns)
+    columns = {
+        "messages": words([result.message_id for result in sent]),
+        "times": words([result.at.isoformat() for result in sent]),
+        "ids": numbers([result.claim.id for result in sent]),
+        "attempts": numbers([result.claim.attempt for result in sent]),
+        "owner": owner,
+    }
+    _run(connection, _SENT[dialect], columns)
 
 
 def _put_back(connection: Connection, owner: str, waiting: Sequence[Waiting]) -> None:

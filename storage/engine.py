@@ -25,6 +25,7 @@ PATIENCE = {
 }
 _ONE_ROW = re.compile(r"(INSERT .* VALUES )(\([^()]*\))(.*)", re.DOTALL)
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
+CACHE_KB = 16_000  # a campaign's notices change 4 MB of pages at once; what does not fit is written to the log, and again
 
 
 def open_engine(url: str) -> Engine:
@@ -54,6 +55,7 @@ def open_engine(url: str) -> Engine:
             "secure_delete=ON",
             "busy_timeout=1000",
             f"journal_size_limit={WAL_LIMIT_BYTES}",
+            f"cache_size=-{CACHE_KB}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -5,15 +5,15 @@ Claiming and writing back are in storage/claims.py.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.outbox import CAMPAIGN, FAILED, GROUP, OUTBOX, PENDING, PENDING_IN_CHAT, SENDING, SPENT
+from storage.outbox import CAMPAIGN, FAILED, GROUP, OUTBOX, PENDING, SENDING, SPENT, of_account
 from storage.types import stored_time
 
 PAUSE = OUTBOX.metadata.tables["pause"]
@@ -56,14 +56,17 @@ _COLUMNS = (
     "key, lane, platform, account, chat, private, group_id, campaign_id, case_id, text, photo, due_at, state, created_at, "
     "choices, secret, or_say, attempt, lost, owner, problem"
 )
-# where a group is, is read from its own row: nothing but what differs from group to group travels to the database
+_DUE = 26  # characters of a time, where each row has its own before its words
+# where a group is, is read from its own row: nothing but what differs from group to group travels to the database. For SQLite
+# that is one object of group and words, because taking an array for each row apart costs as much as the row
 _TO_GROUPS = {
     "sqlite": f"INSERT INTO outbox ({_COLUMNS}) "  # noqa: S608 (nothing from outside)
     "SELECT 'post:' || c.id || ':' || g.id, c.lane, g.platform, g.account, g.chat, 0, g.id, c.id, c.about, "
-    "json_extract(t.value, '$[1]'), json_extract(t.value, '$[2]'), json_extract(t.value, '$[3]'), json_extract(t.value, '$[4]'), "
-    "c.now, '', 0, 0, 0, 0, '', '' "
-    "FROM (SELECT ? AS id, ? AS lane, ? AS about, ? AS now) AS c CROSS JOIN json_each(?) AS t CROSS JOIN chat_group AS g "
-    "WHERE g.id = json_extract(t.value, '$[0]') ON CONFLICT (key) DO NOTHING",
+    "CASE c.due WHEN 0 THEN t.value ELSE substr(t.value, c.due + 1) END, c.photo, "
+    "CASE c.due WHEN 0 THEN NULL ELSE substr(t.value, 1, c.due) END, c.state, c.now, '', 0, 0, 0, 0, '', '' "
+    "FROM (SELECT ? AS id, ? AS lane, ? AS about, ? AS now, ? AS photo, ? AS state, ? AS due) AS c "
+    "CROSS JOIN json_each(?) AS t CROSS JOIN chat_group AS g "
+    "WHERE g.id = CAST(t.key AS INTEGER) ON CONFLICT (key) DO NOTHING",
     "postgresql": f"INSERT INTO outbox ({_COLUMNS}) "  # noqa: S608
     "SELECT 'post:' || c.id || ':' || g.id, c.lane, g.platform, g.account, g.chat, false, g.id, c.id, c.about, "
     "t.text, t.photo, t.due_at, t.state, c.now, '', false, false, 0, 0, '', '' "
@@ -77,19 +80,38 @@ _TO_GROUPS = {
 def insert_for_groups(
     connection: Connection, campaign_id: int, lane: int, case_id: int | None, targets: Sequence[ForGroup], now: datetime
 ) -> None:
-    """The notices of a campaign, one for each group, in this order and in one statement; who has one already gets no other."""
+    """The notices of a campaign, one for each group, in this order; who has one already gets no other.
+
+    One statement; on SQLite one for each picture and whether it is held.
+    """
     if not targets:
         return
     dialect = connection.dialect.name
-    due = [None if one.due_at is None else stored_time(dialect, one.due_at) for one in targets]
-    states = ["held" if one.held else "pending" for one in targets]
-    ids, texts, photos = ([getattr(one, name) for one in targets] for name in ("group_id", "text", "photo"))
     values = (campaign_id, lane, case_id, stored_time(dialect, now))
     if dialect == "sqlite":
-        rows = list(zip(ids, texts, photos, due, states, strict=True))
-        connection.exec_driver_sql(_TO_GROUPS[dialect], (*values, json.dumps(rows, ensure_ascii=False)))
-    else:
-        connection.exec_driver_sql(_TO_GROUPS[dialect], (*values, ids, texts, photos, due, states))
+        for alike, words in _alike(targets):
+            row = (*values, alike.photo, _state(alike), _DUE if alike.due_at else 0, msgspec.json.encode(words).decode())
+            connection.exec_driver_sql(_TO_GROUPS[dialect], row)
+        return
+    ids, texts, photos, due = ([getattr(one, name) for one in targets] for name in ("group_id", "text", "photo", "due_at"))
+    connection.exec_driver_sql(_TO_GROUPS[dialect], (*values, ids, texts, photos, due, [_state(one) for one in targets]))
+
+
+def _state(target: ForGroup) -> str:
+    return "held" if target.held else "pending"
+
+
+def _alike(targets: Sequence[ForGroup]) -> list[tuple[ForGroup, dict[int, str]]]:
+    """What one statement writes: the first of its targets, and the words by group, after their time where there is one."""
+    found: dict[tuple[str | None, bool, bool], tuple[ForGroup, dict[int, str]]] = {}
+    for one in targets:
+        kind = one.photo, one.held, one.due_at is None
+        alike = found.get(kind)
+        if alike is None:
+            alike = found[kind] = one, {}
+        text = one.text if one.due_at is None else f"{stored_time('sqlite', one.due_at)}{one.text}"
+        alike[1].setdefault(one.group_id, text)
+    return list(found.values())
 
 
 # --- a campaign ---------------------------------------------------------------------------------------------------
@@ -143,7 +165,7 @@ def close_chat(
     """
     connection.execute(
         update(OUTBOX)
-        .where(OUTBOX.c.platform == platform, OUTBOX.c.account == account, OUTBOX.c.chat == chat, PENDING_IN_CHAT)
+        .where(of_account(OUTBOX, platform, account), OUTBOX.c.chat == chat, PENDING)
         .values(state="dead", text=SPENT, problem=why)
     )
     here = and_(GROUP.c.platform == platform, GROUP.c.account == account, GROUP.c.chat == chat)

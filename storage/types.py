@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,3 +34,15 @@ class UtcDateTime(TypeDecorator[datetime]):
 def stored_time(dialect: str, at: datetime) -> str | datetime:
     """A time as `UtcDateTime` keeps it, for statements that go straight to the driver."""
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") if dialect == "sqlite" else at
+
+
+def numbers(values: Iterable[int]) -> str:
+    """Whole numbers as PostgreSQL writes an array: psycopg looks at every element of a list by itself, which costs more than the
+    update of its row."""
+    return f"{{{','.join(map(str, values))}}}"
+
+
+def words(values: Iterable[str]) -> str:
+    """The same of texts, each in quotation marks."""
+    quoted = [value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
+    return '{"' + '","'.join(quoted) + '"}' if quoted else "{}"

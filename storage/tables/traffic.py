@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Column, Index, LargeBinary, UniqueConstraint, false, text
+from sqlalchemy import Column, Computed, Index, LargeBinary, SmallInteger, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
 from storage.tables.columns import BigKey, key_column, text_column, time_column, to_column
@@ -13,6 +13,12 @@ from storage.tables.columns import BigKey, key_column, text_column, time_column,
 def _index_where(name: str, condition: str, *columns: str) -> Index:
     """An index over the few rows that it is asked for. A statement has to write `condition` with the same literals."""
     return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
+_PHASE = (
+    "CASE WHEN state IN ('pending', 'sending') THEN 1 WHEN state IN ('unknown', 'dead') THEN 2 "
+    "WHEN state = 'cancelled' THEN 3 ELSE 0 END"
+)
 
 
 class InboxEvent(SQLModel, table=True):
@@ -54,24 +60,22 @@ class Notice(SQLModel, table=True):
     A campaign that halted keeps its pending notices "held".
 
     Every row is written three times (enqueued, claimed, sent) and every index on it as often, so an index holds only the rows
-    that somebody asks it for (decision 0170).
+    that somebody asks it for (decision 0170), and none names `state`: `phase` does not change when a row is claimed, so that
+    PostgreSQL writes a claim without touching any index (decision 0224).
     """
 
     __tablename__ = "outbox"
     __table_args__ = (
-        _index_where("outbox_open", "state = 'pending'", "platform", "account", "lane", "id"),  # what to claim next
-        _index_where(
-            "outbox_before", "state IN ('pending', 'sending')", "chat", "lane", "id"
-        ),  # who stands before it in its chat
-        _index_where("outbox_sending", "state = 'sending'", "owner"),
-        _index_where("outbox_failed", "state IN ('unknown', 'dead')", "state"),
-        _index_where("outbox_due", "state = 'pending' AND due_at IS NOT NULL", "due_at"),
+        _index_where("outbox_open", "phase = 1", "platform", "account", "lane", "id"),  # what to claim next
+        _index_where("outbox_before", "phase = 1", "chat", "lane", "id"),  # who stands before it in its chat
+        _index_where("outbox_ended", "phase >= 2", "phase", "chat"),  # what failed, and what of it may be in a chat
+        _index_where("outbox_due", "phase = 1 AND due_at IS NOT NULL", "due_at"),
         _index_where("outbox_campaign", "campaign_id IS NOT NULL", "campaign_id", "group_id"),
         _index_where("outbox_case", "case_id IS NOT NULL", "case_id"),
-        _index_where("outbox_message", "message_id IS NOT NULL", "message_id"),
+        _index_where("outbox_said", "message_id IS NOT NULL", "chat", "message_id"),  # what a chat has had, and which that was
         _index_where("outbox_changes", "changes IS NOT NULL", "changes"),
         _index_where("outbox_sent", "sent_at IS NOT NULL", "sent_at"),
-        Index("outbox_chat", "chat", "id"),  # what a chat has had
+        {"postgresql_with": {"fillfactor": 60}},  # room for the claim beside the row that it changes
     )
 
     id: int | None = Field(default=None, sa_column=key_column())
@@ -97,6 +101,8 @@ class Notice(SQLModel, table=True):
         default=False, sa_column_kwargs={"server_default": false()}
     )  # it is said anew where it cannot be changed
     state: str = "pending"
+    # 1 while it is open, 2 when it failed, 3 when it was cancelled, 0 when it is held or was sent; only the database writes it
+    phase: int | None = Field(default=None, sa_column=Column(SmallInteger(), Computed(_PHASE, persisted=True)))
     attempt: int = 0  # how often it was claimed for sending
     lost: int = 0  # how many of these attempts ended without a definite answer
     owner: str = ""  # who claimed it: "node/incarnation"
