@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Connection, Dialect, and_, bindparam, func, literal_column, or_, select, tuple_, update
+from sqlalchemy import Connection, Dialect, Select, and_, bindparam, func, literal_column, or_, select, tuple_, update
 
 from storage.caps import Caps, hold_back
 from storage.outbox import CAMPAIGN, OUTBOX, PENDING, SENDING, SPENT, in_phase, is_state, of_account
@@ -253,15 +253,16 @@ def _page(connection: Connection, where: Mapping[str, Any], until: datetime) -> 
 
 
 _Heads = tuple[str, Mapping[str, Any], Sequence[str] | None]
-_HEADS_OF: dict[str, _Heads] = {}
+_DRIVERS: dict[tuple[str, Select[Any]], _Heads] = {}
 
 
 def _heads_of(dialect: Dialect) -> _Heads:
     """The question as the driver wants it, the values that are always the same, and the order of all where they have no names."""
-    found = _HEADS_OF.get(dialect.name)
+    found = _DRIVERS.get((dialect.name, _HEADS))
     if found is None:
         compiled = _HEADS.compile(dialect=dialect)
-        found = _HEADS_OF[dialect.name] = str(compiled), compiled.params, getattr(compiled, "positiontup", None)
+        found = str(compiled), compiled.params, getattr(compiled, "positiontup", None)
+        _DRIVERS[dialect.name, _HEADS] = found
     return found
 
 
