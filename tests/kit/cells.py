@@ -42,17 +42,20 @@ TURNS = ("telegram-postgresql", "wechat-postgresql")
 _KEEP = """
 CREATE SCHEMA laid;
 CREATE TABLE laid.counters AS SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public';
-CREATE TABLE laid.names AS SELECT tablename FROM pg_tables WHERE schemaname = 'public';
+CREATE TABLE laid.names AS SELECT table_name AS tablename, string_agg(quote_ident(column_name), ', ') AS columns
+    FROM information_schema.columns WHERE table_schema = 'public' AND is_generated = 'NEVER' GROUP BY table_name;
 DO $$ DECLARE name text; BEGIN
     FOR name IN SELECT tablename FROM laid.names LOOP
         EXECUTE format('CREATE TABLE laid.%I AS TABLE public.%I', 'of ' || name, name);
     END LOOP;
 END $$;
-CREATE FUNCTION laid.restore() RETURNS void LANGUAGE plpgsql AS $$ DECLARE name text; BEGIN
+CREATE FUNCTION laid.restore() RETURNS void LANGUAGE plpgsql AS $$ DECLARE name text; columns text; BEGIN
     SET LOCAL session_replication_role = replica;
-    FOR name IN SELECT tablename FROM laid.names LOOP
+    FOR name, columns IN SELECT * FROM laid.names LOOP
         EXECUTE format('DELETE FROM public.%I', name);
-        EXECUTE format('INSERT INTO public.%I OVERRIDING SYSTEM VALUE TABLE laid.%I', name, 'of ' || name);
+        EXECUTE format(
+            'INSERT INTO public.%I (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM laid.%I', name, columns, columns, 'of ' || name
+        );
     END LOOP;
     PERFORM setval(format('public.%I', sequencename)::regclass, coalesce(last_value, 1), last_value IS NOT NULL)
         FROM laid.counters;
