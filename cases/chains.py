@@ -1,6 +1,6 @@
 """Chains of kinds that do not live like other cases, tips and missing people, in the form of `cases.lifecycle`.
 
-They are tables without an engine of their own: whoever moves a tip or a notice for a missing person asks `Chain.choose`.
+What moves them is elsewhere: `cases.tips.states.STEPS`, from which the table of tips is made, and `bot.campaigns.missing`.
 """
 
 from __future__ import annotations
@@ -8,24 +8,11 @@ from __future__ import annotations
 from enum import StrEnum
 
 from cases.lifecycle import CASE_CHAIN, About, Chain, Effect, Guard, StateType, Transition, Who
-
-
-class TipState(StrEnum):
-    """Where a tip stands. Nothing of it is ever said in a group."""
-
-    RECEIVED = "received"
-    TRIAGED = "triaged"
-    UNDER_REVIEW = "under_review"
-    DIALOGUE = "dialogue"
-    ACTIONED = "actioned"
-    INSUFFICIENT = "insufficient"
-    OUTSIDE_REMIT = "outside_remit"
-    SEALED = "sealed"
-    DESTROYED = "destroyed"
+from cases.tips.states import STATE_NAMES, STEPS, TipState
 
 
 class MissingState(StrEnum):
-    """Where the search for a person stands."""
+    """Where the search for a person stands; the same as `bot.campaigns.missing.Chain`, which must not look in here."""
 
     PENDING_VERIFICATION = "pending_verification"
     ACTIVE = "active"
@@ -34,38 +21,41 @@ class MissingState(StrEnum):
     EXPIRED = "expired"
 
 
-_T, _M, _W = TipState, MissingState, Who
-_JUDGED = (_T.ACTIONED, _T.INSUFFICIENT, _T.OUTSIDE_REMIT)
-_KEEPER = (_W.CUSTODIAN,)
+_M, _W = MissingState, Who
+_TYPES = {
+    TipState.DIALOGUE: StateType.PAUSED,
+    TipState.ACTIONED: StateType.ASKED,
+    TipState.INSUFFICIENT: StateType.ASKED,
+    TipState.OUTSIDE_REMIT: StateType.ASKED,
+    TipState.SEALED: StateType.CLOSED,
+    TipState.DESTROYED: StateType.CLOSED,
+}
+# what `cases.tips.states.STEPS` does not say of a step: its name, who takes it, its command
+_TIP_STEPS: dict[str, tuple[str, tuple[Who, ...], str]] = {
+    "read": ("阅看", (_W.READER,), "线索"),
+    "review": ("核查", (_W.READER,), "办线索"),
+    "answer": ("答复或追问", (_W.READER,), "回线索"),
+    "tell": ("来源补充", (_W.REPORTER,), ""),
+    "actioned": ("已处理", (_W.READER,), "办线索"),
+    "insufficient": ("线索不足", (_W.READER,), "办线索"),
+    "outside": ("不归我们管", (_W.READER,), "办线索"),
+    "seal": ("封存", (_W.CUSTODIAN,), "办线索"),
+    "unseal": ("启封", (_W.CUSTODIAN,), "办线索"),
+    "destroy": ("销毁", (_W.CUSTODIAN, _W.BOT), "办线索"),
+}
+
+
+def _tip_step(action: str) -> Transition:
+    (sources, target), (name, who, command) = STEPS[action], _TIP_STEPS[action]
+    effects = (Effect.DESTROY,) if target is TipState.DESTROYED else ()
+    return Transition(action, name, sources, target, who, (), effects, command)
+
 
 TIP_CHAIN = Chain(
     "tip",
     "线索",
-    {
-        _T.RECEIVED: About("已收到", StateType.OPEN),
-        _T.TRIAGED: About("已初看", StateType.OPEN),
-        _T.UNDER_REVIEW: About("核查中", StateType.OPEN),
-        _T.DIALOGUE: About("等对方补充", StateType.PAUSED),
-        _T.ACTIONED: About("已处置", StateType.ASKED),
-        _T.INSUFFICIENT: About("线索不足", StateType.ASKED),
-        _T.OUTSIDE_REMIT: About("不归这里管", StateType.ASKED),
-        _T.SEALED: About("已封存", StateType.CLOSED),
-        _T.DESTROYED: About("已销毁", StateType.CLOSED),
-    },
-    (
-        Transition("receive", "收到线索", (), _T.RECEIVED, (_W.REPORTER,)),
-        Transition("triage", "初看", (_T.RECEIVED,), _T.TRIAGED, _KEEPER, command="线索"),
-        Transition("review", "核查", (_T.TRIAGED,), _T.UNDER_REVIEW, _KEEPER),
-        Transition("ask", "向对方追问", (_T.UNDER_REVIEW,), _T.DIALOGUE, _KEEPER, command="回线索"),
-        Transition("reply", "对方答复", (_T.DIALOGUE,), _T.UNDER_REVIEW, (_W.REPORTER,)),
-        Transition("act", "已处置", (_T.UNDER_REVIEW, _T.DIALOGUE), _T.ACTIONED, _KEEPER, (Guard.RESULT,)),
-        Transition("shelve", "线索不足", (_T.UNDER_REVIEW, _T.DIALOGUE), _T.INSUFFICIENT, _KEEPER, (Guard.REASON,)),
-        Transition(
-            "decline", "不归这里管", (_T.TRIAGED, _T.UNDER_REVIEW, _T.DIALOGUE), _T.OUTSIDE_REMIT, _KEEPER, (Guard.REASON,)
-        ),
-        Transition("seal", "封存", _JUDGED, _T.SEALED, (_W.CUSTODIAN, _W.BOT), (), (Effect.CLOSE,)),
-        Transition("destroy", "销毁", (*_JUDGED, _T.SEALED), _T.DESTROYED, (_W.CUSTODIAN, _W.BOT), (), (Effect.DESTROY,)),
-    ),
+    {state: About(name, _TYPES.get(state, StateType.OPEN)) for state, name in STATE_NAMES.items()},
+    (Transition("receive", "收到线索", (), TipState.RECEIVED, (_W.REPORTER,)), *map(_tip_step, STEPS)),
 )
 
 MISSING_CHAIN = Chain(

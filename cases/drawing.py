@@ -12,9 +12,9 @@ HEAD = """# The life of a case
 
 <!-- made from cases/lifecycle.py and cases/chains.py: python -m cases.drawing > docs/lifecycle.md -->
 
-States and steps are data. `cases/moves.py` executes these tables, `/帮助 流程` prints them, and a test goes through every
-state with every action. Where several lines have the same action, the first one whose conditions hold counts. A step that is
-in no line cannot be taken.
+States and steps are data. `cases/moves.py` executes the first of these tables (the steps of tips are those of
+`cases/tips/states.py`), `/帮助 流程` prints them, and a test goes through every state with every action. Where several lines
+have the same action, the first one whose conditions hold counts. A step that is in no line cannot be taken.
 """
 
 

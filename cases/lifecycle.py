@@ -97,6 +97,7 @@ class Who(StrEnum):
     DISPATCHER = "调度员"
     SUPERVISOR = "值班领导"
     CUSTODIAN = "线索保管员"
+    READER = "能看这条线索的人"
 
 
 class Guard(StrEnum):

@@ -18,7 +18,7 @@ from bot.campaigns.appeals import (
     update_appeal,
     verify_appeal,
 )
-from bot.campaigns.chain import EVERYBODY, split_groups
+from bot.campaigns.chain import EVERYBODY, hearers, split_groups
 from bot.campaigns.steps import officers_for
 from bot.campaigns.wording import read_wording
 from bot.errors import NotAllowed
@@ -192,14 +192,13 @@ def _ask_to_verify(known: Appeal, trouble: str, campaigns: Campaigns, say: Say) 
     session = campaigns.session
     writer = session.get(Officer, known.officer_id)
     others = [officer for officer in officers_for(session, "appeal.verify") if officer.id != known.officer_id]
-    whom = campaigns.whom(known.labels)
-    getting = [group for group in campaigns.audiences.groups if whom.means(group.labels) and not group.posts_off]
+    whom, getting = hearers(campaigns, known.labels)
     values: dict[str, Any] = {
         "number": known.number,
         "text": _alert(known, campaigns, say),
         "groups": len(getting),
         "members": sum(group.members or 0 for group in getting),
-        "whom": campaigns.spell(whom),
+        "whom": whom,
         "numbers": mask(known.text) != known.text,
         "quiet": campaigns.rules.is_quiet(campaigns.now),
     }

@@ -10,7 +10,7 @@ from msgspec.structs import replace as changed
 from sqlmodel import Session, col, select
 
 from bot.campaigns import Campaigns
-from bot.campaigns.chain import EVERYBODY, split_groups
+from bot.campaigns.chain import EVERYBODY, hearers, split_groups
 from bot.campaigns.missing import Chain, end, missing_of, tell_more, verify
 from bot.campaigns.steps import officers_for
 from bot.errors import NotAllowed
@@ -187,13 +187,12 @@ def _ask_to_verify(case: Case, missing: Missing, trouble: str, campaigns: Campai
     writer = session.get(Officer, missing.officer_id)
     others = [officer for officer in _verifiers(session, case) if officer.id != missing.officer_id]
     text = say.word("missing.alert", number=case.number, text=mask(missing.text))
-    whom = campaigns.whom(missing.labels)
-    groups = sum(whom.means(group.labels) and not group.posts_off for group in campaigns.audiences.groups)
+    whom, getting = hearers(campaigns, missing.labels)
     values: dict[str, Any] = {
         "number": case.number,
         "text": text,
-        "groups": groups,
-        "whom": campaigns.spell(whom),
+        "groups": len(getting),
+        "whom": whom,
         "photo_there": missing.photo is not None,
     }
     asked = say.to_officers(

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, select
 
-from cases.chains import CHAINS, MISSING_CHAIN, TIP_CHAIN, MissingState, TipState
+from bot.campaigns.missing import Chain as MissingChain
+from cases.chains import CHAINS, MISSING_CHAIN, TIP_CHAIN, MissingState
 from cases.desk import CaseDesk
 from cases.drawing import draw
 from cases.lifecycle import ABOUT, CASE_CHAIN, TRANSITIONS, Chain, Effect, Guard, State, StateType, Transition
 from cases.moves import _EFFECTS, _GUARDS, Attempt, Mover
+from cases.tips import TipState
 from content.phrases import PhraseBook
 from content.refusal import Refusal
 from storage.tables import Case, CaseAssist, CaseClock
@@ -141,11 +143,12 @@ def test_tips_and_missing_people_follow_the_chains_of_the_design() -> None:
             state = chain.choose(state, action, everything_holds).target
         return state
 
-    tip = ("receive", "triage", "review", "ask", "reply", "act", "seal", "destroy")
+    tip = ("receive", "read", "review", "answer", "tell", "actioned", "seal", "destroy")
     assert walk(TIP_CHAIN, *tip) == TipState.DESTROYED
     assert walk(MISSING_CHAIN, "report", "publish", "find") == MissingState.FOUND
     found = MISSING_CHAIN.choose(MissingState.ACTIVE, "find", everything_holds)
     assert {Effect.CALL_OFF, Effect.PURGE_PHOTOS} <= set(found.effects)
+    assert set(MissingState) == set(MissingChain)
     with pytest.raises(Refusal):
         MISSING_CHAIN.choose(MissingState.PENDING_VERIFICATION, "publish", lambda guard: Refusal("desk.nobody"))
 

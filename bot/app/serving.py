@@ -7,8 +7,9 @@ import contextlib
 import gc
 import signal
 import warnings
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlmodel import Session, select
@@ -31,6 +32,10 @@ from content.gazetteer import Gazetteer
 from storage.database import OldLibrary, prepare
 from storage.tables import Counter, Officer
 from storage.writer import Writer
+
+if TYPE_CHECKING:
+    from bot.platforms.telegram import TelegramPlatform
+    from bot.platforms.wechat import WechatPlatform
 
 log = structlog.get_logger(__name__)
 
@@ -78,14 +83,9 @@ async def serving(
         if library is None:
             library = await asyncio.to_thread(Library.load, content, clock())
         adapters: list[Adapter] = [web] if with_web else []
-        if settings.telegram.enabled and duties.connects("telegram"):
-            for telegram in telegram_platforms(settings, writer, clock, house):
-                closing.push_async_callback(telegram.close)
-                adapters.append(telegram)
-        if settings.wechat.enabled:
-            for wechat in wechat_platforms(settings, writer, clock, house):
-                closing.push_async_callback(wechat.close)
-                adapters.append(wechat)
+        for other in _connected(settings, writer, clock, house, duties):
+            closing.push_async_callback(other.close)
+            adapters.append(other)
         gazetteer = await asyncio.to_thread(_gazetteer, settings, content, demo=district is not None)
         app = App(
             settings,
@@ -107,6 +107,16 @@ async def serving(
                 await web.started()
             log.info("running", url=web.url if with_web else "", demo=district is not None, roles=duties.names)
             yield app
+
+
+def _connected(
+    settings: Settings, writer: Writer, clock: Clock, house: list[App], duties: Duties
+) -> Iterator[TelegramPlatform | WechatPlatform]:
+    """The platforms of others to which this process connects."""
+    if settings.telegram.enabled and duties.connects("telegram"):
+        yield from telegram_platforms(settings, writer, clock, house)
+    if settings.wechat.enabled:
+        yield from wechat_platforms(settings, writer, clock, house)
 
 
 async def serve(settings: Settings, tell: Callable[[str], None], *, duties: Duties | None = None, node: str = "") -> None:

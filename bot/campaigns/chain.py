@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
+from bot.audience import MeantGroup
 from bot.campaigns.campaigns import Campaigns
 from bot.campaigns.correction import follow
 from bot.campaigns.rules import Kind
@@ -33,6 +34,13 @@ def split_groups(words: str, campaigns: Campaigns) -> tuple[str, str]:
     if found is None:
         return words.strip(), EVERYBODY
     return words[: found.start()].strip(), str(campaigns.whom(found[1].strip())) or EVERYBODY
+
+
+def hearers(campaigns: Campaigns, labels: str) -> tuple[str, list[MeantGroup]]:
+    """Whom these labels mean, as people read it, and the groups that an alert would go to."""
+    whom = campaigns.whom(labels)
+    groups = [group for group in campaigns.audiences.groups if whom.means(group.labels) and not group.posts_off]
+    return campaigns.spell(whom), groups
 
 
 def begin(
