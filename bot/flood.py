@@ -51,21 +51,29 @@ class _Buckets:
 
     def __init__(self, rate: Rate) -> None:
         self._each = 60 / rate.per_minute  # seconds until one message more may come
-        self._burst = rate.burst
-        self._full_at: OrderedDict[Who, float] = OrderedDict()
+        self._room = (rate.burst - 1) * self._each
+        self._full_at: dict[Who, float] = {}
 
     def take(self, who: Who, now: float) -> bool:
         """Whether there is room for one more; it is taken then."""
-        full_at = max(self._full_at.pop(who, now), now)
-        room = full_at - now <= (self._burst - 1) * self._each
-        self._full_at[who] = full_at + self._each if room else full_at
+        full_at = self._full_at.get(who, now)
+        if full_at < now:
+            full_at = now
+        if full_at - now > self._room:
+            return False
+        self._full_at[who] = full_at + self._each
         if len(self._full_at) > MOST_REMEMBERED:
-            self._full_at.popitem(last=False)
-        return room
+            self._forget(now)
+        return True
 
     def taken(self, who: Who, now: float) -> float:
         """How many messages a bucket is short of."""
         return max(self._full_at.get(who, now) - now, 0.0) / self._each
+
+    def _forget(self, now: float) -> None:
+        """Full buckets need not be remembered, and of the others those that are nearly full the least."""
+        left = sorted(((at, who) for who, at in self._full_at.items() if at > now), reverse=True)
+        self._full_at = {who: at for at, who in left[: MOST_REMEMBERED // 2]}
 
 
 class _Sayings:

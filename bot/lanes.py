@@ -28,33 +28,52 @@ class LaneKey(Struct, frozen=True):
     sender: str
 
 
-class _Rotation:
+class _Lane(Generic[T]):
+    """What one person has said in one chat and nobody has worked on yet."""
+
+    __slots__ = ("busy", "items", "key", "late")
+
+    def __init__(self, key: LaneKey) -> None:
+        self.key = key
+        self.items: deque[tuple[T, bool]] = deque()  # an item, and whether it is late
+        self.busy = False
+        self.late = False  # it waits behind all others
+
+
+class _Rotation(Generic[T]):
     """Lanes that have something to do and are not busy, chat after chat and in each chat person after person."""
 
     def __init__(self) -> None:
-        self._chats: dict[str, deque[LaneKey]] = {}
-        self._turns: deque[str] = deque()
+        self._chats: dict[str, deque[_Lane[T]]] = {}
+        self.turns: deque[str] = deque()
 
-    def __bool__(self) -> bool:
-        return bool(self._turns)
-
-    def put(self, key: LaneKey) -> None:
-        chat = key.address.chat
+    def put(self, lane: _Lane[T]) -> None:
+        chat = lane.key.address.chat
         if chat in self._chats:
-            self._chats[chat].append(key)
+            self._chats[chat].append(lane)
         else:
-            self._chats[chat] = deque([key])
-            self._turns.append(chat)
+            self._chats[chat] = deque([lane])
+            self.turns.append(chat)
 
-    def take(self) -> LaneKey:
-        chat = self._turns.popleft()
+    def take(self) -> _Lane[T]:
+        chat = self.turns.popleft()
         lanes = self._chats[chat]
-        key = lanes.popleft()
+        lane = lanes.popleft()
         if lanes:
-            self._turns.append(chat)
+            self.turns.append(chat)
         else:
             del self._chats[chat]
-        return key
+        return lane
+
+
+class _Room(Generic[T]):
+    """So many items may wait; who comes when there is no room waits outside, in order."""
+
+    __slots__ = ("free", "outside")
+
+    def __init__(self, most: int) -> None:
+        self.free = most
+        self.outside: deque[tuple[asyncio.Future[None], LaneKey, T]] = deque()
 
 
 class Lanes(Generic[T]):
@@ -67,35 +86,46 @@ class Lanes(Generic[T]):
         self._workers = workers
         self._urgent_workers = urgent_workers
         self._urgent: asyncio.Queue[T] = asyncio.Queue()
-        self._lanes: dict[LaneKey, deque[tuple[T, bool]]] = {}
-        self._prompt, self._late = _Rotation(), _Rotation()
-        self._late_keys: set[LaneKey] = set()  # whose waiting items come after everybody else's
+        self._lanes: dict[LaneKey, _Lane[T]] = {}
+        self._prompt: _Rotation[T] = _Rotation()
+        self._late: _Rotation[T] = _Rotation()
         self._taken = 0
-        self._busy: set[LaneKey] = set()
-        self._ready_lanes = asyncio.Semaphore(0)
-        self._room = asyncio.Semaphore(most_waiting)
-        self._late_room = asyncio.Semaphore(MOST_LATE)  # of its own: who floods us must not keep the others out
+        self._resting: deque[asyncio.Future[None]] = deque()  # workers with nothing to do
+        self._room: _Room[T] = _Room(most_waiting)
+        self._late_room: _Room[T] = _Room(MOST_LATE)  # of its own: who floods us must not keep the others out
         self._open = 0  # queued or being worked on
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._watching: list[asyncio.Future[None]] = []  # who waits until nothing is
 
-    async def put(self, key: LaneKey, item: T, *, urgent: bool = False, late: bool = False) -> None:
-        """Queue an item; waits while too much is queued already. Urgent items have workers of their own and wait for nothing.
+    def offer(self, key: LaneKey, item: T, *, late: bool = False) -> bool:
+        """Queue an item that is not urgent if there is room for it; else false, and `put` waits until there is.
 
         A lane with a late item waits behind all others, but for one turn in `LATE_SHARE`.
         """
+        room = self._late_room if late else self._room
+        if room.free <= 0 or room.outside:
+            return False
+        room.free -= 1
         self._open += 1
-        self._idle.clear()
+        self._enter(key, item, late)
+        return True
+
+    async def put(self, key: LaneKey, item: T, *, urgent: bool = False, late: bool = False) -> None:
+        """Queue an item; waits while too much is queued already. Urgent items have workers of their own and wait for nothing."""
         if urgent:
+            self._open += 1
             self._urgent.put_nowait(item)
             return
-        await (self._late_room if late else self._room).acquire()
-        lane = self._lanes.setdefault(key, deque())
-        lane.append((item, late))
-        if late:
-            self._late_keys.add(key)
-        if len(lane) == 1 and key not in self._busy:
-            self._ready(key)
+        if self.offer(key, item, late=late):
+            return
+        self._open += 1
+        let_in: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        (self._late_room if late else self._room).outside.append((let_in, key, item))
+        try:
+            await let_in
+        except asyncio.CancelledError:
+            if let_in.cancelled():
+                self._done()  # it was not let in
+            raise
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -107,21 +137,27 @@ class Lanes(Generic[T]):
 
     async def drained(self) -> None:
         """Return when nothing waits and nothing is being worked on."""
-        await self._idle.wait()
+        while self._open:
+            watching: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._watching.append(watching)
+            await watching
 
     async def _live(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            await self._ready_lanes.acquire()
-            key, item = self._take()
+            while not (self._prompt.turns or self._late.turns):
+                resting = loop.create_future()
+                self._resting.append(resting)
+                await resting
+            lane, item = self._take()
             try:
                 await self._work(item)
             finally:
-                self._busy.discard(key)
-                if self._lanes[key]:
-                    self._ready(key)
+                lane.busy = False
+                if lane.items:
+                    self._ready(lane)
                 else:
-                    del self._lanes[key]
-                    self._late_keys.discard(key)
+                    del self._lanes[lane.key]
                 self._done()
 
     async def _live_urgent(self) -> None:
@@ -132,21 +168,48 @@ class Lanes(Generic[T]):
             finally:
                 self._done()
 
-    def _take(self) -> tuple[LaneKey, T]:
+    def _take(self) -> tuple[_Lane[T], T]:
         self._taken += 1
         late_first = self._taken % LATE_SHARE == 0
         first, second = (self._late, self._prompt) if late_first else (self._prompt, self._late)
-        key = (first if first else second).take()
-        self._busy.add(key)
-        item, late = self._lanes[key].popleft()
-        (self._late_room if late else self._room).release()
-        return key, item
+        lane = (first if first.turns else second).take()
+        lane.busy = True
+        item, late = lane.items.popleft()
+        self._leave(self._late_room if late else self._room, late)
+        return lane, item
 
-    def _ready(self, key: LaneKey) -> None:
-        (self._late if key in self._late_keys else self._prompt).put(key)
-        self._ready_lanes.release()
+    def _leave(self, room: _Room[T], late: bool) -> None:
+        """There is room for one more: for whoever waits outside, else for whoever comes next."""
+        while room.outside:
+            let_in, key, item = room.outside.popleft()
+            if not let_in.done():
+                let_in.set_result(None)
+                self._enter(key, item, late)
+                return
+        room.free += 1
+
+    def _enter(self, key: LaneKey, item: T, late: bool) -> None:
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane(key)
+        lane.items.append((item, late))
+        if late:
+            lane.late = True
+        if len(lane.items) == 1 and not lane.busy:
+            self._ready(lane)
+
+    def _ready(self, lane: _Lane[T]) -> None:
+        (self._late if lane.late else self._prompt).put(lane)
+        while self._resting:
+            resting = self._resting.popleft()
+            if not resting.done():
+                resting.set_result(None)
+                return
 
     def _done(self) -> None:
         self._open -= 1
         if not self._open:
-            self._idle.set()
+            for watching in self._watching:
+                if not watching.done():
+                    watching.set_result(None)
+            self._watching.clear()

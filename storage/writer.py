@@ -43,6 +43,7 @@ MOST_IN_ONE_COMMIT = 512
 MOST_IN_ONE_INSERT = 64  # rows; a statement is prepared for each number of them
 LOCK_PATIENCE_SECONDS = 20.0
 LOCK_RETRY_SECONDS = 0.005
+MOST_COMMITTED_HERE = 64  # rows that the event loop commits itself
 SLOW_COMMIT_SECONDS = 0.01  # what the event loop bears; a slower commit keeps it out for ASIDE_FACTOR times as long
 ASIDE_FACTOR = 20
 COMMITS_PER_CHECKPOINT = 500
@@ -233,7 +234,7 @@ class Writer:
     def _sort_arrivals(self) -> None:
         """In the event loop, once per turn: commit a lone append here, hand over everything else."""
         units, self._arrivals = self._arrivals, []
-        if len(units) == 1 and self._units.empty() and not self._closed.is_set() and self._commit_here(units):
+        if len(units) <= MOST_COMMITTED_HERE and self._units.empty() and not self._closed.is_set() and self._commit_here(units):
             return
         try:
             # one hand-over for all of them: handed over singly, the first would be committed alone while the others wait
@@ -254,7 +255,7 @@ class Writer:
             except sqlite3.Error:
                 return False  # somebody else's lock, or worse: the writer's thread has the patience for it
             try:
-                outcomes = self._append_all(units)
+                outcomes = self._append(units)
             except BaseException as problem:
                 outcomes = self._fail(units, problem)
         finally:
@@ -348,6 +349,9 @@ class Writer:
         if not self._sqlite:
             return self._commit_appends_postgresql(batch)
         self._begin_immediate()
+        return self._append(batch)
+
+    def _append(self, batch: list[_Unit]) -> list[Outcome]:
         if len(batch) > 1 and self._append_together(batch):
             return self._commit_outcomes([(True, True)] * len(batch))
         return self._append_all(batch)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from bot.lanes import LaneKey, Lanes, _Rotation
+from bot.lanes import LaneKey, Lanes, _Lane, _Rotation
 from bot.messages import Address
 
 Item = tuple[str, str, int]
@@ -70,11 +70,11 @@ async def test_within_a_group_a_loud_person_does_not_keep_the_others_waiting() -
 
 
 async def test_control_first_come_first_served_would_be_unfair(monkeypatch: pytest.MonkeyPatch) -> None:
-    def one_queue(rotation: _Rotation, lane: LaneKey) -> None:
+    def one_queue(rotation: _Rotation[str], lane: _Lane[str]) -> None:
         """The planted bug: every chat counts as one."""
         rotation._chats.setdefault("all", deque()).append(lane)
-        if "all" not in rotation._turns:
-            rotation._turns.append("all")
+        if "all" not in rotation.turns:
+            rotation.turns.append("all")
 
     monkeypatch.setattr(_Rotation, "put", one_queue)
     loud = [("loud", f"p{n}", n) for n in range(100)]
