@@ -14,7 +14,8 @@ from benchmarks.corpus import GROUPS, PEOPLE, Said
 from bot.app import CONTENT, App, Library, open_database
 from bot.clock import Clock
 from bot.config import load_settings
-from bot.inbox import Job, glance
+from bot.glance import glance
+from bot.jobs import Job
 from bot.messages import Kind
 from bot.photos import PhotoWorker
 from bot.platforms.web.handover import Handover

@@ -30,9 +30,12 @@ from benchmarks.corpus import stream
 from benchmarks.house import keyword_glance
 from benchmarks.start import cost
 from bot.clock import Clock
-from bot.inbox import Inbox, Job, Mind, Senses, glance
+from bot.glance import Senses, glance
+from bot.inbox import Inbox
+from bot.jobs import Job
 from bot.lanes import Lanes
 from bot.messages import Address, Inbound, Sender
+from bot.mind import Mind
 from storage.database import OldLibrary, prepare
 from storage.sealing import Sealer
 from storage.tables import InboxEvent

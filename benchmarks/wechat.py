@@ -31,9 +31,12 @@ import uvloop
 from wechaty_grpc.wechaty import PuppetStub
 
 from bot.clock import Clock
-from bot.inbox import Inbox, Job, Mind, Senses
+from bot.glance import Senses
+from bot.inbox import Inbox
+from bot.jobs import Job
 from bot.lanes import Lanes
 from bot.messages import Inbound
+from bot.mind import Mind
 from bot.platforms.wechat import WechatPlatform
 from bot.platforms.wechat.channel import PuppetChannel
 from bot.understanding.meaning import Hint

@@ -20,7 +20,7 @@ from bot.lanes import LaneKey
 from bot.messages import Kind
 
 if TYPE_CHECKING:
-    from bot.inbox import Job
+    from bot.jobs import Job
 
 QUIET = timedelta(seconds=2.5)  # after the last part
 LONGEST = timedelta(seconds=10)  # after the first
@@ -46,16 +46,20 @@ class Gathering:
         self._albums: dict[tuple[LaneKey, str], _Album] = {}
         self._woken = asyncio.Event()
 
+    def is_apart(self, job: Job) -> bool:
+        """Whether no album is held and this is no part of one: then there is nothing to do here."""
+        return not self._albums and album_of(job) is None
+
     async def take(self, job: Job) -> None:
         """Hold a part of an album, hand on everything else; whatever else a person says ends that person's album."""
         event = job.event
         if job.hint.danger is not None:
             await self._put(job)
             return
-        album = album_of(job)
-        if album is None and not self._albums:
+        if self.is_apart(job):
             await self._put(job)
             return
+        album = album_of(job)
         key = LaneKey(event.address, event.sender.id)
         await self._end([one for one in self._albums if one[0] == key and one[1] != album])
         if album is None:

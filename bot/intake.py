@@ -18,7 +18,8 @@ from sqlmodel import Session
 
 from bot.clock import Clock
 from bot.gathering import LONGEST, QUIET, album_of, whole
-from bot.inbox import Inbox, Job
+from bot.inbox import Inbox
+from bot.jobs import Job
 from storage import intake as rows
 from storage.writer import StorageUnavailable, Writer
 

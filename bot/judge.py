@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bot.album import Album
-from bot.inbox import Job
+from bot.jobs import Job
 from bot.messages import Attachment, Inbound, Kind
 from bot.photos import Photo
 from bot.turn import Brought, Verdict

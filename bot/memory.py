@@ -18,9 +18,11 @@ from sqlmodel import Session, col, select
 
 from bot.clock import Clock
 from bot.dialogs import DialogKey, awaited_of, key_of, row_of
-from bot.inbox import Job, Mind, open_alarms, unsealed
+from bot.jobs import Job
+from bot.kept import open_alarms, unsealed
 from bot.lanes import LaneKey
 from bot.messages import Inbound
+from bot.mind import Mind
 from storage import intake
 from storage.sealing import Sealed, Sealer
 from storage.tables import Case, Dialog

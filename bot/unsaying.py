@@ -1,6 +1,6 @@
 """After a turn that took something in confidence: the platform that keeps a record of its own forgets what was said.
 
-The turn marks its event `unsaying` in its transaction (`bot.inbox.done`); it is done only when the platform has forgotten, so
+The turn marks its event `unsaying` in its transaction (`bot.kept.done`); it is done only when the platform has forgotten, so
 that a crash between the two is made good at the next start.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from bot.inbox import forgotten, unsaid, whom
+from bot.kept import forgotten, unsaid, whom
 from bot.platforms.base import Adapter
 from storage.writer import StorageUnavailable, Writer
 

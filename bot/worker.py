@@ -13,12 +13,14 @@ from sqlmodel import Session
 
 from bot.album import Album
 from bot.clock import Clock
-from bot.inbox import Job, Mind, failed
+from bot.jobs import Job
 from bot.judge import Judge
+from bot.kept import failed
 from bot.knowledge import Knowledge
 from bot.lanes import LaneKey
 from bot.memory import Memory
 from bot.messages import Attachment, Inbound, Kind
+from bot.mind import Mind
 from bot.permissions import acting_officer
 from bot.router import Call, Handler, named_number, wants_of
 from bot.timers import Due, given_up

@@ -23,7 +23,8 @@ import bot.inbox
 from bot.app import CONTENT, serving
 from bot.config import load_settings
 from bot.demo import load_district
-from bot.inbox import Inbox, Job
+from bot.inbox import Inbox
+from bot.jobs import Job
 from bot.logs import set_up_logs
 from bot.messages import Address, Inbound, Sender
 from bot.platforms.web import RoomSeed

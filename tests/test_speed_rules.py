@@ -16,9 +16,12 @@ import pytest
 from sqlmodel import func, select
 
 from bot.clock import Clock
-from bot.inbox import Inbox, Job, Mind, Senses, glance
+from bot.glance import Senses, glance
+from bot.inbox import Inbox
+from bot.jobs import Job
 from bot.lanes import Lanes
 from bot.messages import Address, Inbound, Sender
+from bot.mind import Mind
 from bot.understanding import segment, text
 from bot.understanding.meaning import Hint
 from bot.understanding.triggers import LONG, Triggers

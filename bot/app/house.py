@@ -24,8 +24,10 @@ from bot.campaigns.loop import CampaignLoop
 from bot.clock import Clock
 from bot.config import Settings
 from bot.dialogs import Dialogs
-from bot.inbox import Inbox, Job, Mind, Senses
+from bot.glance import Senses
+from bot.inbox import Inbox
 from bot.intake import Intake
+from bot.jobs import Job
 from bot.judge import Judge
 from bot.knowledge import Knowledge
 from bot.lanes import Lanes
@@ -33,6 +35,7 @@ from bot.leases import LeaseRule
 from bot.memory import Memory
 from bot.messages import Address
 from bot.metrics import Metrics
+from bot.mind import Mind
 from bot.names import NameWatch
 from bot.outbox import Outbox, OutboxRule
 from bot.pacing import Pacing

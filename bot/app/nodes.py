@@ -11,13 +11,13 @@ from sqlmodel import Session
 
 from bot.clock import Clock, SharedClock
 from bot.errors import ConfigError
-from bot.inbox import Mind
 from bot.intake import Share
 from bot.lanes import LaneKey
 from bot.leased import Listener, SendHold
 from bot.leases import LeaseRule, Leases, listen_name, send_name
 from bot.memory import Attention, RowMemory, lane_name
 from bot.messages import Inbound
+from bot.mind import Mind
 from bot.pacing import AccountKey
 from bot.platforms.base import Adapter
 from bot.roles import WEB, Duties

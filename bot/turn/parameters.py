@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.dialogs import Awaited, DialogKey
-from bot.inbox import Mind
 from bot.lanes import LaneKey
 from bot.messages import Address, Location
+from bot.mind import Mind
 from bot.router import Command
 from bot.understanding.answers import Hit
 from bot.understanding.laws import LawHit

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, select
 
 from bot.dialogs import DialogKey, Dialogs, Pending
-from bot.inbox import Job
+from bot.jobs import Job
 from bot.messages import Address, Inbound
 from bot.notices import Lane
 from bot.permissions import Rights, acting_officer

@@ -10,7 +10,8 @@ from bot.campaigns import Campaigns
 from bot.campaigns.echo import count_answer
 from bot.dialogs import Pending
 from bot.errors import NotAllowed
-from bot.inbox import Job, done
+from bot.jobs import Job
+from bot.kept import done
 from bot.messages import Kind
 from bot.router import Call, CaseNumber, Handler, call, named_number, split_arguments
 from bot.turn.parameters import Brought, Effects, NotMine

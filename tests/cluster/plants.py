@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 import bot.turn.turn
-from bot.inbox import done
+from bot.kept import done
 from bot.leases import Leases
 from bot.outbox.accounts import Accounts
 from bot.verdicts import Verdicts

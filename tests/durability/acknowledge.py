@@ -15,9 +15,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.clock import Clock
-from bot.inbox import Inbox, Job, Mind, Senses
+from bot.glance import Senses
+from bot.inbox import Inbox
+from bot.jobs import Job
 from bot.lanes import Lanes
 from bot.messages import Address, Inbound, Sender
+from bot.mind import Mind
 from bot.understanding.meaning import Hint
 from storage.database import OldLibrary, prepare
 from storage.sealing import Sealer

@@ -10,7 +10,8 @@ from typing import Any
 from sqlmodel import Session
 
 import bot.turn.turn
-from bot.inbox import Inbox, done
+from bot.inbox import Inbox
+from bot.kept import done
 from bot.messages import Inbound
 from bot.outbox.exchange import Exchange
 from bot.worker import Worker

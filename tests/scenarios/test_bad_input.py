@@ -12,7 +12,8 @@ import psycopg
 import pytest
 from sqlmodel import Session
 
-from bot.inbox import Inbox, Job
+from bot.inbox import Inbox
+from bot.jobs import Job
 from bot.messages import Attachment, Kind, Sender
 from bot.permissions import Role
 from bot.router import Command

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, select
 
-from bot.inbox import Job
+from bot.jobs import Job
 from bot.router import call
 from bot.turn import Turn
 from cases.identities import Identities

@@ -20,7 +20,7 @@ from sqlmodel import Session, SQLModel, create_engine, select
 from bot.app import CONTENT, build_router
 from bot.demo import load_district, seed
 from bot.errors import NotAllowed
-from bot.inbox import QUIET, Job
+from bot.jobs import QUIET, Job
 from bot.messages import Address, Attachment, Inbound, Kind, Quote, Sender
 from bot.permissions import ACTIONS, Rights, Role
 from bot.router import Command, Router
@@ -311,7 +311,7 @@ def heard(command: str, who: str, shape: Shape, platform: str) -> Inbound:
 
 def reaches(world: World, event: Inbound) -> bool:
     """Whether a real turn reaches the command's handler."""
-    turn = Turn(world.house, world.session, NOW, Job(event, QUIET, event.addressed), None, None)
+    turn = Turn(world.house, world.session, NOW, Job(event, QUIET, addressed=event.addressed), None, None)
     try:
         turn.run()
     except Ran:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from bot import inbox
-from bot.inbox import Job, Mind, Senses, glance
-from bot.messages import Kind
+from bot.glance import Senses, glance
+from bot.jobs import QUIET, Job
+from bot.messages import Inbound, Kind
+from bot.mind import Mind
 from storage.tables import Alarm, Case, InboxEvent
 from tests.kit.scenario import Scenario, jpeg
 
@@ -65,8 +69,8 @@ def test_other_peoples_answers_to_each_other_edits_and_recalls_are_not_kept(chat
 
 
 def test_control_a_glance_that_keeps_everything_is_found_out(chat: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
-    def keeps_all(event: inbox.Inbound, mind: Mind, senses: Senses, now: inbox.datetime) -> Job | None:
-        return glance(event, mind, senses, now) or Job(event, inbox.QUIET, addressed=False)
+    def keeps_all(event: Inbound, mind: Mind, senses: Senses, now: datetime) -> Job | None:
+        return glance(event, mind, senses, now) or Job(event, QUIET, addressed=False)
 
     monkeypatch.setattr(inbox, "glance", keeps_all)
     with pytest.raises(AssertionError):

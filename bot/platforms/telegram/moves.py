@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from sqlalchemy import CursorResult, Update, case, delete, update
 from sqlmodel import Session, col, select
 
-from bot.inbox import Mind
 from bot.messages import Address
+from bot.mind import Mind
 from bot.platforms.telegram.parse import PLATFORM, Moved
 from storage.tables import Alarm, CampaignGroup, Case, CaseEntry, Dialog, Group, Notice
 

@@ -11,9 +11,9 @@ from sqlmodel import Session, select
 
 from bot.app import open_database
 from bot.dialogs import Awaited, DialogKey
-from bot.inbox import Mind
 from bot.lanes import LaneKey
 from bot.messages import Address
+from bot.mind import Mind
 from bot.notices import Lane, NewNotice, enqueue
 from bot.platforms.telegram import Moved, move_chat, move_mind
 from storage.tables import Alarm, Case, CaseEntry, Dialog, Group, Notice

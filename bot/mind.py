@@ -1,0 +1,72 @@
+"""What the glance has to remember between two messages."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.dialogs import Awaited, DialogKey
+from bot.lanes import LaneKey
+from bot.messages import Address, Inbound
+from bot.router import named_number
+from bot.understanding.clues import sounds_like_clue
+
+CASE_NUMBER = re.compile(r"(?<!\d)\d{2}(?:0[1-9]|1[0-2])[-－]\d{4,6}(?!\d)")
+
+
+@dataclass(slots=True)
+class Mind:
+    """What the glance has to remember: who was asked something, where an emergency is open, whose photo waits for words.
+
+    `hears` says what an answer to a patient question sounds like (`Router.dialog`).
+    """
+
+    hears: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    dialogs: dict[DialogKey, tuple[Awaited, ...]] = field(default_factory=dict)
+    alarms: dict[Address, int] = field(default_factory=dict)
+    reports: dict[LaneKey, datetime] = field(default_factory=dict)  # who has just reported, and until when a photo belongs to it
+    photos: dict[LaneKey, list[tuple[datetime, Inbound]]] = field(default_factory=dict)
+    shown: dict[LaneKey, datetime] = field(default_factory=dict)  # who has just sent a photo alone, and until when it waits
+    alerted: frozenset[tuple[str, str, str]] = frozenset()  # chats (platform, account, chat) where a missing person is looked for
+    ended: frozenset[str] = frozenset()  # case numbers of missing people who are found, or no longer looked for
+
+    def expects(self, event: Inbound, now: datetime) -> bool:
+        """Whether this may be the answer to a question that this person was asked here."""
+        return bool(self.awaited(event, now))
+
+    def awaited(self, event: Inbound, now: datetime) -> list[str]:
+        """The names of the questions that this may answer, the newest first."""
+        if not self.dialogs:
+            return []
+        waiting = self.dialogs.get(DialogKey.of(event.address, event.sender.id), ())
+        return [one.name for one in waiting if one.until > now and self._sounds_like(one.name, event)]
+
+    def _sounds_like(self, name: str, event: Inbound) -> bool:
+        pattern, text = self.hears.get(name), event.text.strip()
+        return pattern is None or (event.addressed and text != "") or pattern.fullmatch(text) is not None
+
+    def may_be_clue(self, event: Inbound) -> bool:
+        """Whether this may say that somebody saw the person whom the group was told of."""
+        if not self.alerted:
+            return False
+        address = event.address
+        here = (address.platform, address.account, address.chat) in self.alerted
+        return here and not address.private and sounds_like_clue(event.text)
+
+    def is_late_forward(self, text: str) -> bool:
+        """Whether this passes on an alert that is over."""
+        return bool(self.ended) and any(named_number(found[0]) in self.ended for found in CASE_NUMBER.finditer(text))
+
+    def saw(self, key: LaneKey, until: datetime, now: datetime) -> None:
+        """A photo without words came: it is known at once, before it waits, and on a node that never has it in its memory."""
+        self.shown.pop(key, None)
+        self.shown[key] = until
+        for old in [one for one, over in itertools.takewhile(lambda entry: entry[1] <= now, self.shown.items())]:
+            del self.shown[old]
+
+    def just_reported(self, key: LaneKey, now: datetime) -> bool:
+        until = self.reports.get(key)
+        return until is not None and until > now
