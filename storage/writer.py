@@ -434,8 +434,9 @@ class Writer:
                 result = unit.work(session)
                 session.commit()
         except BaseException as problem:
-            if is_fatal(problem):
-                raise
+            fatal = _fatal_in(problem)
+            if fatal is not None:
+                raise fatal from None
             return False, RuntimeError(repr(problem)) if isinstance(problem, StopIteration) else problem
         return True, result
 
@@ -481,6 +482,15 @@ class Writer:
             connection.invalidate()
         with contextlib.suppress(Exception):
             connection.close()
+
+
+def _fatal_in(problem: BaseException) -> BaseException | None:
+    """What ended the whole transaction, if it was that: on a full disk SQLite rolls back by itself, and the rollback of a session
+    then complains only of a savepoint that is gone."""
+    seen: BaseException | None = problem
+    while seen is not None and not is_fatal(seen):
+        seen = seen.__context__
+    return seen
 
 
 def _alike(batch: list[_Unit]) -> Iterator[tuple[str, list[Sequence[object]]]]:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlmodel import select
+from sqlmodel import Session, select
 
 import storage.writer as writer_module
 from storage import migrations
@@ -390,3 +390,24 @@ async def test_the_wal_stays_short(writer: Writer, path: Path, monkeypatch: pyte
     for i in range(1000):
         await writer.append(APPEND, (f"{i}" + "x" * 2000, i))
     assert path.with_name("q.db-wal").stat().st_size < 4 * 1024 * 1024
+
+
+def test_a_disk_that_fills_up_inside_a_savepoint_is_told_as_what_it_is(writer: Writer) -> None:
+    """SQLite has ended the transaction by then, and the session's rollback finds no savepoint: that is not the unit's mistake."""
+
+    def fill(session: Session) -> None:
+        raw = session.connection()
+        pages = raw.exec_driver_sql("PRAGMA page_count").scalar()
+        raw.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    def write(session: Session) -> None:
+        with session.begin_nested():
+            for number in range(200):
+                session.add(Counter(name=f"{number}{'x' * 4000}", value=1))
+            session.flush()
+
+    writer.run_now(fill)
+    with pytest.raises(StorageUnavailable, match="full"):
+        writer.run_now(write)
+    writer.run_now(write)  # on a new connection, which has room
+    assert len(names(writer)) == 200
