@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
 
 from bot.cli import shell
 from bot.config import Settings
-from bot.platforms.web.settings import ACCOUNT
-from bot.say import Say, Voice
-from bot.whisper import hush
 from cases.roster import Roster
 from storage.sealing import Sealer
 from storage.tables import Officer
 
+if TYPE_CHECKING:
+    from bot.say import Say
+
 
 def voice_of(session: Session, chosen: Settings, action: str) -> Say:
     """To say something in this transaction."""
+    # what talks takes its time to load, and most commands do not talk
+    from bot.say import Say, Voice
+    from bot.whisper import hush
+
     now = shell.clock()
     seal = partial(hush, Sealer(chosen.bot.data_dir / "keys" / "tips.key"))
     return Say(
@@ -32,7 +36,6 @@ def voice_of(session: Session, chosen: Settings, action: str) -> Say:
 
 def tell_of_roster(session: Session, chosen: Settings, officer: Officer, phrase: str, **values: Any) -> None:
     """The officer, the administrators and the supervisors hear what was done to the roster."""
-    # what handlers are built on takes its time to load, and the commands that tell nobody do not need it
     from handlers.asking import concerned
     from handlers.roles import spell_roles
 
@@ -49,6 +52,8 @@ def called(officer: Officer) -> str:
 
 def _private_accounts(chosen: Settings) -> dict[str, str]:
     """By platform the account of ours that talks to people privately: the first one, as in the running bot."""
+    from bot.platforms.web.settings import ACCOUNT
+
     accounts = {"web": ACCOUNT} if chosen.web.enabled else {}
     if chosen.telegram.enabled:
         from bot.app import telegram_settings

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlmodel import Session, select
 
+from bot.config import load_settings
 from cases.lifecycle import ABOUT, State
 from storage.tables import Case, CaseReview
 from tests.kit.fake_platform import Arrival
@@ -195,9 +197,15 @@ def test_another_unit_hears_that_it_is_not_solved(tmp_path: Path) -> None:
         chat.expect_photo("刘卫东", "*抽查回访1件，其中1件没有真正解决*")
 
 
-def test_without_the_share_nobody_is_asked(chat: Scenario) -> None:
-    confirmed(chat)
-    assert chat.rows(CaseReview.id) == []
+@pytest.mark.parametrize(("drawn", "asked"), [(0.049, 1), (0.05, 0)])
+def test_one_confirmed_case_in_twenty_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drawn: float, asked: int) -> None:
+    """As the settings say by default; the lot is drawn from the machine's own randomness, which nobody can foresee."""
+    monkeypatch.setattr("handlers.closing.secrets.SystemRandom", lambda: SimpleNamespace(random=lambda: drawn))
+    share = load_settings(None, {}).desk.review_share
+    with Scenario(tmp_path, environ={"QIANSHAO_DESK__REVIEW_SHARE": str(share)}) as chat:
+        confirmed(chat)
+        chat.skip_officers()
+        assert len(chat.rows(CaseReview.id)) == asked
 
 
 # --- every state, every answer ---

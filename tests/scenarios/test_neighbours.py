@@ -350,6 +350,11 @@ def test_seed_19_premises_have_a_colour_that_decays(chat: Scenario) -> None:
     chat.say("王建国", PRIVATE, "/检查 1 问题 后门安全出口锁死了")
     chat.expect("王建国", "检查记下了，老王火锅现在是橙色。问题编号*")
     chat.skip_officers()
+    for problem in ("后厨灭火器过期了", "店里电线老化裸露"):
+        chat.say("王建国", PRIVATE, f"/检查 1 问题 {problem}")
+        chat.skip_officers()
+    chat.say("王建国", PRIVATE, "/场所 1")
+    chat.expect("王建国", "1号 红色 *")
     chat.say("李敏", PRIVATE, "/场所 1")  # another grid: as if there were none
     chat.expect("李敏", "没有1号场所，或不在您的网格。")
 
