@@ -21,6 +21,8 @@ from bot.pacing import AccountKey
 from bot.platforms.base import Adapter
 from storage.claims import Claim, Ended, Waiting
 
+DIED = "the process that was sending it died"  # of a notice that a kill caught: it tells nothing of the notice or the platform
+
 Pause = tuple[str, datetime]  # scope and end, as in storage.tables.Pause
 
 

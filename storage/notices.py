@@ -109,7 +109,8 @@ def _alike(targets: Sequence[ForGroup]) -> list[tuple[ForGroup, dict[int, str]]]
         alike = found.get(kind)
         if alike is None:
             alike = found[kind] = one, {}
-        text = one.text if one.due_at is None else f"{stored_time('sqlite', one.due_at)}{one.text}"
+        # words that are ready to be said are a kind of text that the encoder does not know
+        text = str(one.text) if one.due_at is None else f"{stored_time('sqlite', one.due_at)}{one.text}"
         alike[1].setdefault(one.group_id, text)
     return list(found.values())
 
@@ -133,9 +134,12 @@ def hold(connection: Connection, campaign_id: int) -> int:
     return connection.execute(update(OUTBOX).where(mine).values(state="held")).rowcount
 
 
-def let_go(connection: Connection, campaign_id: int) -> int:
-    """Send what was held of a campaign; returns how many notices that are."""
+def let_go(connection: Connection, campaign_id: int, most: int | None = None) -> int:
+    """Send what was held of a campaign, or the first `most` of it; returns how many notices that are."""
     mine = and_(OUTBOX.c.campaign_id == campaign_id, OUTBOX.c.state == "held")
+    if most is not None:
+        first = select(OUTBOX.c.id).where(mine).order_by(OUTBOX.c.id).limit(most)
+        mine = and_(mine, OUTBOX.c.id.in_(first.scalar_subquery()))
     return connection.execute(update(OUTBOX).where(mine).values(state="pending")).rowcount
 
 

@@ -14,6 +14,7 @@ from bot.campaigns.correction import not_reached
 from bot.campaigns.rules import CampaignState, Kind
 from bot.permissions import ACTIONS
 from bot.say import Say
+from bot.verdicts import DIED
 from content.refusal import Refusal
 from storage.notices import hold, let_go
 from storage.tables import Campaign, CampaignGroup, Notice, Officer, OfficerRole
@@ -111,13 +112,27 @@ def _look_at_trial(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> 
         return
     campaign.next_step_at = campaigns.now + FIRST_LOOK
     live = _keep_line(campaigns, campaign, progress, saying)
-    if progress.failed and (progress.failed > 1 or progress.failed == ended):
+    caught = _caught(campaigns, campaign)
+    failed, told = progress.failed - caught, ended - caught
+    if failed and (failed > 1 or failed == told):
         _halt(campaigns, campaign, progress, saying)
-    elif not under_way:
+    elif under_way:
+        return
+    elif caught and not progress.sent and caught >= 2 * campaigns.rules.trial_groups:
+        _halt(campaigns, campaign, progress, saying)  # twice: perhaps it is this post that brings the bot down
+    elif caught and not progress.sent and let_go(campaigns.session.connection(), campaign.id or 0, campaigns.rules.trial_groups):
+        campaign.next_step_at = campaigns.now + TRIAL_LOOK  # a restart tells nothing about the post, so as many others go first
+    else:
         campaign.state = CampaignState.SENDING
         rest = let_go(campaigns.session.connection(), campaign.id or 0)
         if not live:
             _tell_planner(campaigns, campaign, saying, "trial_went_well", first=progress.sent, rest=rest)
+
+
+def _caught(campaigns: Campaigns, campaign: Campaign) -> int:
+    """Of how many groups nobody knows because the bot was killed while it was sending to them."""
+    caught = Notice.campaign_id == campaign.id, Notice.state == "unknown", Notice.problem == DIED
+    return campaigns.session.exec(select(func.count()).where(*caught)).one()
 
 
 def _put_off(campaigns: Campaigns, campaign: Campaign) -> int:
@@ -185,9 +200,21 @@ def _halt(campaigns: Campaigns, campaign: Campaign, progress: Progress, saying: 
         .where(Notice.campaign_id == campaign.id, col(Notice.state).in_(("dead", "unknown")))
         .order_by(col(Notice.id).desc())
     ).first()
+    unclear = progress.notices.get("unknown", 0)
+    if problem == DIED:
+        problem = None  # the card says it in its own words
     campaign.state, campaign.next_step_at, campaign.problem = CampaignState.HALTED, None, (problem or "")[:200]
     _tell_planner(
-        campaigns, campaign, saying, "halted", sent=progress.sent, failed=progress.failed, held=held, problem=campaign.problem
+        campaigns,
+        campaign,
+        saying,
+        "halted",
+        sent=progress.sent,
+        failed=progress.failed - unclear,
+        unclear=unclear,
+        names="、".join(not_reached(campaigns, campaign)[:NAMES]) if unclear else "",
+        held=held,
+        problem=campaign.problem,
     )
 
 

@@ -14,7 +14,7 @@ from bot.messages import Address
 from bot.notices import Lane
 from bot.outbox.accounts import Accounts, OnGone, earliest
 from bot.pacing import NEVER, AccountKey, Pacing
-from bot.verdicts import OutboxRule, Pause, Verdicts, account_scope, chat_scope
+from bot.verdicts import DIED, OutboxRule, Pause, Verdicts, account_scope, chat_scope
 from storage import claims, notices
 from storage.caps import Caps
 from storage.claims import Claim, Result, Sent
@@ -196,7 +196,7 @@ class Exchange:
             key = row.claim.platform, row.claim.account
             account = self._accounts.get(key)
             if account is not None and self._accounts.stands(session, key):
-                result = self._verdicts.uncertain(account.adapter, row.claim, "the process that was sending it died")
+                result = self._verdicts.uncertain(account.adapter, row.claim, DIED)
                 claims.write_back(session.connection(), row.owner, [result])
         if self.rule.patrol is not None:
             next_end = earliest(next_end, now + timedelta(seconds=self.rule.lease))
