@@ -37,7 +37,7 @@ class Night:
         self._rule = rule
         self.outbox = self.another_outbox()
         voice = Voice(PHRASES, {"telegram": "a"})
-        self.loop = CampaignLoop(self.writer, self.clock, voice, self.district.campaigns, folder, lambda: self.outbox.wake())  # noqa: PLW0108 (there is another one after a kill)
+        self.loop = CampaignLoop(self.writer, self.clock, voice, self.district.campaigns, folder, lambda: self.outbox.wake())
 
     def another_outbox(self) -> Outbox:
         """As a new process of the same node has it."""
@@ -188,6 +188,7 @@ async def test_a_post_that_two_kills_met_waits_for_an_officer(night: Night) -> N
     await night.live(20, step=0.5)
     card = night.told()[-1].split("\n")
     assert card[0] == "推送1号先停下了：10个群不知道收到没有，已发0个，还有260个没发。"
-    assert card[1].startswith("不知道收到没有的群不会重发，请到群里看一眼：群") and card[1].count("、") == 9
+    assert card[1].startswith("不知道收到没有的群不会重发，请到群里看一眼：群")
+    assert card[1].count("、") == 9, "ten names"
     assert card[2:] == ["没问题了，回：/推送 1 继续", "不发了，回：/停止 1"]
     assert not [arrival for arrival in night.platform.arrived if not arrival.to.private]
