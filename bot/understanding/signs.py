@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 from bot.errors import ConfigError
@@ -16,7 +17,7 @@ from bot.understanding.lexicon import WordFile
 from bot.understanding.meaning import Danger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 NEAR = 45  # characters on either side of a core sign in which others count
@@ -34,11 +35,14 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """All signs of one danger; `core` has the bits of those without which nothing is added up."""
+    """All signs of one danger; `core` has the bits of those without which nothing is added up, `must` of those of
+    which one must be near.
+    """
 
     danger: Danger
     need: int
     core: int
+    must: int
     signs: tuple[Sign, ...]
     friends: re.Pattern[str] | None
 
@@ -71,9 +75,13 @@ class Tally:
                 words.add(text[first:last])
                 if sign.points > 0:
                     start, end = min(start, first), max(end, last)
-            if points >= self.need and (best is None or points > best[0]):
+            if points >= self.need and self._is_told_of(said) and (best is None or points > best[0]):
                 best = points, start, end
         return best
+
+    def _is_told_of(self, bits: Iterable[int]) -> bool:
+        """Whether somebody is named to whom it happens, where the danger asks for that."""
+        return not self.must or any(bit & self.must for bit in bits)
 
     def _found(self, text: str) -> Iterator[tuple[Sign, int, int]]:
         """Every sign where it stands, the longer word first: no character counts for two.
@@ -113,7 +121,7 @@ class Signs:
             for word in entry[1].split():
                 if word.startswith("@") and word[1:] not in families:
                     raise ConfigError(f"{file.path}: {name} takes in {word}, which is no family of scenes.toml")
-                members += families[word[1:]] if word.startswith("@") else [word]
+                members += families[word[1:]] if word.startswith("@") else spell(word)
             bit = 1 << next(bits)
             for word in members:
                 words[word] = words.get(word, 0) | bit
@@ -123,9 +131,9 @@ class Signs:
         tallies = []
         for danger in Danger:
             table = file.table(danger.value)
-            need, core = table.get("need"), file.texts(table, "core")
-            own = {name: sign(name, entry) for name, entry in table.items() if name not in ("need", "core", "not")}
-            if not isinstance(need, int) or not core or any(name not in own for name in core):
+            need, core, must = table.get("need"), file.texts(table, "core"), file.texts(table, "must")
+            own = {name: sign(name, entry) for name, entry in table.items() if name not in ("need", "core", "must", "not")}
+            if not isinstance(need, int) or not core or any(name not in own for name in (*core, *must)):
                 raise ConfigError(f"{file.path}: [{danger}] needs a number `need` and a list `core` of its classes")
             friends = file.text(table, "not", "").split()
             tallies.append(
@@ -133,6 +141,7 @@ class Signs:
                     danger,
                     need,
                     sum(own[name].bit for name in core),
+                    sum(own[name].bit for name in must),
                     (*own.values(), *common),
                     _any_of(friends) if friends else None,
                 )
@@ -144,6 +153,11 @@ class Signs:
         if not families & self._cores:
             return []
         return [tally for tally in self._tallies if families & tally.core and tally.points(families) >= tally.need]
+
+
+def spell(entry: str) -> list[str]:
+    """The words of an entry: "拿|提+|着+刀|斧" is 拿刀, 拿着刀, 拿斧, 拿着斧, 提刀 ... (parts joined by "+", ways of one part by "|")."""
+    return ["".join(parts) for parts in product(*(part.split("|") for part in entry.split("+")))]
 
 
 def _any_of(words: Sequence[str]) -> re.Pattern[str]:
