@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING
 
 from bot.errors import ConfigError
@@ -25,12 +24,20 @@ NEAR = 45  # characters on either side of a core sign in which others count
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """One class of words of one danger: its bit, its points (negative: it speaks against), its words."""
+    """One class of words of one danger: its bit, its points (negative: it speaks against), its words.
+
+    `spelled` has, for each entry that is spelled by its parts, the bits of all parts that it cannot be without.
+    """
 
     name: str
     bit: int
     points: int
     pattern: re.Pattern[str]
+    spelled: tuple[int, ...]
+
+    def may_stand(self, families: int) -> bool:
+        """Whether a text with these families of words can hold one of the words."""
+        return bool(families & self.bit) or any(families & parts == parts for parts in self.spelled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +50,21 @@ class Tally:
     need: int
     core: int
     must: int
-    signs: tuple[Sign, ...]
+    signs: tuple[Sign, ...]  # the core ones first
+    cores: int
     friends: re.Pattern[str] | None
 
-    def points(self, families: int) -> int:
-        """The most points that a text with these families of words can reach."""
-        return sum(sign.points + sign.points // 2 for sign in self.signs if sign.points > 0 and families & sign.bit)
+    def may_fill(self, families: int) -> bool:
+        """Whether a text with these families of words can reach what the danger needs."""
+        points = sum(_most(sign) for sign in self.signs[: self.cores] if sign.may_stand(families))
+        if not points:
+            return False
+        for sign in self.signs[self.cores :]:
+            if points >= self.need:
+                break
+            if sign.points > 0 and sign.may_stand(families):
+                points += _most(sign)
+        return points >= self.need
 
     def place(self, text: str) -> tuple[int, int, int] | None:
         """Points, start and end of the strongest stretch of a text whose false friends are blanked out; None below `need`.
@@ -102,10 +118,8 @@ class Signs:
 
     def __init__(self, words: Mapping[str, int], tallies: Sequence[Tally]) -> None:
         self.words = words
-        self._tallies = tuple(tallies)
-        self._cores = 0
-        for tally in tallies:
-            self._cores |= tally.core
+        # with each tally the bits of which one must be there before its classes are gone through
+        self._tallies = tuple((tally, _heads(tally)) for tally in tallies)
 
     @staticmethod
     def load(folder: Path, families: Mapping[str, Sequence[str]], first: int) -> Signs:
@@ -118,14 +132,25 @@ class Signs:
             if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], int) or not isinstance(entry[1], str):
                 raise ConfigError(f'{file.path}: {name} must be [points, "words"]')
             members: list[str] = []
+            bit, spelled, patterns = 1 << next(bits), [], []
             for word in entry[1].split():
                 if word.startswith("@") and word[1:] not in families:
                     raise ConfigError(f"{file.path}: {name} takes in {word}, which is no family of scenes.toml")
-                members += families[word[1:]] if word.startswith("@") else spell(word)
-            bit = 1 << next(bits)
+                if "+" in word:
+                    parts = [part.split("|") for part in word.split("+")]
+                    patterns.append("".join(f"(?:{_any_of(part).pattern})" for part in parts))
+                    spelled.append(0)
+                    # the rarest part last: it gets the highest bit, by which a text is asked first
+                    for part in sorted((one for one in parts if "" not in one), key=lambda one: (min(map(len, one)), -len(one))):
+                        spelled[-1] |= 1 << next(bits)
+                        for way in part:
+                            words[way] = words.get(way, 0) | 1 << (spelled[-1].bit_length() - 1)
+                else:
+                    members += families[word[1:]] if word.startswith("@") else word.split("|")
             for word in members:
                 words[word] = words.get(word, 0) | bit
-            return Sign(name, bit, entry[0], _any_of(members))
+            pattern = re.compile("|".join((*patterns, _any_of(members).pattern))) if members else re.compile("|".join(patterns))
+            return Sign(name, bit, entry[0], pattern, tuple(spelled))
 
         common = [sign(name, entry) for name, entry in file.table("common").items()]
         tallies = []
@@ -142,7 +167,8 @@ class Signs:
                     need,
                     sum(own[name].bit for name in core),
                     sum(own[name].bit for name in must),
-                    (*own.values(), *common),
+                    tuple(sorted((*own.values(), *common), key=lambda each: each.name not in core)),
+                    len(core),
                     _any_of(friends) if friends else None,
                 )
             )
@@ -150,14 +176,21 @@ class Signs:
 
     def staged(self, families: int) -> list[Tally]:
         """The tallies that a text with these families of words may fill."""
-        if not families & self._cores:
-            return []
-        return [tally for tally in self._tallies if families & tally.core and tally.points(families) >= tally.need]
+        return [tally for tally, heads in self._tallies if families & heads and tally.may_fill(families)]
 
 
-def spell(entry: str) -> list[str]:
-    """The words of an entry: "拿|提+|着+刀|斧" is 拿刀, 拿着刀, 拿斧, 拿着斧, 提刀 ... (parts joined by "+", ways of one part by "|")."""
-    return ["".join(parts) for parts in product(*(part.split("|") for part in entry.split("+")))]
+def _most(sign: Sign) -> int:
+    """The points of a class when two of its words are there."""
+    return sign.points + sign.points // 2
+
+
+def _heads(tally: Tally) -> int:
+    """The bits of a danger's core classes: of their words, and of the rarest part of what is spelled by parts."""
+    heads = tally.core
+    for sign in tally.signs[: tally.cores]:
+        for parts in sign.spelled:
+            heads |= 1 << (parts.bit_length() - 1)
+    return heads
 
 
 def _any_of(words: Sequence[str]) -> re.Pattern[str]:
