@@ -46,13 +46,14 @@ from storage.writer import Writer
 from tests.kit import laid
 from tests.kit.cells import Cell, cell
 from tests.kit.peer import Arrival, Peer
-from tests.kit.photos import NearPhotos
+from tests.kit.photos import NearPhotos, jpeg
 from tests.kit.statements import lend, take_back
 
 MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # ten o'clock in Shanghai, a Monday
 PRIVATE = "私聊"
 
 LONG_LEASES = LeaseRule(length=300.0)  # between two lines of a scenario its bot stands still, and can prolong nothing
+_UNITS = ("e:", "t:", "c:", "s:")  # an event, a timer, a campaign's step, a schedule
 PATIENCE = 60.0  # seconds until what a scenario waits for will never come
 
 T = TypeVar("T")
@@ -115,7 +116,8 @@ class Scenario:
         self._house: asyncio.Task[None] | None = None
         self._leave = asyncio.Event()
         self._writer: Writer | None = None
-        self._seen: dict[tuple[str, bool], int] = {}
+        self._seen: dict[tuple[str, bool], int] = {}  # how many of a chat's messages
+        self._early: set[int] = set()  # and, by identity, what was seen before others that came earlier
         self._commits: sqlite3.Connection | None = None  # a look at SQLite's count of commits
         self._state = (0, 0)
         self.hears_clocks = True  # False: what clocks say to officers is not this test's matter
@@ -230,15 +232,18 @@ class Scenario:
     # --- the bot ---
 
     def expect(self, where: str, pattern: str) -> Arrival:
-        """The bot's next message there matches (with * for anything); the case number in it is remembered in `numbers`."""
+        """The bot's next message there matches (with * for anything); the case number in it is remembered in `numbers`.
+
+        What different units of work say (a timer and an answer, two jobs) has no order: the next of each may be the one.
+        """
         chat = self._key(where)
         waiting = self._unseen(chat)
         assert waiting, f"nothing was said to {where}; expected {pattern!r}; elsewhere: {self._all_unseen()}"
-        arrival = waiting[0]
-        assert fnmatch.fnmatchcase(arrival.what.text, _glob(pattern)), (
-            f"to {where} was said:\n{arrival.what.text}\nexpected:\n{pattern}"
-        )
-        self._seen[chat] = self._seen.get(chat, 0) + 1
+        next_ones = {_unit_of(arrival): arrival for arrival in reversed(waiting)}
+        first = [waiting[0], *(arrival for arrival in next_ones.values() if arrival is not waiting[0])]
+        arrival = next((one for one in first if fnmatch.fnmatchcase(one.what.text, _glob(pattern))), None)
+        assert arrival is not None, f"to {where} was said:\n{waiting[0].what.text}\nexpected:\n{pattern}"
+        self._see(chat, arrival)
         found = re.search(r"\d{4}-\d{4}", arrival.what.text)
         if found and found[0] not in self.numbers:
             self.numbers.append(found[0])
@@ -260,7 +265,7 @@ class Scenario:
         """What was said there is not this test's matter."""
         for name in where:
             chat = self._key(name)
-            self._seen[chat] = self._seen.get(chat, 0) + len(self._unseen(chat))
+            self._seen[chat] = len(self._there(chat))
 
     def skip_officers(self) -> None:
         """What officers read in their private chats is not this test's matter."""
@@ -460,7 +465,14 @@ class Scenario:
         return self._people.get(where, where), True
 
     def _unseen(self, chat: tuple[str, bool]) -> list[Arrival]:
-        return self._there(chat)[self._seen.get(chat, 0) :]
+        return [arrival for arrival in self._there(chat)[self._seen.get(chat, 0) :] if id(arrival) not in self._early]
+
+    def _see(self, chat: tuple[str, bool], arrival: Arrival) -> None:
+        self._early.add(id(arrival))
+        there, seen = self._there(chat), self._seen.get(chat, 0)
+        while seen < len(there) and id(there[seen]) in self._early:
+            seen += 1
+        self._seen[chat] = seen
 
     def _there(self, chat: tuple[str, bool]) -> list[Arrival]:
         there = [arrival for arrival in self.platform.arrived if (arrival.to.chat, arrival.to.private) == chat]
@@ -476,15 +488,10 @@ class Scenario:
         return [f"{names.get(chat, chat)}: {arrival.what.text}" for chat in chats for arrival in self._unseen(chat)]
 
 
-def jpeg(shade: int = 0) -> bytes:
-    """A small real photo; each shade is a different picture."""
-    import io
-
-    from PIL import Image
-
-    data = io.BytesIO()
-    Image.new("RGB", (64, 48), (200, 40 + shade % 200, 40)).save(data, "JPEG")
-    return data.getvalue()
+def _unit_of(arrival: Arrival) -> str:
+    """Which unit of work said it, as far as the key of its notice tells (`bot.say.Say`); else all of them are one."""
+    unit, _, count = arrival.what.key.rpartition(":")
+    return unit if arrival.what.key.startswith(_UNITS) and count.isdecimal() else ""
 
 
 def _glob(pattern: str) -> str:
