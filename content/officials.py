@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from confusable_homoglyphs.confusables import confusables_data
-
 from content.toml import parse_toml
 
 LEAST = 2  # characters of a name that is compared: one alone is like too many
@@ -80,6 +78,9 @@ def _at_an_end(skeleton: str, title: str) -> bool:
 
 def _table(groups: Iterable[str]) -> dict[int, str]:
     """Character to the one that stands for all that look like it; a group's first wins, else the smallest code point."""
+    # its table takes a quarter of a second to load, for which a command of the shell need not wait
+    from confusable_homoglyphs.confusables import confusables_data
+
     parent: dict[str, str] = {}
 
     def root(character: str) -> str:

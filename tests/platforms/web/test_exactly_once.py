@@ -101,7 +101,7 @@ class Phone:
             self.open.pop(frame["cid"], None)
 
 
-async def storm(folder: Path, cuts: int, seed: int = 7, patience: float = 5.0) -> list[str]:
+async def storm(folder: Path, cuts: int, seed: int = 7, patience: float = 2.0) -> list[str]:
     """Three people talk while their connections break, the bot sometimes refuses and the server restarts; what went wrong.
 
     A phone that hears nothing for `patience` seconds at the end misses something.
