@@ -11,6 +11,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,14 +24,16 @@ from storage.writer import check_integrity, open_engine
 POINTS = int(os.environ.get("QIANSHAO_MIGRATION_KILLS", "1"))
 STATEMENTS = 60  # about as many as the longest chain has; beyond the end the child simply finishes
 OLD = [f"{number:04d}" for number in range(1, int(HEAD))]
-CHILD = """
+# a process that has loaded what a migration needs and has a child for each line "POINT URL"; it tells how the child ended
+NURSERY = """
 import os, signal, sys, warnings
 warnings.simplefilter("ignore")
+import alembic.autogenerate, alembic.command
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from storage.database import prepare
 
-left = [int(sys.argv[2])]
+left = [0]
 
 @event.listens_for(Engine, "before_cursor_execute")
 def count(*_):
@@ -38,8 +41,35 @@ def count(*_):
     if left[0] < 0:
         os.kill(os.getpid(), signal.SIGKILL)
 
-prepare(sys.argv[1]).close()
+for line in sys.stdin:
+    point, url = line.split(maxsplit=1)
+    child = os.fork()
+    if not child:
+        left[0] = int(point)
+        try:
+            prepare(url.strip()).close()
+        except BaseException as problem:
+            print(repr(problem)[:500], file=sys.stderr, flush=True)
+            os._exit(1)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Callable[[str, int], int]]:
+    """Migrate a database in a process that is killed at a statement; how it ended."""
+    with subprocess.Popen([sys.executable, "-c", NURSERY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+        def migrate(url: str, point: int) -> int:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(f"{point} {url}\n")
+            process.stdin.flush()
+            return int(process.stdout.readline())
+
+        yield migrate
+        process.communicate(timeout=60)
 
 
 def at_revision(url: str, revision: str) -> None:
@@ -68,16 +98,16 @@ def revision_of(url: str) -> str:
 
 @pytest.mark.filterwarnings("ignore::storage.database.OldLibrary")
 @pytest.mark.parametrize("revision", OLD)
-def test_killed_on_the_way_from_every_revision(revision: str, tmp_path: Path) -> None:
+def test_killed_on_the_way_from_every_revision(revision: str, tmp_path: Path, nursery: Callable[[str, int], int]) -> None:
     dice = random.Random(revision)
     url = f"sqlite:///{tmp_path / 'qianshao.sqlite3'}"
     at_revision(url, revision)
     for _ in range(POINTS):
         point = dice.randrange(4, STATEMENTS)
-        done = subprocess.run([sys.executable, "-c", CHILD, url, str(point)], capture_output=True, timeout=120, check=False)
-        assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()[-500:]
+        ended = nursery(url, point)
+        assert ended in (0, -signal.SIGKILL)
         if revision == OLD[0]:
-            assert done.returncode == -signal.SIGKILL  # control: on the longest way it is killed in the middle
+            assert ended == -signal.SIGKILL  # control: on the longest way it is killed in the middle
         assert revision_of(url) in (revision, HEAD)  # never between
         if revision_of(url) == HEAD:
             break
