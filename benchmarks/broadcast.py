@@ -7,7 +7,9 @@
   machine changes nothing; `make cluster` is the same on the real clock.
 * enqueue: one statement for all groups, beside raw commits of one row by the standard library's sqlite3 on the same disk.
 * drain: no limit at all, against a Bot API that answers at once: our outbox and adapter with claims, caps and receipts on disk;
-  python-telegram-bot's own client, aiohttp's client, and HTTP by hand on open sockets; these keep no record. Under uvloop.
+  the least that one would write by hand to send and know it (HTTP on open sockets that reads status, heads and answer, with a
+  time-out; claims of 256 rows and receipts of 128 in a file of its own, on disk); and without any record, the same HTTP,
+  python-telegram-bot's own client and aiohttp's. Under uvloop.
 """
 
 from __future__ import annotations
@@ -236,16 +238,17 @@ async def timed(messages: int, work: Callable[[], Awaitable[object]]) -> Drained
 
 async def draining(folder: Path, messages: int, rounds: int) -> dict[str, float]:
     """All sides by turns against one server; the medians of the rounds and of their ratios."""
-    found: dict[str, list[Drained]] = {"bot": [], "aiohttp": [], "bare": [], "ours": []}
+    found: dict[str, list[Drained]] = {"bot": [], "aiohttp": [], "bare": [], "by_hand": [], "ours": []}
     with served() as server:
         for n in range(rounds):
             found["bot"].append(await _by_bot(server.root, messages // 10))
             found["aiohttp"].append(await _by_aiohttp(server.root, messages))
             found["bare"].append(await _bare(server.root, messages))
+            found["by_hand"].append(await _by_hand(folder, server.root, messages, n))
             found["ours"].append(await _by_outbox(folder, server.root, messages, n))
     told = {f"{name}_per_s": statistics.median(one.rate for one in each) for name, each in found.items()}
     told |= {f"{name}_us": statistics.median(one.spent for one in each) for name, each in found.items()}
-    for name in ("bot", "aiohttp", "bare"):
+    for name in ("bot", "aiohttp", "bare", "by_hand"):
         pairs = list(zip(found["ours"], found[name], strict=True))
         told[f"beside_{name}"] = statistics.median(mine.rate / other.rate for mine, other in pairs)
         told[f"beside_{name}_cpu"] = statistics.median(other.spent / mine.spent for mine, other in pairs)
@@ -284,26 +287,103 @@ async def _by_aiohttp(root: str, messages: int) -> Drained:
         return await timed(messages, lambda: asyncio.gather(*(one() for _ in range(AT_A_TIME))))
 
 
+class Line:
+    """One open connection: a request, its whole answer, the next one."""
+
+    def __init__(self, root: str) -> None:
+        self._host, _, port = root.removeprefix("http://").partition(":")
+        self._port = int(port)
+        self._start = b"POST /bot%b/sendMessage HTTP/1.1\r\nHost: %b\r\nContent-Type: application/json\r\nContent-Length: " % (
+            TOKEN.encode(),
+            self._host.encode(),
+        )
+
+    async def open(self) -> None:
+        self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
+
+    async def send(self, chat: int, words: str) -> int:
+        """The id of the message; exits when the answer is anything else."""
+        body = json.dumps({"chat_id": chat, "text": words}).encode()
+        async with asyncio.timeout(30):
+            self._writer.write(b"%b%d\r\n\r\n%b" % (self._start, len(body), body))
+            status, *lines = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            heads = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+            answer = json.loads(await self._reader.readexactly(int(heads["content-length"])))
+        if status.split(" ", 2)[1] != "200" or not answer["ok"] or heads.get("connection", "").lower() == "close":
+            sys.exit(f"not sent: {status}")
+        return int(answer["result"]["message_id"])
+
+    async def close(self) -> None:
+        self._writer.close()
+        await self._writer.wait_closed()
+
+
 async def _bare(root: str, messages: int) -> Drained:
     """HTTP/1.1 by hand on open connections, without any record of what was sent: what is left when nothing can be left out."""
     left = iter(range(messages))
-    host, _, port = root.removeprefix("http://").partition(":")
 
     async def one() -> None:
-        reader, writer = await asyncio.open_connection(host, int(port))
+        line = Line(root)
+        await line.open()
         for _ in left:
-            body = json.dumps({"chat_id": -100123, "text": WORDS}).encode()
-            writer.write(
-                b"POST /bot%b/sendMessage HTTP/1.1\r\nHost: %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-                % (TOKEN.encode(), host.encode(), len(body), body)
-            )
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-            json.loads(await reader.readexactly(length))
-        writer.close()
-        await writer.wait_closed()
+            await line.send(-100123, WORDS)
+        await line.close()
 
     return await timed(messages, lambda: asyncio.gather(*(one() for _ in range(AT_A_TIME))))
+
+
+async def _by_hand(folder: Path, root: str, messages: int, n: int) -> Drained:
+    """The same with a record: rows claimed 256 at a time with a lease, receipts written 128 at a time, both on disk before it goes on.
+
+    In the loop's own thread, as one would write it first; no order, no caps, no pacing, no second node.
+    """
+    store = sqlite3.connect(folder / f"hand{n}.db", isolation_level=None)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+        store.execute(f"PRAGMA {pragma}")
+    store.execute("CREATE TABLE job (id INTEGER PRIMARY KEY, chat INTEGER, body TEXT, state TEXT, lease REAL, message INTEGER)")
+    store.execute("CREATE INDEX job_open ON job (id) WHERE state = 'pending'")
+    store.execute("BEGIN IMMEDIATE")
+    rows = [(-100 - i, WORDS) for i in range(messages)]
+    store.executemany("INSERT INTO job (chat, body, state) VALUES (?, ?, 'pending')", rows)
+    store.execute("COMMIT")
+    claimed: deque[tuple[int, int, str]] = deque()
+    sent: list[tuple[int, int]] = []
+
+    def write_down() -> None:
+        store.execute("BEGIN IMMEDIATE")
+        store.executemany("UPDATE job SET state = 'sent', message = ? WHERE id = ?", sent)
+        store.execute("COMMIT")
+        sent.clear()
+
+    def next_one() -> tuple[int, int, str] | None:
+        if not claimed:
+            store.execute("BEGIN IMMEDIATE")
+            found = store.execute("SELECT id, chat, body FROM job WHERE state = 'pending' ORDER BY id LIMIT 256").fetchall()
+            store.executemany(
+                "UPDATE job SET state = 'sending', lease = ? WHERE id = ?", [(time.time() + 60, row[0]) for row in found]
+            )
+            store.execute("COMMIT")
+            claimed.extend(found)
+        return claimed.popleft() if claimed else None
+
+    async def one() -> None:
+        line = Line(root)
+        await line.open()
+        while (row := next_one()) is not None:
+            sent.append((await line.send(row[1], row[2]), row[0]))
+            if len(sent) >= 128:
+                write_down()
+        await line.close()
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(one() for _ in range(AT_A_TIME)))
+        write_down()
+
+    drained = await timed(messages, all_of_them)
+    if store.execute("SELECT count(*) FROM job WHERE state = 'sent'").fetchone()[0] != messages:
+        sys.exit("the hand-written one did not send everything")
+    store.close()
+    return drained
 
 
 def caps(now: datetime) -> Caps:
