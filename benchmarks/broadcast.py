@@ -333,7 +333,7 @@ async def _bare(root: str, messages: int) -> Drained:
 
 
 async def _by_hand(folder: Path, root: str, messages: int, n: int) -> Drained:
-    """The same with a record: rows claimed 256 at a time with a lease, receipts written 128 at a time, both on disk before it goes on.
+    """The same with a record: rows claimed 256 at a time with a lease, receipts written 128 at a time, both on disk at once.
 
     In the loop's own thread, as one would write it first; no order, no caps, no pacing, no second node.
     """
