@@ -5,9 +5,8 @@ from __future__ import annotations
 from sqlmodel import Session
 
 from bot.messages import Inbound
-from bot.router import Router
+from bot.router import Router, Words
 from bot.say import Say
-from bot.turn import Words
 from storage.tables import Counter
 
 router = Router("echo")
