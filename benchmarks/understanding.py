@@ -73,13 +73,17 @@ def emergencies(understanding: Understanding, errors: bool) -> None:
     hints = [understanding.glance(text) for text in texts]
     flags = sum(bool(hint.danger or hint.report or hint.tip or hint.safe or hint.bait) for hint in hints)
     print(f"\ncries for help: {heard}/{len(rows)} heard, {kind} with the right kind")
-    for path in sorted((DATA / "rounds").glob("*.txt")):
-        told = pairs(f"rounds/{path.name}")
+    for path in (
+        *sorted((DATA / "rounds").glob("*.txt")),
+        *sorted((DATA / "oblique").glob("*.txt")),
+        DATA / "heldout_alarms.txt",
+    ):
+        told = pairs(str(path.relative_to(DATA)))
         cries = [text for kind, text in told if kind != "none"]
         quiet = [text for kind, text in told if kind == "none"]
         heard = [understanding.glance(text).danger is not None for text in cries]
         woken = [understanding.glance(text).danger is not None for text in quiet]
-        print(f"round {path.stem}: {sum(heard)}/{len(heard)} heard, {sum(woken)}/{len(woken)} false alarms")
+        print(f"round {path.relative_to(DATA)}: {sum(heard)}/{len(heard)} heard, {sum(woken)}/{len(woken)} false alarms")
         if errors:
             for text in [*np.array(cries)[~np.array(heard)], *np.array(quiet)[np.array(woken)]]:
                 print(f"  {text}")

@@ -128,3 +128,32 @@ def test_a_round_of_phrases_is_heard_and_its_false_friends_are_not(understanding
     assert len(friends) >= 50
     assert len(missed) <= len(cries) * 2 // 100, missed
     assert len(alarmed) <= len(friends) * 2 // 100, alarmed
+
+
+OBLIQUE = sorted(path.name for path in (DATA / "oblique").glob("*.txt"))
+
+
+@pytest.mark.parametrize("name", OBLIQUE)
+def test_who_does_not_name_the_danger_is_mostly_heard(understanding: Understanding, name: str) -> None:
+    """Cries that name what is seen and not what it is ("三个人按着一个小伙子踹 头都破了"): signs add up, and figures of speech do not."""
+    rows = [tuple(line.split("|", 1)) for line in lines(f"oblique/{name}")]
+    cries = [text for kind, text in rows if kind != "none"]
+    friends = [text for kind, text in rows if kind == "none"]
+    missed = [text for text in cries if understanding.glance(text).danger is None]
+    alarmed = [text for text in friends if understanding.glance(text).danger is not None]
+    assert len(cries) >= 50
+    assert len(friends) >= 50
+    assert len(missed) <= len(cries) // 10, missed
+    assert len(alarmed) <= len(friends) * 3 // 100, alarmed
+
+
+@pytest.mark.parametrize(
+    ("text", "danger"),
+    [
+        ("有人拿镰刀", Danger.VIOLENCE),
+        ("攥着把斧头来了", Danger.VIOLENCE),
+        ("提着一根铁棍", Danger.VIOLENCE),
+    ],
+)
+def test_a_word_spelled_by_its_parts_counts(understanding: Understanding, text: str, danger: Danger) -> None:
+    assert understanding.glance(f"保安 {text} 快来").danger is danger
