@@ -135,7 +135,7 @@ OBLIQUE = sorted(path.name for path in (DATA / "oblique").glob("*.txt"))
 
 @pytest.mark.parametrize("name", OBLIQUE)
 def test_who_does_not_name_the_danger_is_mostly_heard(understanding: Understanding, name: str) -> None:
-    """Cries that name what is seen and not what it is ("三个人按着一个小伙子踹 头都破了"): signs add up, and figures of speech do not."""
+    """Cries that name what is seen and not what it is: signs add up, and figures of speech do not."""
     rows = [tuple(line.split("|", 1)) for line in lines(f"oblique/{name}")]
     cries = [text for kind, text in rows if kind != "none"]
     friends = [text for kind, text in rows if kind == "none"]
