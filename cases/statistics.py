@@ -57,15 +57,21 @@ SENSITIVE_KINDS = frozenset({"dispute", "scam", "missing", "wish"})
 MOST_TRENDS = 3
 
 
-def count(session: Session, now: datetime, zone: ZoneInfo, mine: Callable[[Case], bool], least: int = LEAST) -> MonthCount:
-    """The local month in which `now` falls, over the cases for which `mine` is true. Numbers of people, and of cases of a
-    sensitive kind, below `least` are not told."""
+def count(
+    session: Session, now: datetime, zone: ZoneInfo, mine: Callable[[Case], bool], least: int = LEAST, *, before: bool = False
+) -> MonthCount:
+    """The local month in which `now` falls, or the one before it, over the cases for which `mine` is true. Numbers of people, and
+    of cases of a sensitive kind, below `least` are not told."""
     local = now.astimezone(zone)
     start = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    cases = [case for case in session.exec(select(Case).where(Case.created_at >= start)).all() if mine(case)]
+    end = start if before else local + timedelta(seconds=1)
+    if before:
+        start = (start - timedelta(days=1)).replace(day=1)
+    here = select(Case).where(Case.created_at >= start, Case.created_at < end)
+    cases = [case for case in session.exec(here).all() if mine(case)]
     states = [State(case.state) for case in cases]
     earlier = (start - timedelta(days=1)).replace(day=1)
-    before = [c for c in session.exec(select(Case).where(Case.created_at >= earlier, Case.created_at < start)).all() if mine(c)]
+    then = [c for c in session.exec(select(Case).where(Case.created_at >= earlier, Case.created_at < start)).all() if mine(c)]
     ids = {case.id for case in cases}
     answered = session.exec(select(CaseReview).where(col(CaseReview.answered_at).is_not(None))).all()
     reviews = [review for review in answered if review.case_id in ids]
@@ -74,7 +80,7 @@ def count(session: Session, now: datetime, zone: ZoneInfo, mine: Callable[[Case]
     told = _told(kinds, least)
     untold = {kind for kind, number in told if number is None or number < 0} if told else {kind for kind, _ in kinds}
     return MonthCount(
-        month=local.strftime("%Y年%m月"),
+        month=start.strftime("%Y年%m月"),
         total=len(cases),
         open=sum(ABOUT[state].open for state in states),
         confirmed=states.count(State.CLOSED_CONFIRMED),
@@ -87,7 +93,7 @@ def count(session: Session, now: datetime, zone: ZoneInfo, mine: Callable[[Case]
         missed=_missed(session, ids),
         reviewed=len(reviews),
         overturned=sum(review.agreed is False for review in reviews),
-        trends=_trends([case for case in cases if case.kind not in untold], before, least),
+        trends=_trends([case for case in cases if case.kind not in untold], then, least),
         kinds=tuple((KIND_NAMES.get(kind, kind), number) for kind, number in told),
         grids=_by_grid(session, cases, {kind for kind, number in told if number is not None and kind not in SENSITIVE_KINDS}),
     )

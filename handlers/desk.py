@@ -29,6 +29,7 @@ router = Router("desk")
 
 DESK = (Role.OFFICER, Role.GRID_WORKER, Role.DISPATCHER, Role.SUPERVISOR)
 MOST_SHOWN = 12
+THIS_MONTH, LAST_MONTH = ("本月", "这个月"), ("上月", "上个月", "last")
 
 
 @router.command("待办", "queue", about="看等您处理的事", needs=DESK)
@@ -106,15 +107,18 @@ def _told(line: CaseEntry) -> str:
     return "，".join(part for part in (state, line.text) if part)
 
 
-@router.command("统计", "stats", about="看本月的件数和办结情况", needs=(*DESK, Role.AUDITOR))
-def stats(message: Inbound, rights: Rights, desk: CaseDesk, say: Say, session: Session, rules: Rules) -> None:
-    """This month in the officer's scope; what could not be confirmed is counted apart, what concerns few people is not told."""
+@router.command("统计", "stats", usage="（上月的写“上月”）", about="看本月的件数和办结情况", needs=(*DESK, Role.AUDITOR))
+def stats(message: Inbound, words: Words, rights: Rights, desk: CaseDesk, say: Say, session: Session, rules: Rules) -> None:
+    """This month, or the last one, in the officer's scope; what could not be confirmed is counted apart, what concerns few people
+    is not told."""
+    if words not in ("", *THIS_MONTH, *LAST_MONTH):
+        raise Refusal("refusal.usage", command="统计", usage="（上月的写“上月”）")
     rights.audit("stats.view", target="", allowed=True)
 
     def mine(case: Case) -> bool:
         return rights.covers("stats.view", case.grid_id, desk.units(case))
 
-    table = count(session, desk.now, desk.zone, mine, rules.least_shown)
+    table = count(session, desk.now, desk.zone, mine, rules.least_shown, before=words in LAST_MONTH)
     categories = desk.taxonomy.categories
     trends = [(categories[code].name, number, before) for code, number, before in table.trends if code in categories]
     missed = [(say.word(f"clocks.name.{name}"), number) for name, number in table.missed]

@@ -182,3 +182,7 @@ def test_seed_28_several_departments_work_on_one_case_and_the_pattern_is_seen(ch
     chat.skip_officers()
     chat.say("刘卫东", PRIVATE, "/统计")
     chat.expect_photo("刘卫东", "2026年12月：共2件*最多的：电动车违规停放充电2件（上月1件）*")
+    chat.say("刘卫东", PRIVATE, "/统计 上月")
+    chat.expect_photo("刘卫东", "2026年11月：共1件*最多的：电动车违规停放充电1件（上月0件）*")
+    chat.say("刘卫东", PRIVATE, "/统计 去年")
+    chat.expect("刘卫东", "还差一点：请发 /统计*")
