@@ -54,12 +54,21 @@ RATIOS: dict[str, tuple[Ratio, ...]] = {
         Ratio("One durable report, p50: beside a raw SQLite commit", ("both", "ours_p50_us"), ("both", "bare_p50_us"), "≤ 1.3"),
     ),
     "intake": (
-        Ratio("50 at once over HTTP, requests/s: beside no storage", ("ours", "rate"), ("memory", "rate"), "≥ 0.7"),
-        Ratio("50 at once: beside the same way in, only nothing kept", ("ours", "rate"), ("unkept", "rate"), ""),
+        Ratio(
+            "50 at once over HTTP, requests/s: beside the same server without storage",
+            ("ours", "rate"),
+            ("unkept", "rate"),
+            "≥ 0.7",
+        ),
+        Ratio("50 at once: beside a server that only parses and glances", ("ours", "rate"), ("memory", "rate"), ""),
         Ratio("50 at once: beside SQLModel on aiosqlite one by one", ("ours", "rate"), ("sqlmodel", "rate"), "≥ 12"),
         Ratio(
-            "50 at once, server's processor time a request, µs: beside no storage", ("ours", "cpu_us"), ("memory", "cpu_us"), ""
+            "50 at once, processor time a request, µs: beside the same without storage",
+            ("ours", "cpu_us"),
+            ("unkept", "cpu_us"),
+            "",
         ),
+        Ratio("50 at once, the same: beside a server that only parses and glances", ("ours", "cpu_us"), ("memory", "cpu_us"), ""),
         Ratio("50 at once, the same: beside SQLModel", ("ours", "cpu_us"), ("sqlmodel", "cpu_us"), ""),
     ),
     "wechat": (

@@ -31,6 +31,7 @@ from benchmarks.house import build
 from bot.app import CONTENT
 from bot.demo import load_district, seed
 from bot.messages import Address, Inbound, Outbound, Receipt, Sender
+from bot.photos import PhotoWorker
 from bot.platforms.base import Feed
 from storage.tables import Grid, Group, InboxEvent
 from tests.kit.fake_platform import FakePlatform
@@ -120,7 +121,8 @@ class Poured:
 async def pour(lines: list[Line], folder: Path) -> Poured:
     """Say it all at its time to a new bot, and wait until all that is real is answered."""
     platform = Watched(f"m{number}" for number, line in enumerate(lines) if line.real)
-    app = build(folder, platform=platform, environ=QUIET)
+    photos = PhotoWorker()
+    app = build(folder, platform=platform, photos=photos, environ=QUIET)
     app.writer.run_now(_lay)
     async with app.running():
         spent, began = time.process_time(), time.monotonic()
@@ -136,7 +138,7 @@ async def pour(lines: list[Line], folder: Path) -> Poured:
             await asyncio.wait_for(platform.over.wait(), LAST_WAIT)
         spent = time.process_time() - spent
         waiting = app.writer.read_now(_kept)
-    await app._photos.close()
+    await photos.close()
     app.writer.close()
     shutil.rmtree(folder, ignore_errors=True)
     return Poured(sorted(at - platform.said[key] for key, at in platform.answered.items()), waiting, spent)

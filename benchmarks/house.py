@@ -36,6 +36,7 @@ def build(
     writer: Writer | None = None,
     *,
     platform: FakePlatform | None = None,
+    photos: PhotoWorker | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> App:
     """The bot on a new database in the folder."""
@@ -45,7 +46,9 @@ def build(
         warnings.simplefilter("ignore")
         writer = writer or open_database(settings.database_url)
     clock = Clock()
-    return App(settings, writer, Library.load(CONTENT, clock()), [platform or FakePlatform("web", "web")], PhotoWorker(), clock)
+    return App(
+        settings, writer, Library.load(CONTENT, clock()), [platform or FakePlatform("web", "web")], photos or PhotoWorker(), clock
+    )
 
 
 def web_frame(one: Said) -> object:
@@ -95,7 +98,8 @@ class Intake:
 
     def __init__(self, folder: Path, keywords: list[str] | None = None) -> None:
         """With `keywords` the words of our lexicon and the reading make room for exactly these, which is what other bots get."""
-        self.app = build(folder)
+        self._photos = PhotoWorker()
+        self.app = build(folder, photos=self._photos)
         self._senses = self.app.inbox._senses
         self._keywords = keywords is not None
         if keywords is not None:
@@ -150,5 +154,5 @@ class Intake:
         return handler or router.addition
 
     async def close(self) -> None:
-        await self.app._photos.close()
+        await self._photos.close()
         self.app.writer.close()

@@ -2,10 +2,11 @@
 
     python -m benchmarks.intake ours|memory|unkept|sqlmodel [CONNECTIONS]
 
-`memory` is the same server that only parses and glances; `unkept` weighs and hands over as well and leaves out what storage
-alone needs: sealing, the row, the commit and the wait for it. `sqlmodel` writes the row as a textbook does: one AsyncSession on
-aiosqlite and one commit for each request, with the same table, journal and synchronisation. All glance for 300 keywords: how
-well a text is understood is no matter of this benchmark. The client is a process of its own and as light as can be.
+`unkept` is the same server without storage: the same handler, which glances, weighs and hands over, and leaves out what storage
+alone needs: sealing, the row, the commit and the wait for it. `memory` only parses and glances, the stricter measure.
+`sqlmodel` writes the row as a textbook does: one AsyncSession on aiosqlite and one commit for each request, with the same table,
+journal and synchronisation. All glance for 300 keywords: how well a text is understood is no matter of this benchmark. The
+client is a process of its own and as light as can be.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ async def ours(folder: Path, senses: Senses, lanes: Lanes[Job]) -> Keep:
 
 
 async def memory(folder: Path, senses: Senses, lanes: Lanes[Job]) -> Keep:
-    """The same without storage."""
+    """Nothing but the glance."""
     mind = Mind()
 
     async def keep(event: Inbound) -> None:

@@ -18,6 +18,7 @@ from bot.messages import Address
 T = TypeVar("T")
 
 LATE_SHARE = 16  # one turn in so many belongs to those who have to wait
+LATE_AT_ONCE = 2  # of the workers: whoever is prompt finds one free, and hardly anything before him in the writer's batch
 MOST_LATE = 200_000
 
 
@@ -90,6 +91,7 @@ class Lanes(Generic[T]):
         self._prompt: _Rotation[T] = _Rotation()
         self._late: _Rotation[T] = _Rotation()
         self._taken = 0
+        self._late_under_way = 0
         self._resting: deque[asyncio.Future[None]] = deque()  # workers with nothing to do
         self._room: _Room[T] = _Room(most_waiting)
         self._late_room: _Room[T] = _Room(MOST_LATE)  # of its own: who floods us must not keep the others out
@@ -145,15 +147,16 @@ class Lanes(Generic[T]):
     async def _live(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            while not (self._prompt.turns or self._late.turns):
+            while not (self._prompt.turns or (self._late.turns and self._late_under_way < LATE_AT_ONCE)):
                 resting = loop.create_future()
                 self._resting.append(resting)
                 await resting
-            lane, item = self._take()
+            lane, item, counted = self._take()
             try:
                 await self._work(item)
             finally:
                 lane.busy = False
+                self._late_under_way -= counted
                 if lane.items:
                     self._ready(lane)
                 else:
@@ -168,15 +171,18 @@ class Lanes(Generic[T]):
             finally:
                 self._done()
 
-    def _take(self) -> tuple[_Lane[T], T]:
+    def _take(self) -> tuple[_Lane[T], T, bool]:
+        """A lane, its first item, and whether it counts as late. A lane may become late while it is worked on."""
         self._taken += 1
-        late_first = self._taken % LATE_SHARE == 0
-        first, second = (self._late, self._prompt) if late_first else (self._prompt, self._late)
-        lane = (first if first.turns else second).take()
+        some_late = bool(self._late.turns) and self._late_under_way < LATE_AT_ONCE
+        late_first = some_late and self._taken % LATE_SHARE == 0
+        lane = (self._late if late_first or not self._prompt.turns else self._prompt).take()
         lane.busy = True
+        counted = lane.late
+        self._late_under_way += counted
         item, late = lane.items.popleft()
         self._leave(self._late_room if late else self._room, late)
-        return lane, item
+        return lane, item, counted
 
     def _leave(self, room: _Room[T], late: bool) -> None:
         """There is room for one more: for whoever waits outside, else for whoever comes next."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from bot.lanes import LaneKey, Lanes, _Lane, _Rotation
+from bot.lanes import LATE_AT_ONCE, LaneKey, Lanes, _Lane, _Rotation
 from bot.messages import Address
 
 Item = tuple[str, str, int]
@@ -103,3 +103,30 @@ async def test_intake_waits_when_too_much_is_queued_but_not_for_an_emergency() -
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+async def test_those_who_talk_too_much_never_take_all_workers() -> None:
+    """Whoever comes while they are being answered finds a worker free."""
+    under_way, let_go = [], asyncio.Event()
+
+    async def work(item: str) -> None:
+        under_way.append(item)
+        await let_go.wait()
+
+    lanes: Lanes[str] = Lanes(work, workers=4)
+    working = asyncio.create_task(lanes.run())
+    for number in range(20):
+        await lanes.put(LaneKey(Address("web", "web", "g"), f"robot{number}"), "late", late=True)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert under_way == ["late"] * LATE_AT_ONCE
+    await lanes.put(LaneKey(Address("web", "web", "g"), "neighbour"), "prompt")
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert under_way == [*["late"] * LATE_AT_ONCE, "prompt"]
+    let_go.set()
+    await asyncio.wait_for(lanes.drained(), 30)
+    assert under_way.count("late") == 20
+    working.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await working
