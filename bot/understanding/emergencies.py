@@ -137,7 +137,7 @@ class Emergencies:
         tallies = self.signs.staged(families)
         for rule in self.rules:
             if tallies and not rule.triggers:  # a bare cry says least about the danger: what else is told goes first
-                alarm, tallies = self._added_up(text, tallies), []
+                alarm, tallies = self._added_up(text, tallies, families), []
                 if alarm is not None:
                     return alarm
             if among is None or rule.danger in among:
@@ -148,7 +148,7 @@ class Emergencies:
                 words = self._scene(rule, text, staged[rule.danger])
                 if words:
                     return Alarm(rule.danger, words)
-        return self._added_up(text, tallies)
+        return self._added_up(text, tallies, families)
 
     def safe(self, text: str) -> bool:
         """Whether the text says that people are safe or the danger is over."""
@@ -178,13 +178,13 @@ class Emergencies:
                     return f"{text[start:end]} ({scene.name})"
         return ""
 
-    def _added_up(self, text: str, tallies: list[Tally]) -> Alarm | None:
+    def _added_up(self, text: str, tallies: list[Tally], families: int) -> Alarm | None:
         """The danger whose signs add up to most beyond what it needs, if no guard denies it."""
         best: tuple[int, Alarm] | None = None
         for tally in tallies:
             rule = self._by_danger[tally.danger]
             cleared = blank(tally.friends, blank(rule.quiet, text))
-            place = tally.place(cleared)
+            place = tally.place(cleared, families)
             if place is None or (best is not None and best[0] >= place[0] - tally.need):
                 continue
             points, start, end = place

@@ -66,12 +66,12 @@ class Tally:
                 points += _most(sign)
         return points >= self.need
 
-    def place(self, text: str) -> tuple[int, int, int] | None:
+    def place(self, text: str, families: int) -> tuple[int, int, int] | None:
         """Points, start and end of the strongest stretch of a text whose false friends are blanked out; None below `need`.
 
         A class counts once, and half again when another of its words stands there too.
         """
-        found = list(self._found(text))
+        found = list(self._found(text, families))
         best: tuple[int, int, int] | None = None
         for core, low, high in found:
             if not core.bit & self.core:
@@ -99,12 +99,14 @@ class Tally:
         """Whether somebody is named to whom it happens, where the danger asks for that."""
         return not self.must or any(bit & self.must for bit in bits)
 
-    def _found(self, text: str) -> Iterator[tuple[Sign, int, int]]:
+    def _found(self, text: str, families: int) -> Iterator[tuple[Sign, int, int]]:
         """Every sign where it stands, the longer word first: no character counts for two.
 
         Of words as long as each other the one that speaks against goes first, then the one with more points.
         """
-        found = [(sign, *match.span()) for sign in self.signs for match in sign.pattern.finditer(text)]
+        found = [
+            (sign, *match.span()) for sign in self.signs if sign.may_stand(families) for match in sign.pattern.finditer(text)
+        ]
         taken: set[int] = set()
         for sign, start, end in sorted(found, key=lambda one: (one[1] - one[2], one[0].points > 0, -one[0].points)):
             here = range(start, end)
