@@ -17,6 +17,7 @@ from bot.messages import Inbound
 from storage.repeats import signature
 
 MOST_REMEMBERED = 50_000
+FEW = 1_000  # before that nothing is looked over
 SAME_AGAIN = 3  # the same words from one person are heard so often, a report once …
 SAME_WITHIN_SECONDS = 600.0  # … in this time
 SHORTEST = 6  # characters; "好的" may be said as often as one likes
@@ -53,6 +54,7 @@ class _Buckets:
         self._each = 60 / rate.per_minute  # seconds until one message more may come
         self._room = (rate.burst - 1) * self._each
         self._full_at: dict[Who, float] = {}
+        self._look_at = FEW
 
     def take(self, who: Who, now: float) -> bool:
         """Whether there is room for one more; it is taken then."""
@@ -62,7 +64,7 @@ class _Buckets:
         if full_at - now > self._room:
             return False
         self._full_at[who] = full_at + self._each
-        if len(self._full_at) > MOST_REMEMBERED:
+        if len(self._full_at) > self._look_at:
             self._forget(now)
         return True
 
@@ -74,33 +76,34 @@ class _Buckets:
         """Full buckets need not be remembered, and of the others those that are nearly full the least."""
         left = sorted(((at, who) for who, at in self._full_at.items() if at > now), reverse=True)
         self._full_at = {who: at for at, who in left[: MOST_REMEMBERED // 2]}
+        self._look_at = max(FEW, 2 * len(self._full_at))
 
 
 class _Sayings:
     """Who said what how often lately. What somebody says first is only laid aside: whoever says no more costs next to nothing."""
 
     def __init__(self) -> None:
-        self._first: OrderedDict[Who, tuple[float, str] | None] = OrderedDict()  # None once it stands among the others
+        # when somebody last spoke, and what was said; None once it stands among the others
+        self._first: OrderedDict[Who, tuple[float, str | None]] = OrderedDict()
         self._said: OrderedDict[tuple[Who, str], deque[float]] = OrderedDict()
 
     def count(self, who: Who, text: str, now: float) -> int:
         """How often somebody has said nearly the same lately, this time included; 0 for what is too short to count."""
-        if who not in self._first:
-            self._first[who] = now, text
-            if len(self._first) > MOST_REMEMBERED:
-                self._first.popitem(last=False)
+        first = self._first.pop(who, None)
+        self._first[who] = now, text if first is None else None
+        while len(self._first) > MOST_REMEMBERED or now - next(iter(self._first.values()))[0] > SAME_WITHIN_SECONDS:
+            self._first.popitem(last=False)
+        if first is None:
             return 1
-        self._first.move_to_end(who)
-        first = self._first[who]
-        if first is not None:
-            self._first[who] = None
-            self._add(who, signature(first[1]), first[0])
+        at, words = first
+        if words is not None:
+            self._add(who, signature(words), at)
         return self._add(who, signature(text), now)
 
     def forget(self, who: Who, text: str) -> None:
         """The last time that this was said does not count."""
-        first = self._first.get(who)
-        if first is not None:
+        _, words = self._first.get(who, (0.0, None))
+        if words is not None:
             del self._first[who]
             return
         times = self._said.get((who, signature(text)))
@@ -115,9 +118,13 @@ class _Sayings:
             times.popleft()
         times.append(now)
         self._said[who, words] = times
-        if len(self._said) > MOST_REMEMBERED:
+        while len(self._said) > MOST_REMEMBERED or _over(next(iter(self._said.values())), now):
             self._said.popitem(last=False)
         return len(times)
+
+
+def _over(times: deque[float], now: float) -> bool:
+    return not times or now - times[-1] > SAME_WITHIN_SECONDS
 
 
 @dataclass(slots=True)

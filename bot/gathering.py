@@ -55,6 +55,8 @@ class Gathering:
         event = job.event
         if job.hint.danger is not None:
             await self._put(job)
+            # its photos wait no longer either: they may belong to it
+            await self._end([one for one in self._albums if one[0] == LaneKey(event.address, event.sender.id)])
             return
         if self.is_apart(job):
             await self._put(job)

@@ -29,7 +29,7 @@ from bot.messages import Inbound, Kind
 from bot.mind import CASE_NUMBER, Mind
 from bot.names import NameWatch
 from storage.failpoints import failpoint
-from storage.intake import EventClaim, forget_parked, parked
+from storage.intake import LATE, EventClaim, forget_parked, parked
 from storage.repeats import COUNT, mark_of
 from storage.sealing import Sealed, Sealer
 from storage.tables import CaseEntry, InboxEvent
@@ -48,7 +48,7 @@ _KEEP = (
 )
 _KEEP_IN_LANE = (
     "INSERT INTO inbox (platform, account, event_id, state, urgent, body, received_at, due_at, tries, problem, lane) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, '', ?) ON CONFLICT (platform, account, event_id) DO NOTHING"
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?) ON CONFLICT (platform, account, event_id) DO NOTHING"
 )
 
 
@@ -192,7 +192,9 @@ class Inbox:
         if job is not None:
             await self.hand(job)
 
-    async def read(self, row_id: int, state: str, body: bytes, claim: EventClaim | None = None) -> Job | None:
+    async def read(
+        self, row_id: int, state: str, body: bytes, claim: EventClaim | None = None, *, late: bool = False
+    ) -> Job | None:
         """The job of a kept row; None when it cannot be opened, then it is in quarantine."""
         try:
             event = unsealed(self._sealer, body)
@@ -209,7 +211,14 @@ class Inbox:
         wanted = addressed or command or hint.report or hint.safe or hint.question or CASE_NUMBER.search(event.text) is not None
         asking = hint.bait or (not wanted and self._senses.doubts(event.text))
         return Job(
-            event, hint, addressed=addressed, told_as_tip=told_as_tip, waiting=state == "waiting", asking=asking, claim=claim
+            event,
+            hint,
+            addressed=addressed,
+            told_as_tip=told_as_tip,
+            waiting=state == "waiting",
+            late=late,
+            asking=asking,
+            claim=claim,
         )
 
     async def forget_photos(self, now: datetime) -> datetime | None:
@@ -247,7 +256,7 @@ class Inbox:
         if self._others is None:
             added = await self._writer.append(_KEEP, row)
         else:
-            added = await self._writer.append(_KEEP_IN_LANE, (*row, self._others.lane(event)))
+            added = await self._writer.append(_KEEP_IN_LANE, (*row, LATE if job.late else "", self._others.lane(event)))
         failpoint("inbox.committed")
         return added
 
@@ -292,9 +301,10 @@ class Inbox:
 
     def _remember(self, event: Inbound) -> None:
         """What was kept may be changed or taken back before it is handled and stands in a case."""
-        self._just_kept[_written_as(event)] = self._clock()
-        if len(self._just_kept) > MOST_REMEMBERED:
-            self._just_kept.popitem(last=False)
+        now, kept = self._clock(), self._just_kept
+        kept[_written_as(event)] = now
+        while len(kept) > MOST_REMEMBERED or now - next(iter(kept.values())) > CHANGED_SOON:
+            kept.popitem(last=False)
 
     async def _belongs_to_case(self, event: Inbound) -> bool:
         kept_at = self._just_kept.get(_written_as(event))

@@ -20,6 +20,7 @@ from bot.clock import Clock
 from bot.gathering import LONGEST, QUIET, album_of, whole
 from bot.inbox import Inbox
 from bot.jobs import Job
+from bot.lanes import LATE_SHARE
 from storage import intake as rows
 from storage.writer import StorageUnavailable, Writer
 
@@ -67,6 +68,7 @@ class Intake:
         self._at_work: dict[int, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
         self._turn = asyncio.Lock()
+        self._claims = 0
 
     def wake(self) -> None:
         """There may be something to claim."""
@@ -115,13 +117,21 @@ class Intake:
         if room <= 0 or not self._alive():
             return
         known = list(self._at_work)
+        self._claims += 1
+        late_last = self._claims % LATE_SHARE != 0
 
         def work(session: Session) -> list[rows.Claimed]:
             connection = session.connection()
             rows.give_back(connection, self._owner, known)
             share = self._share
             return rows.claim(
-                connection, self._owner, room=room, urgent_only=urgent_only, platform=share.platform, same=share.same
+                connection,
+                self._owner,
+                room=room,
+                urgent_only=urgent_only,
+                platform=share.platform,
+                same=share.same,
+                late_last=late_last,
             )
 
         for claimed in await self._traffic.run(work):
@@ -131,7 +141,7 @@ class Intake:
     async def _one(self, claimed: rows.Claimed) -> None:
         claim = claimed.claim
         try:
-            job = await self._inbox.read(claim.id, claimed.state, claimed.body, claim)
+            job = await self._inbox.read(claim.id, claimed.state, claimed.body, claim, late=claimed.late)
             if job is not None and album_of(job) is not None:
                 job = await self._whole_album(job, claim)
             if job is not None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 
 from msgspec.json import Decoder
-from sqlalchemy import update
+from sqlalchemy import case, update
 from sqlmodel import Session, col, select
 
 from bot.jobs import Job
 from bot.lanes import LaneKey
 from bot.messages import Address, Inbound
-from storage.intake import ClaimLost, EventClaim
+from storage.intake import LATE, ClaimLost, EventClaim
 from storage.sealing import Sealer
 from storage.tables import Alarm, Case, InboxEvent
 
 _WHOM = "whom:"
 _EVENT = Decoder(Inbound)
+_PROBLEM = case((col(InboxEvent.problem) == LATE, ""), else_=col(InboxEvent.problem))  # nobody is noted for talking much
 
 
 def unsealed(sealer: Sealer, body: bytes) -> Inbound:
@@ -45,7 +46,7 @@ def done(session: Session, event: Inbound, claim: EventClaim | None = None, *, u
             due_at=None,
             lane="",
             owner="",
-            problem=f"{_WHOM}{event.sender.id}" if whom else InboxEvent.problem,
+            problem=f"{_WHOM}{event.sender.id}" if whom else _PROBLEM,
         )
     )
     if claim is not None and ended.rowcount == 0:  # type: ignore[attr-defined]

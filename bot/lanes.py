@@ -129,6 +129,10 @@ class Lanes(Generic[T]):
                 self._done()  # it was not let in
             raise
 
+    def has(self, key: LaneKey) -> bool:
+        """Whether something of this lane waits or is being worked on, urgent items apart."""
+        return key in self._lanes
+
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as workers:

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 from msgspec import DecodeError
+from msgspec.structs import replace
 from sqlmodel import Session, col, select
 
 from bot.clock import Clock
 from bot.dialogs import DialogKey, awaited_of, key_of, row_of
 from bot.jobs import Job
 from bot.kept import open_alarms, unsealed
-from bot.lanes import LaneKey
+from bot.lanes import LaneKey, Lanes
 from bot.messages import Inbound
 from bot.mind import Mind
 from storage import intake
@@ -39,6 +40,7 @@ class Memory:
 
     def __init__(self, mind: Mind) -> None:
         self.mind = mind
+        self.lanes: Lanes[Job] | None = None  # where what has overtaken something is put back
 
     async def of(self, event: Inbound, now: datetime) -> Mind:  # noqa: ARG002 (a mind of rows needs them)
         """The mind, as far as it concerns who said this."""
@@ -49,9 +51,13 @@ class Memory:
         key = LaneKey(job.event.address, job.event.sender.id)
         self.mind.photos.setdefault(key, []).extend((now, photo) for photo in (job.event, *job.parts))
 
-    async def goes_in_turn(self, job: Job) -> bool:  # noqa: ARG002 (a mind of rows needs it)
-        """Whether this is put back to be handled after what the same person said before it; here that has begun already."""
-        return False
+    async def goes_in_turn(self, job: Job) -> bool:
+        """Whether this is put back to be handled after what the same person said before it."""
+        key = LaneKey(job.event.address, job.event.sender.id)
+        if job.in_turn or self.lanes is None or not self.lanes.has(key):
+            return False
+        await self.lanes.put(key, replace(job, in_turn=True))
+        return True
 
     def forget(self, key: LaneKey, taken: tuple[Inbound, ...]) -> None:
         """These photos found their words."""

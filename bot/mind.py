@@ -14,6 +14,7 @@ from bot.messages import Address, Inbound
 from bot.router import named_number
 from bot.understanding.clues import sounds_like_clue
 
+FEW_DIALOGS = 1000
 CASE_NUMBER = re.compile(r"(?<!\d)\d{2}(?:0[1-9]|1[0-2])[-－]\d{4,6}(?!\d)")
 
 
@@ -31,6 +32,7 @@ class Mind:
     photos: dict[LaneKey, list[tuple[datetime, Inbound]]] = field(default_factory=dict)
     shown: dict[LaneKey, datetime] = field(default_factory=dict)  # who has just sent a photo alone, and until when it waits
     alerted: frozenset[tuple[str, str, str]] = frozenset()  # chats (platform, account, chat) where a missing person is looked for
+    look_at: int = FEW_DIALOGS  # so many dialogs, and those that are over are looked for
     ended: frozenset[str] = frozenset()  # case numbers of missing people who are found, or no longer looked for
 
     def expects(self, event: Inbound, now: datetime) -> bool:
@@ -62,11 +64,30 @@ class Mind:
 
     def saw(self, key: LaneKey, until: datetime, now: datetime) -> None:
         """A photo without words came: it is known at once, before it waits, and on a node that never has it in its memory."""
-        self.shown.pop(key, None)
-        self.shown[key] = until
-        for old in [one for one, over in itertools.takewhile(lambda entry: entry[1] <= now, self.shown.items())]:
-            del self.shown[old]
+        _remember_until(self.shown, key, until, now)
+
+    def report(self, key: LaneKey, until: datetime, now: datetime) -> None:
+        """Somebody has reported something: photos that come until then belong to it."""
+        _remember_until(self.reports, key, until, now)
+
+    def ask(self, key: DialogKey, awaited: tuple[Awaited, ...], now: datetime) -> None:
+        """These answers are awaited from somebody; none: nothing is."""
+        if not awaited:
+            self.dialogs.pop(key, None)
+            return
+        self.dialogs[key] = awaited
+        if len(self.dialogs) >= self.look_at:  # questions that nobody answered end by themselves
+            self.dialogs = {one: waiting for one, waiting in self.dialogs.items() if any(each.until > now for each in waiting)}
+            self.look_at = max(FEW_DIALOGS, 2 * len(self.dialogs))
 
     def just_reported(self, key: LaneKey, now: datetime) -> bool:
         until = self.reports.get(key)
         return until is not None and until > now
+
+
+def _remember_until(times: dict[LaneKey, datetime], key: LaneKey, until: datetime, now: datetime) -> None:
+    """Note a time, and let go of those that are over."""
+    times.pop(key, None)
+    times[key] = until
+    for old in [one for one, over in itertools.takewhile(lambda entry: entry[1] <= now, times.items())]:
+        del times[old]

@@ -113,9 +113,11 @@ class Worker:
             if await self._memory.goes_in_turn(job):
                 return  # it has overtaken the photo that belongs to it
             job = replace(job, hint=changed(job.hint, danger=None))
-        if job.hint.danger is not None and self._is_command_with_photos(event):
+        if job.hint.danger is not None and not job.advised and self._is_command_with_photos(event):
             # the advice first; then the command as any other, with its photos, which take their time to come
             job = await self._advise(job, key, now)
+            if await self._memory.goes_in_turn(job):
+                return  # a photo that was sent just before it is looked at first
         meaning = self._meaning(job)
         waited: tuple[Inbound, ...] = ()
         own: tuple[Attachment, ...] = ()
@@ -153,7 +155,7 @@ class Worker:
     def _learn(self, effects: Effects, key: LaneKey | None) -> None:
         if effects.reported is not None:
             effects.reported += self._house.photo_wait
-        effects.apply(self._memory.mind, key)
+        effects.apply(self._memory.mind, key, self._clock())
         self._after_commit(effects)
 
     def _is_command_with_photos(self, event: Inbound) -> bool:

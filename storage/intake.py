@@ -34,7 +34,10 @@ class Claimed:
     claim: EventClaim
     state: str
     body: bytes
+    late: bool = False  # who said it talks too much just now
 
+
+LATE = "late"  # in a row's `problem` until it is done: whoever said this talks too much, and waits behind the others
 
 _CLAIM = text("""
 WITH heads AS (
@@ -47,12 +50,12 @@ WITH heads AS (
       AND (i.urgent OR (NOT :urgent_only AND NOT EXISTS (
             SELECT 1 FROM inbox o
             WHERE o.lane = i.lane AND o.lane <> '' AND o.id < i.id AND o.state IN ('kept', 'waiting') AND NOT o.urgent)))
-    ORDER BY i.urgent DESC, i.id
+    ORDER BY i.urgent DESC, (:late_last AND i.problem = 'late'), i.id
     LIMIT :room
     FOR UPDATE OF i SKIP LOCKED)
 UPDATE inbox SET owner = :owner, attempt = inbox.attempt + 1
 FROM heads WHERE inbox.id = heads.id
-RETURNING inbox.id, inbox.state, inbox.body, inbox.attempt, inbox.urgent
+RETURNING inbox.id, inbox.state, inbox.body, inbox.attempt, inbox.urgent, inbox.problem = 'late' AS late
 """)
 _GIVE_BACK = text(
     "UPDATE inbox SET owner = '' "
@@ -74,12 +77,23 @@ _NEXT_FORGOTTEN = text("SELECT min(due_at) FROM inbox WHERE state = 'parked'")
 
 
 def claim(
-    connection: Connection, owner: str, *, room: int, urgent_only: bool, platform: str = "", same: bool = True
+    connection: Connection,
+    owner: str,
+    *,
+    room: int,
+    urgent_only: bool,
+    platform: str = "",
+    same: bool = True,
+    late_last: bool = True,
 ) -> list[Claimed]:
-    """Claim up to `room` events, the urgent ones first, then the oldest. `platform`: only (`same`) or anything but this one."""
+    """Claim up to `room` events, the urgent ones first, then the oldest, those that are `LATE` after them if `late_last`.
+
+    `platform`: only (`same`) or anything but this one.
+    """
     values = {"owner": owner, "room": room, "urgent_only": urgent_only, "platform": platform, "same": same}
-    rows = sorted(connection.execute(_CLAIM, values).all(), key=lambda row: (not row.urgent, row.id))
-    return [Claimed(EventClaim(row.id, owner, row.attempt), row.state, bytes(row.body or b"")) for row in rows]
+    found = connection.execute(_CLAIM, values | {"late_last": late_last}).all()
+    rows = sorted(found, key=lambda row: (not row.urgent, late_last and row.late, row.id))
+    return [Claimed(EventClaim(row.id, owner, row.attempt), row.state, bytes(row.body or b""), row.late) for row in rows]
 
 
 def give_back(connection: Connection, owner: str, known: Sequence[int]) -> None:

@@ -124,8 +124,10 @@ class App:
         self.outbox = self._make_outbox(node or socket.gethostname())
         self.unsaying = Unsaying(writer, self.adapters)
         self._knowledge = self._make_knowledge()
+        self.memory = self.nodes.memory if self.nodes else Memory(self.mind)
         self.worker = self._make_worker(photos, reader)
         self.lanes: Lanes[Job] = Lanes(self.worker.work)
+        self.memory.lanes = self.lanes if self.nodes is None else None
         self.timers = TimerLoop(writer, clock, self.worker.run_timer, self.worker.give_up_timer)
         self.inbox = self._make_inbox()
         self._make_loops()
@@ -175,7 +177,7 @@ class App:
         return Worker(
             self.writer,
             self.services.house(self.router, self.voice),
-            self.nodes.memory if self.nodes else Memory(self.mind),
+            self.memory,
             understanding,
             self._knowledge,
             album,

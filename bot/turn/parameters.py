@@ -139,16 +139,13 @@ class Effects:
     forgotten: bool = False  # the sender is to be forgotten by the platform, too
     unsay: bool = False  # what was said must not stay in a record of ours either
 
-    def apply(self, mind: Mind, key: LaneKey | None) -> None:
+    def apply(self, mind: Mind, key: LaneKey | None, now: datetime) -> None:
         for dialog, awaited in self.dialogs.items():
-            if awaited:
-                mind.dialogs[dialog] = awaited
-            else:
-                mind.dialogs.pop(dialog, None)
+            mind.ask(dialog, awaited, now)
         for address, alarm in self.alarms.items():
             if alarm is None:
                 mind.alarms.pop(address, None)
             else:
                 mind.alarms[address] = alarm
         if self.reported is not None and key is not None:
-            mind.reports[key] = self.reported
+            mind.report(key, self.reported, now)

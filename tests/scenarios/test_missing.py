@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from bot.errors import NeverDelivered
+from bot.jobs import Job
 from storage.tables import Attachment, Audit, Campaign, Case, CaseEntry, Missing, Notice
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
@@ -301,6 +304,48 @@ def test_a_resident_whose_child_is_missing_now_gets_the_advice_first_and_the_cas
     chat.say("赵航", PRIVATE, f"/寻人 {number}")
     assert "没有照片" not in chat.expect("赵航", "寻人*写好了，还没发出*").what.text
     chat.skip_officers()
+
+
+def photos_of_a_call_after_two_photos(chat: Scenario) -> list[int | None]:
+    """As on WeChat, where an album is a message for each of its photos and the words come after them; the photos' cases.
+
+    Looking at the photos takes as long as it takes until the words have overtaken them.
+    """
+    memory, overtaken = chat.app.memory, asyncio.Event()
+    park, goes_in_turn = memory.park, memory.goes_in_turn
+
+    async def wait_and_park(job: Job, now: datetime) -> None:
+        await overtaken.wait()
+        await park(job, now)
+
+    async def overtake(job: Job) -> bool:
+        overtaken.set()
+        return await goes_in_turn(job)
+
+    memory.park, memory.goes_in_turn = wait_and_park, overtake  # type: ignore[method-assign]
+    for shade in (5, 6):
+        chat.shout("徐妈妈", PRIVATE, photo=jpeg(shade))
+    chat.say("徐妈妈", PRIVATE, "/寻人 我女儿6岁，红裙子，刚刚在菜市场走丢了，到处找不到")
+    said = [arrival.what.text for arrival in chat.unseen("徐妈妈")]
+    advice = next(place for place, text in enumerate(said) if "110" in text)
+    [receipt] = [place for place, text in enumerate(said) if "收到，编号" in text]
+    assert advice < receipt
+    chat.skip("徐妈妈")
+    chat.skip_officers()
+    assert len(chat.rows(Case.id)) == 1
+    return chat.rows(Attachment.case_id)
+
+
+def test_photos_sent_just_before_belong_to_it(chat: Scenario) -> None:
+    assert photos_of_a_call_after_two_photos(chat) == [1, 1]
+
+
+def test_control_what_is_not_put_behind_its_photos_overtakes_them(chat: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stay(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(chat.app.memory, "goes_in_turn", stay)
+    assert photos_of_a_call_after_two_photos(chat) == []
 
 
 def test_a_photo_that_cannot_be_had_does_not_hold_up_the_advice(chat: Scenario) -> None:
