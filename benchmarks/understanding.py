@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +26,9 @@ from bot.understanding.places import Places
 from bot.understanding.text import Normaliser
 from bot.understanding.understanding import Understanding
 from tests.understanding.chatter import chatter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "tests" / "data"
@@ -81,11 +85,11 @@ def emergencies(understanding: Understanding, errors: bool) -> None:
         told = pairs(str(path.relative_to(DATA)))
         cries = [text for kind, text in told if kind != "none"]
         quiet = [text for kind, text in told if kind == "none"]
-        heard = [understanding.glance(text).danger is not None for text in cries]
-        woken = [understanding.glance(text).danger is not None for text in quiet]
-        print(f"round {path.relative_to(DATA)}: {sum(heard)}/{len(heard)} heard, {sum(woken)}/{len(woken)} false alarms")
+        missed = [text for text in cries if understanding.glance(text).danger is None]
+        woken = [text for text in quiet if understanding.glance(text).danger is not None]
+        print(f"round {path.relative_to(DATA)}: {len(cries) - len(missed)}/{len(cries)} heard, {len(woken)}/{len(quiet)} false alarms")
         if errors:
-            for text in [*np.array(cries)[~np.array(heard)], *np.array(quiet)[np.array(woken)]]:
+            for text in (*missed, *woken):
                 print(f"  {text}")
     print(f"false friends: {alarmed}/{len(friends)} alarms; ordinary messages: {flags}/{len(texts)} flags other than question")
 
@@ -109,12 +113,12 @@ def places(folder: Path) -> None:
     print(f"both: recall {total['hit'] / total['gold']:.3f}, precision {total['right'] / total['found']:.3f}")
 
 
-def verdicts(understanding: Understanding, errors: bool) -> None:
+def verdicts(understanding: Understanding, name: str, errors: bool) -> None:
     """Bait and honest messages of our own that were kept apart from training, by kind."""
     counts: Counter[tuple[str, bool]] = Counter()
     hit = told = bait = 0
     unasked: Counter[bool] = Counter()
-    for kind, text in pairs("heldout_scams.txt"):
+    for kind, text in pairs(name):
         scam = understanding.read(text).scam
         true = kind in understanding.taxonomy.scams
         unasked[true] += understanding.glance(text).bait
@@ -122,7 +126,7 @@ def verdicts(understanding: Understanding, errors: bool) -> None:
         hit, told, bait = hit + (true and scam.is_scam), told + scam.is_scam, bait + true
         if errors and true != scam.is_scam:
             print(f"  {kind} {scam.score:.2f} {text}")
-    print(f"\nheldout_scams.txt: F1 {2 * hit / (told + bait):.3f}, precision {hit / told:.3f}, recall {hit / bait:.3f}")
+    print(f"\n{name}: F1 {2 * hit / (told + bait):.3f}, precision {hit / told:.3f}, recall {hit / bait:.3f}")
     print(f"  named in a group unasked: {unasked[True]} of {bait} baits, {unasked[False]} of the others")
     for kind in dict.fromkeys(kind for kind, _ in counts):
         print(f"  {kind}: {counts[kind, True]} of {counts[kind, True] + counts[kind, False]} taken for bait")
@@ -168,18 +172,19 @@ def times(understanding: Understanding) -> None:
     glanced = [(text, understanding.glance(text)) for text in reports]
     for text in texts[:200]:
         understanding.read(text)
-    for name, act, rows in (
-        ("glance at small talk", understanding.glance, texts),
-        ("glance at a report", understanding.glance, reports),
-        ("reading of small talk", understanding.read, texts),
-        ("reading of a report", understanding.read, reports),
-        ("reading after the glance", lambda pair: understanding.read(pair[0], hint=pair[1]), glanced),
-        ("features", characters, reports),
-    ):
+    acts: tuple[tuple[str, list[Callable[[], object]]], ...] = (
+        ("glance at small talk", [partial(understanding.glance, text) for text in texts]),
+        ("glance at a report", [partial(understanding.glance, text) for text in reports]),
+        ("reading of small talk", [partial(understanding.read, text) for text in texts]),
+        ("reading of a report", [partial(understanding.read, text) for text in reports]),
+        ("reading after the glance", [partial(understanding.read, text, hint=hint) for text, hint in glanced]),
+        ("features", [partial(characters, text) for text in reports]),
+    )
+    for name, rows in acts:
         taken = []
-        for text in rows:
+        for act in rows:
             start = time.thread_time()  # processor time: others work on this machine too
-            act(text)
+            act()
             taken.append((time.thread_time() - start) * 1e6)
         taken.sort()
         print(f"{name}: p50 {taken[len(taken) // 2]:.1f} us, p99 {taken[int(len(taken) * 0.99)]:.1f} us")
@@ -195,12 +200,13 @@ def main() -> None:
     start = time.perf_counter()
     understanding = Understanding.load(ROOT / "content")
     print(f"load {time.perf_counter() - start:.2f} s")
-    for name in ("intents", "second", "fresh", "third", "fourth", "fifth"):
+    for name in ("intents", "second", "fresh", "third", "fourth", "fifth", "sixth"):
         intents(understanding, f"heldout_{name}.txt", options.errors)
     for name in ("heldout.txt", "development.txt"):
         intents(understanding, name, options.errors)
     emergencies(understanding, options.errors)
-    verdicts(understanding, options.errors)
+    for name in ("scams", "baits"):
+        verdicts(understanding, f"heldout_{name}.txt", options.errors)
     if options.open is not None:
         places(options.open)
         scams(apart(understanding) if options.apart else understanding, options.open)
