@@ -205,7 +205,7 @@ def main() -> None:
     for name in ("heldout.txt", "development.txt"):
         intents(understanding, name, options.errors)
     emergencies(understanding, options.errors)
-    for name in ("scams", "baits"):
+    for name in ("scams", "baits", "lures"):
         verdicts(understanding, f"heldout_{name}.txt", options.errors)
     if options.open is not None:
         places(options.open)
