@@ -87,7 +87,8 @@ def emergencies(understanding: Understanding, errors: bool) -> None:
         quiet = [text for kind, text in told if kind == "none"]
         missed = [text for text in cries if understanding.glance(text).danger is None]
         woken = [text for text in quiet if understanding.glance(text).danger is not None]
-        print(f"round {path.relative_to(DATA)}: {len(cries) - len(missed)}/{len(cries)} heard, {len(woken)}/{len(quiet)} false alarms")
+        heard_of, false_of = f"{len(cries) - len(missed)}/{len(cries)}", f"{len(woken)}/{len(quiet)}"
+        print(f"round {path.relative_to(DATA)}: {heard_of} heard, {false_of} false alarms")
         if errors:
             for text in (*missed, *woken):
                 print(f"  {text}")
