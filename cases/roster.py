@@ -101,7 +101,8 @@ class Roster:
         )
 
     def roles(self, officer: Officer) -> list[OfficerRole]:
-        return list(self._session.exec(select(OfficerRole).where(OfficerRole.officer_id == officer.id)).all())
+        held = select(OfficerRole).where(OfficerRole.officer_id == officer.id)
+        return list(self._session.exec(held.order_by(col(OfficerRole.id))).all())
 
     def has_role(self, officer: Officer, role: str, scope: RoleScope) -> bool:
         """Whether the roster gives exactly this role in exactly this scope."""
