@@ -201,7 +201,7 @@ def main() -> None:
     start = time.perf_counter()
     understanding = Understanding.load(ROOT / "content")
     print(f"load {time.perf_counter() - start:.2f} s")
-    for name in ("intents", "second", "fresh", "third", "fourth", "fifth", "sixth"):
+    for name in ("intents", "second", "fresh", "third", "fourth", "fifth", "sixth", "seventh"):
         intents(understanding, f"heldout_{name}.txt", options.errors)
     for name in ("heldout.txt", "development.txt"):
         intents(understanding, name, options.errors)
