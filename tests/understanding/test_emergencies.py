@@ -113,38 +113,28 @@ def test_a_wall_of_text_is_read_in_time(understanding: Understanding) -> None:
     assert understanding.glance("好吃" * 20_000).danger is None
 
 
-ROUNDS = sorted(path.name for path in (DATA / "rounds").glob("*.txt"))
+ROUNDS = sorted(f"rounds/{path.name}" for path in (DATA / "rounds").glob("*.txt"))
+OBLIQUE = sorted(f"oblique/{path.name}" for path in (DATA / "oblique").glob("*.txt"))
 
 
-@pytest.mark.parametrize("name", ROUNDS)
-def test_a_round_of_phrases_is_heard_and_its_false_friends_are_not(understanding: Understanding, name: str) -> None:
-    """Each was written before the rules were widened to it; what its first reading gave stands in docs/understanding.md."""
-    rows = [tuple(line.split("|", 1)) for line in lines(f"rounds/{name}")]
+@pytest.mark.parametrize(
+    ("name", "missed_at_most", "alarmed_at_most"),
+    [*((name, 0.02, 0.02) for name in ROUNDS), *((name, 0.10, 0.03) for name in OBLIQUE)],
+)
+def test_a_set_of_cries_is_heard_and_its_false_friends_are_not(
+    understanding: Understanding, name: str, missed_at_most: float, alarmed_at_most: float
+) -> None:
+    """Each was written before the rules were widened to it; what its first reading gave stands in docs/understanding.md. The
+    oblique ones say what is seen and not what it is."""
+    rows = [tuple(line.split("|", 1)) for line in lines(name)]
     cries = [text for kind, text in rows if kind != "none"]
     friends = [text for kind, text in rows if kind == "none"]
     missed = [text for text in cries if understanding.glance(text).danger is None]
     alarmed = [text for text in friends if understanding.glance(text).danger is not None]
     assert len(cries) >= 50
     assert len(friends) >= 50
-    assert len(missed) <= len(cries) * 2 // 100, missed
-    assert len(alarmed) <= len(friends) * 2 // 100, alarmed
-
-
-OBLIQUE = sorted(path.name for path in (DATA / "oblique").glob("*.txt"))
-
-
-@pytest.mark.parametrize("name", OBLIQUE)
-def test_who_does_not_name_the_danger_is_mostly_heard(understanding: Understanding, name: str) -> None:
-    """Cries that name what is seen and not what it is: signs add up, and figures of speech do not."""
-    rows = [tuple(line.split("|", 1)) for line in lines(f"oblique/{name}")]
-    cries = [text for kind, text in rows if kind != "none"]
-    friends = [text for kind, text in rows if kind == "none"]
-    missed = [text for text in cries if understanding.glance(text).danger is None]
-    alarmed = [text for text in friends if understanding.glance(text).danger is not None]
-    assert len(cries) >= 50
-    assert len(friends) >= 50
-    assert len(missed) <= len(cries) // 10, missed
-    assert len(alarmed) <= len(friends) * 3 // 100, alarmed
+    assert len(missed) <= len(cries) * missed_at_most, missed
+    assert len(alarmed) <= len(friends) * alarmed_at_most, alarmed
 
 
 @pytest.mark.parametrize(
