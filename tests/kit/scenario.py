@@ -22,7 +22,7 @@ import fnmatch
 import functools
 import re
 import sqlite3
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -336,6 +336,21 @@ class Scenario:
     def settle(self) -> None:
         """Let everything that was said be heard, handled and answered."""
         self._runner.run(self._settle())
+
+    def settle_until(self, true: Callable[[], bool]) -> None:
+        """The same until `true()` holds: for what the bot begins aside and nobody waits for."""
+
+        async def wait() -> None:
+            async with asyncio.timeout(PATIENCE):
+                while not true():
+                    await self._settle()
+                    await asyncio.sleep(0)
+
+        self._runner.run(wait())
+
+    def heard_in(self, where: str) -> bool:
+        """Whether the bot said something there that no `expect` has seen yet."""
+        return bool(self._unseen(self._key(where)))
 
     def hear(self) -> None:
         """Let everything that was said be heard and kept, and no more."""

@@ -83,13 +83,13 @@ def test_in_a_group_of_before_it_finds_out_at_the_first_word_once_after_each_sta
     deaf.say("张阿姨", GROUP, "/查")
     deaf.expect(GROUP, "已在私聊里发给您。")
     deaf.skip("张阿姨")
-    deaf.settle()
+    deaf.settle_until(lambda: deaf.heard_in(GROUP))
     deaf.expect(GROUP, "群主请看：*")
     deaf.expect("郑凯", "机器人在“港新1号网格”里只听得到命令*")
     deaf.restart(minutes=5)
     deaf.say("张阿姨", GROUP, "/查")
     deaf.skip("张阿姨", GROUP)
-    deaf.settle()
+    deaf.settle_until(lambda: [call.method for call in api_of(deaf).calls].count("getChatMember") > 1)
     deaf.silence()
     assert deaf.rows(Group.hears_all).count(False) == 1
 
