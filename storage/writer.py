@@ -6,6 +6,9 @@ because NORMAL answers before the disk has it and a deferred transaction that tu
 
 On PostgreSQL every node has such a writer, and a lock makes their units follow one another as if there were one (decision 0101);
 `traffic` is a second one without the lock, for what is made to run beside others: keeping, claiming and receipts.
+
+A long file, because the thread and the event loop take turns at one connection: the lock, the cursor and who may give up are
+read together.
 """
 
 from __future__ import annotations
