@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.engine import roomy
 from storage.outbox import CAMPAIGN, FAILED, GROUP, OUTBOX, PENDING, SENDING, SPENT, of_account
 from storage.types import stored_time
 
@@ -89,9 +90,10 @@ def insert_for_groups(
     dialect = connection.dialect.name
     values = (campaign_id, lane, case_id, stored_time(dialect, now))
     if dialect == "sqlite":
-        for alike, words in _alike(targets):
-            row = (*values, alike.photo, _state(alike), _DUE if alike.due_at else 0, msgspec.json.encode(words).decode())
-            connection.exec_driver_sql(_TO_GROUPS[dialect], row)
+        with roomy(connection):
+            for alike, words in _alike(targets):
+                row = (*values, alike.photo, _state(alike), _DUE if alike.due_at else 0, msgspec.json.encode(words).decode())
+                connection.exec_driver_sql(_TO_GROUPS[dialect], row)
         return
     ids, texts, photos, due = ([getattr(one, name) for one in targets] for name in ("group_id", "text", "photo", "due_at"))
     connection.exec_driver_sql(_TO_GROUPS[dialect], (*values, ids, texts, photos, due, [_state(one) for one in targets]))
@@ -122,7 +124,8 @@ def cancel_campaign(connection: Connection, campaign_id: int) -> int:
     """Cancel what is pending or held of a campaign and mark it stopped. What may have arrived becomes "unknown" instead."""
     mine = and_(OUTBOX.c.campaign_id == campaign_id, OUTBOX.c.state.in_(("pending", "held")))
     connection.execute(update(OUTBOX).where(mine, OUTBOX.c.lost > 0).values(state="unknown"))
-    cancelled = connection.execute(update(OUTBOX).where(mine).values(state="cancelled")).rowcount
+    with roomy(connection):
+        cancelled = connection.execute(update(OUTBOX).where(mine).values(state="cancelled")).rowcount
     this = and_(CAMPAIGN.c.id == campaign_id, CAMPAIGN.c.state.not_in(("done", "stopped")))
     connection.execute(update(CAMPAIGN).where(this).values(state="stopped", next_step_at=None))
     return cancelled
@@ -140,7 +143,8 @@ def let_go(connection: Connection, campaign_id: int, most: int | None = None) ->
     if most is not None:
         first = select(OUTBOX.c.id).where(mine).order_by(OUTBOX.c.id).limit(most)
         mine = and_(mine, OUTBOX.c.id.in_(first.scalar_subquery()))
-    return connection.execute(update(OUTBOX).where(mine).values(state="pending")).rowcount
+    with roomy(connection):
+        return connection.execute(update(OUTBOX).where(mine).values(state="pending")).rowcount
 
 
 def unfinished(connection: Connection) -> dict[str, int]:
