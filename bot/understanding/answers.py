@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -86,20 +87,26 @@ class Answers:
         self.broken = broken
         self._lexicon = lexicon or Lexicon(())
         self._answers = tuple(served)
+        shared: dict[str, str] = {}  # one string for each token, however often it stands in the library
+
+        def parted(text: str) -> list[str]:
+            return [shared.setdefault(token, token) for token in tokens(text)]
+
         rows = [
-            ([t for text in (a.title, *a.questions, *a.keywords) for t in tokens(text)], tokens(a.body)) for a in self._answers
+            ([t for text in (a.title, *a.questions, *a.keywords) for t in parted(text)], parted(a.body)) for a in self._answers
         ]
         self._index = Index(tuple(FIELDS))
         self._index.fill(rows)
-        asked = [[Counter(tokens(q)) for q in (a.title, *a.questions)] for a in self._answers]
+        asked = [[Counter(parted(q)) for q in (a.title, *a.questions)] for a in self._answers]
         spread = Counter(token for entry in asked for token in {t for q in entry for t in q})
         size = len(self._answers)
         self._top = math.log(1 + size / 0.5)
         self._idf = {token: math.log(1 + (size - n + 0.5) / (n + 0.5)) for token, n in spread.items()}
         self._first = np.cumsum([0, *map(len, asked)])[:-1]  # of every answer, the row of its first question
-        self._questions = _Rows(self._unit(question) for entry in asked for question in entry)
-        self._asked = _Rows(dict.fromkeys(row[0], 1.0) for row in rows)
-        self._known = _Rows(dict.fromkeys([*row[0], *row[1]], 1.0) for row in rows)
+        numbers = {token: number for number, token in enumerate(shared)}
+        self._questions = _Rows(numbers, (self._unit(question) for entry in asked for question in entry))
+        self._asked = _Rows(numbers, (dict.fromkeys(row[0], 1.0) for row in rows))
+        self._known = _Rows(numbers, (dict.fromkeys([*row[0], *row[1]], 1.0) for row in rows))
 
     @staticmethod
     def load(content_dir: Path, today: date) -> Answers:
@@ -191,26 +198,34 @@ class Answers:
 
 
 class _Rows:
-    """Rows of weighted tokens, kept by token, so that a question costs only the tokens that it has."""
+    """Rows of weighted tokens, kept by token, so that a question costs only the tokens that it has.
 
-    def __init__(self, rows: Iterable[Mapping[str, float]]) -> None:
-        places: dict[str, list[int]] = {}
-        values: dict[str, list[float]] = {}
+    `numbers` counts the tokens of the library from 0. What token n weighs in which rows stands from `_starts[n]` to
+    `_starts[n + 1]`: three arrays for all tokens hold a tenth of what two for each of them would.
+    """
+
+    def __init__(self, numbers: Mapping[str, int], rows: Iterable[Mapping[str, float]]) -> None:
+        self._numbers = numbers
+        tokens, places, values = array("i"), array("i"), array("f")
         self.size = 0
-        for number, row in enumerate(rows):
-            self.size = number + 1
-            for token, weight in row.items():
-                places.setdefault(token, []).append(number)
-                values.setdefault(token, []).append(weight)
-        self._columns = {t: (np.array(places[t]), np.array(values[t], np.float32)) for t in places}
+        for row in rows:
+            tokens.extend(numbers[token] for token in row)
+            places.extend([self.size] * len(row))
+            values.extend(row.values())
+            self.size += 1
+        by_token = np.argsort(tokens, kind="stable")
+        self._starts = np.searchsorted(np.array(tokens, np.int32)[by_token], np.arange(len(numbers) + 1)).astype(np.int32)
+        self._places = np.array(places, np.int32)[by_token]
+        self._values = np.array(values, np.float32)[by_token]
 
     def sum(self, vector: Mapping[str, float]) -> NDArray[np.float32]:
         """The product of every row with the vector."""
         out = np.zeros(self.size, np.float32)
         for token, weight in vector.items():
-            column = self._columns.get(token)
-            if column is not None:
-                out[column[0]] += np.float32(weight) * column[1]
+            number = self._numbers.get(token)
+            if number is not None:
+                here = slice(self._starts[number], self._starts[number + 1])
+                out[self._places[here]] += np.float32(weight) * self._values[here]
         return out
 
 
