@@ -121,7 +121,7 @@ class Emergencies:
 
     def staged(self, families: int) -> bool:
         """Whether a text with these families of words may show a scene, or signs enough."""
-        return bool(self.scenes.staged(families) or self.signs.staged(families))
+        return bool(self.scenes.staged(families) or self.signs.staged(self.signs.standing(families)))
 
     def find(self, text: str, among: frozenset[Danger] | None = None, families: int = -1) -> Alarm | None:
         """The first alarm of a plain text, by `ORDER`.
@@ -134,10 +134,11 @@ class Emergencies:
         text = text.replace(" ", "，")  # who types on a phone parts clauses by spaces
         parts = sentences(text)
         staged = self.scenes.staged(families)
-        tallies = self.signs.staged(families)
+        standing = self.signs.standing(families)
+        tallies = self.signs.staged(standing)
         for rule in self.rules:
             if tallies and not rule.triggers:  # a bare cry says least about the danger: what else is told goes first
-                alarm, tallies = self._added_up(text, tallies, families), []
+                alarm, tallies = self._added_up(text, tallies, standing), []
                 if alarm is not None:
                     return alarm
             if among is None or rule.danger in among:
@@ -148,7 +149,7 @@ class Emergencies:
                 words = self._scene(rule, text, staged[rule.danger])
                 if words:
                     return Alarm(rule.danger, words)
-        return self._added_up(text, tallies, families)
+        return self._added_up(text, tallies, standing)
 
     def safe(self, text: str) -> bool:
         """Whether the text says that people are safe or the danger is over."""
@@ -178,13 +179,13 @@ class Emergencies:
                     return f"{text[start:end]} ({scene.name})"
         return ""
 
-    def _added_up(self, text: str, tallies: list[Tally], families: int) -> Alarm | None:
+    def _added_up(self, text: str, tallies: list[Tally], standing: int) -> Alarm | None:
         """The danger whose signs add up to most beyond what it needs, if no guard denies it."""
         best: tuple[int, Alarm] | None = None
         for tally in tallies:
             rule = self._by_danger[tally.danger]
             cleared = blank(tally.friends, blank(rule.quiet, text))
-            place = tally.place(cleared, families)
+            place = tally.place(cleared, standing)
             if place is None or (best is not None and best[0] >= place[0] - tally.need):
                 continue
             points, start, end = place

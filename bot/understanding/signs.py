@@ -35,9 +35,10 @@ class Sign:
     pattern: re.Pattern[str]
     spelled: tuple[int, ...]
 
-    def may_stand(self, families: int) -> bool:
-        """Whether a text with these families of words can hold one of the words."""
-        return bool(families & self.bit) or any(families & parts == parts for parts in self.spelled)
+    @property
+    def most(self) -> int:
+        """The points when two of its words are there."""
+        return self.points + self.points // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +55,24 @@ class Tally:
     cores: int
     friends: re.Pattern[str] | None
 
-    def may_fill(self, families: int) -> bool:
-        """Whether a text with these families of words can reach what the danger needs."""
-        points = sum(_most(sign) for sign in self.signs[: self.cores] if sign.may_stand(families))
-        if not points:
-            return False
+    def may_fill(self, standing: int) -> bool:
+        """Whether a text in which these classes may stand can reach what the danger needs."""
+        points = sum(sign.most for sign in self.signs[: self.cores] if standing & sign.bit)
         for sign in self.signs[self.cores :]:
             if points >= self.need:
                 break
-            if sign.points > 0 and sign.may_stand(families):
-                points += _most(sign)
+            if sign.points > 0 and standing & sign.bit:
+                points += sign.most
         return points >= self.need
 
-    def place(self, text: str, families: int) -> tuple[int, int, int] | None:
+    def place(self, text: str, standing: int) -> tuple[int, int, int] | None:
         """Points, start and end of the strongest stretch of a text whose false friends are blanked out; None below `need`.
+
+        `standing` has the bits of the classes of which a word may stand there (`Signs.standing`).
 
         A class counts once, and half again when another of its words stands there too.
         """
-        found = list(self._found(text, families))
+        found = list(self._found(text, standing))
         best: tuple[int, int, int] | None = None
         for core, low, high in found:
             if not core.bit & self.core:
@@ -99,14 +100,12 @@ class Tally:
         """Whether somebody is named to whom it happens, where the danger asks for that."""
         return not self.must or any(bit & self.must for bit in bits)
 
-    def _found(self, text: str, families: int) -> Iterator[tuple[Sign, int, int]]:
+    def _found(self, text: str, standing: int) -> Iterator[tuple[Sign, int, int]]:
         """Every sign where it stands, the longer word first: no character counts for two.
 
         Of words as long as each other the one that speaks against goes first, then the one with more points.
         """
-        found = [
-            (sign, *match.span()) for sign in self.signs if sign.may_stand(families) for match in sign.pattern.finditer(text)
-        ]
+        found = [(sign, *match.span()) for sign in self.signs if standing & sign.bit for match in sign.pattern.finditer(text)]
         taken: set[int] = set()
         for sign, start, end in sorted(found, key=lambda one: (one[1] - one[2], one[0].points > 0, -one[0].points)):
             here = range(start, end)
@@ -120,8 +119,14 @@ class Signs:
 
     def __init__(self, words: Mapping[str, int], tallies: Sequence[Tally]) -> None:
         self.words = words
-        # with each tally the bits of which one must be there before its classes are gone through
-        self._tallies = tuple((tally, _heads(tally)) for tally in tallies)
+        self._tallies = tuple(tallies)
+        self._whole = 0  # the bits of all classes
+        self._by_head: dict[int, list[tuple[int, int]]] = {}  # by its rarest part, all parts of an entry and the bit of its class
+        for sign in {sign.bit: sign for tally in tallies for sign in tally.signs}.values():
+            self._whole |= sign.bit
+            for parts in sign.spelled:
+                self._by_head.setdefault(1 << (parts.bit_length() - 1), []).append((parts, sign.bit))
+        self._heads = sum(self._by_head)
 
     @staticmethod
     def load(folder: Path, families: Mapping[str, Sequence[str]], first: int) -> Signs:
@@ -176,23 +181,21 @@ class Signs:
             )
         return Signs(words, tallies)
 
-    def staged(self, families: int) -> list[Tally]:
-        """The tallies that a text with these families of words may fill."""
-        return [tally for tally, heads in self._tallies if families & heads and tally.may_fill(families)]
+    def standing(self, families: int) -> int:
+        """The bits of the classes of which a text with these families of words may hold one: whole, or spelled by its parts."""
+        found = families & self._whole
+        left = families & self._heads
+        while left:
+            head = left & -left
+            left ^= head
+            for parts, bit in self._by_head[head]:
+                if families & parts == parts:
+                    found |= bit
+        return found
 
-
-def _most(sign: Sign) -> int:
-    """The points of a class when two of its words are there."""
-    return sign.points + sign.points // 2
-
-
-def _heads(tally: Tally) -> int:
-    """The bits of a danger's core classes: of their words, and of the rarest part of what is spelled by parts."""
-    heads = tally.core
-    for sign in tally.signs[: tally.cores]:
-        for parts in sign.spelled:
-            heads |= 1 << (parts.bit_length() - 1)
-    return heads
+    def staged(self, standing: int) -> list[Tally]:
+        """The tallies that a text in which these classes may stand can fill."""
+        return [tally for tally in self._tallies if standing & tally.core and tally.may_fill(standing)]
 
 
 def _any_of(words: Sequence[str]) -> re.Pattern[str]:
