@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import add
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 VERSION = 2
 LONGEST = 400  # characters; what a text wants is said in its first sentences
+Sums = tuple[list[int], float]  # weights added up, a number for each label, and the square of the length of the text's vector
 _DIGITS = str.maketrans("123456789", "000000000")
 # what stands for a face or a flower says nothing of what is wanted, and everybody puts it everywhere
 _FACES = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f]|\\[[\u4e00-\u9fff]{1,3}\\]|@\\S{1,20}")
@@ -61,11 +63,55 @@ class Head:
         return result
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """All heads of one file, by name."""
+class Question:
+    """A head that is put to every text. What the characters weigh is known already (`Sums`); what rules see in it is added."""
 
-    heads: Mapping[str, Head]
+    def __init__(self, head: Head) -> None:
+        self.labels = head.labels
+        self._head = head
+        self._lines = tuple(
+            (scale / head.temperature, bias / head.temperature)
+            for scale, bias in zip(head.scale.tolist(), head.bias.tolist(), strict=True)
+        )
+        self._rows: dict[str, tuple[list[int], float]] = {}  # by name: those of rules and signs, nothing of a message
+
+    def odds(self, sums: Sums, names: Iterable[str]) -> list[float]:
+        """Calibrated probabilities of the labels, in their order, for the characters and these features that have a name."""
+        points, square = sums
+        for name in set(names):
+            row, rarity = self._rows.get(name) or self._row(name)
+            points = list(map(add, points, row))
+            square += rarity
+        length = math.sqrt(square)
+        scores = [scale * point / length + bias for point, (scale, bias) in zip(points, self._lines, strict=True)]
+        top = max(scores)
+        odds = [math.exp(score - top) for score in scores]
+        total = sum(odds)
+        return [each / total for each in odds]
+
+    def _row(self, name: str) -> tuple[list[int], float]:
+        """The weights of one feature, and the square of its rarity."""
+        number = _hashed(name) & (len(self._head.weights) - 1)
+        self._rows[name] = self._head.weights[number].tolist(), float(self._head.rarity[number]) ** 2
+        return self._rows[name]
+
+
+class Model:
+    """All heads of one file, by name.
+
+    Two of them, `wants` and `bait`, are put to every text. The rows of their weights stand side by side, and so do their
+    rarities: fetching rows from all over half a megabyte is what a reading waits for.
+    """
+
+    def __init__(self, heads: Mapping[str, Head]) -> None:
+        wants, bait = heads["intent"], heads["scam"]
+        self._parting = len(wants.labels)
+        self._weights = np.hstack([wants.weights, bait.weights])
+        self._rarity = np.stack([wants.rarity, bait.rarity], axis=1)
+        wants = replace(wants, weights=self._weights[:, : self._parting], rarity=self._rarity[:, 0])
+        bait = replace(bait, weights=self._weights[:, self._parting :], rarity=self._rarity[:, 1])
+        self.heads = {**heads, "intent": wants, "scam": bait}
+        self.wants, self.bait = Question(wants), Question(bait)
 
     @staticmethod
     def load(path: Path) -> Model | None:
@@ -84,6 +130,14 @@ class Model:
                 scale, bias, temperature = file[f"{name}.scale"], file[f"{name}.bias"], float(file[f"{name}.temperature"])
                 heads[name] = Head(labels, weights, rarity, scale, bias, temperature)
         return Model(heads)
+
+    def sums(self, grams: NDArray[np.int64]) -> tuple[Sums, Sums]:
+        """What the characters of a text weigh in `wants` and in `bait`."""
+        index = grams & (len(self._weights) - 1)
+        points = np.add.reduce(self._weights.take(index, axis=0), axis=0, dtype=np.int32).tolist()
+        rarity = self._rarity.take(index, axis=0)
+        wants, bait = np.einsum("ij,ij->j", rarity, rarity).tolist()
+        return (points[: self._parting], wants), (points[self._parting :], bait)
 
 
 def characters(text: str) -> NDArray[np.int64]:

@@ -32,6 +32,30 @@ class ScamRule:
     hints: tuple[re.Pattern[str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What of one rule is in a text: how often its sure patterns are, up to three times, and the numbers of its hints."""
+
+    type: str
+    sure: int
+    hints: tuple[int, ...]
+
+    @property
+    def points(self) -> float:
+        """What it is worth."""
+        return SURE * self.sure + HINT * len(self.hints)
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """All that the rules see in a text: the types that left a trace, in their order, its links, and what speaks against."""
+
+    length: int
+    types: tuple[Trace, ...]
+    link: Trace
+    benign: Trace
+
+
 class Scams:
     """All scam rules."""
 
@@ -59,48 +83,51 @@ class Scams:
         link, benign = _rule(file, "link", file.table("link")), _rule(file, "benign", file.table("benign"))
         return Scams(tuple(rules), link, benign, file.texts(file.table("triggers"), "words"), line)
 
-    def weigh(self, text: str) -> tuple[float, float, str | None]:
-        """What speaks for a scam, what against, and the likeliest type. All of a plain text, its links included."""
+    def traces(self, text: str) -> Traces:
+        """All that the rules see in a plain text. The rest of this class only counts it in different ways."""
         text = text[:3000]
+        types = tuple(trace for rule in self.rules if (trace := _trace(rule, text)) is not None)
+        return Traces(len(text), types, _trace(self._link, text) or NO_LINK, _trace(self._benign, text) or NOT_BENIGN)
+
+    def weigh(self, traces: Traces) -> tuple[float, float, str | None]:
+        """What speaks for a scam, links included, what against, and the likeliest type."""
         best, kind = 0.0, None
-        for rule in self.rules:
-            points = _points(rule, text)
-            if points > best:
-                best, kind = points, rule.type
-        link = min(_points(self._link, text), SURE + HINT)
+        for trace in traces.types:
+            if trace.points > best:
+                best, kind = trace.points, trace.type
+        link = min(traces.link.points, SURE + HINT)
         if best == 0.0 and link >= SURE:
             kind = PHISHING
-        return min(best, MOST) + link, _points(self._benign, text), kind
+        return min(best, MOST) + link, traces.benign.points, kind
 
-    def tale(self, text: str) -> str | None:
+    def tale(self, traces: Traces) -> str | None:
         """The type that the words of a text with a link clearly tell: the link is a way in, the tale is what it is about."""
-        told = max((_points(rule, text[:3000]), rule.type) for rule in self.rules if rule.type != PHISHING)
+        told = max(((trace.points, trace.type) for trace in traces.types if trace.type != PHISHING), default=(0.0, ""))
         return told[1] if told[0] >= SURE + HINT else None
 
-    def signs(self, text: str) -> list[str]:
-        """What the rules see in a plain text, as features for the model: bait by type, links, and what speaks against."""
-        text = text[:3000]
-        found = [f"length:{sum(len(text) > line for line in LENGTHS)}"]
-        for rule in self.rules:
-            if rule.sure is not None and rule.sure.search(text):
-                found += [f"bait:{rule.type}", "bait"]
-            hints = sum(1 for hint in rule.hints if hint.search(text))
-            found += [f"hint:{rule.type}:{number}" for number in range(min(hints, 2))]
-        if self._link.sure is not None and self._link.sure.search(text):
+    def signs(self, traces: Traces) -> list[str]:
+        """What the rules see as features for the model: bait by type, links, and what speaks against."""
+        found = [f"length:{sum(traces.length > line for line in LENGTHS)}"]
+        for trace in traces.types:
+            if trace.sure:
+                found += [f"bait:{trace.type}", "bait"]
+            found += [f"hint:{trace.type}:{number}" for number in range(min(len(trace.hints), 2))]
+        if traces.link.sure:
             found.append("link:bait")
-        found += [f"link:{number}" for number, hint in enumerate(self._link.hints) if hint.search(text)]
-        if self._benign.sure is not None:
-            speaks = sum(1 for match in self._benign.sure.finditer(text) if match[0])
-            found += [f"honest:{number}" for number in range(min(speaks, 3))]
-        return found + [f"honest hint:{number}" for number, hint in enumerate(self._benign.hints) if hint.search(text)]
+        found += [f"link:{number}" for number in traces.link.hints]
+        found += [f"honest:{number}" for number in range(traces.benign.sure)]
+        return found + [f"honest hint:{number}" for number in traces.benign.hints]
 
     def judge(self, text: str) -> Scam:
         """The verdict by rules alone."""
-        bait, benign, kind = self.weigh(text)
+        bait, benign, kind = self.weigh(self.traces(text))
         balance = bait - benign
         is_scam = balance >= self._line
         score = max(0.0, min(1.0, 0.5 + (balance - self._line) / 4)) if bait else 0.0
         return Scam(is_scam, round(score, 3), kind if is_scam else None)
+
+
+NO_LINK, NOT_BENIGN = Trace("link", 0, ()), Trace("benign", 0, ())
 
 
 def _rule(file: WordFile, code: str, table: object) -> ScamRule:
@@ -110,8 +137,7 @@ def _rule(file: WordFile, code: str, table: object) -> ScamRule:
     return ScamRule(code, file.compile(file.texts(table, "sure")), hints)
 
 
-def _points(rule: ScamRule, text: str) -> float:
-    points = sum(HINT for hint in rule.hints if hint.search(text))
-    if rule.sure is not None:
-        points += SURE * min(3, sum(1 for match in rule.sure.finditer(text) if match[0]))
-    return points
+def _trace(rule: ScamRule, text: str) -> Trace | None:
+    hints = tuple([number for number, hint in enumerate(rule.hints) if hint.search(text)])
+    sure = 0 if rule.sure is None else min(3, sum(1 for match in rule.sure.finditer(text) if match[0]))
+    return Trace(rule.type, sure, hints) if sure or hints else None

@@ -10,14 +10,15 @@ import numpy as np
 from bot.understanding.emergencies import Emergencies, danger_words
 from bot.understanding.intents import Finding, Intents
 from bot.understanding.meaning import Danger, Hint, Intent, Meaning, Scam
-from bot.understanding.model import Model, characters, named
+from bot.understanding.model import Model, Sums, characters, named
 from bot.understanding.places import Places
-from bot.understanding.scams import PHISHING, Scams
+from bot.understanding.scams import PHISHING, Scams, Traces
 from bot.understanding.text import Normaliser, Plain
 from bot.understanding.triggers import Triggers
 from content.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -48,6 +49,7 @@ _DANGER_BITS = (1 << _SAFE) - 1
 
 # Lines between speaking and silence, set on texts kept apart from training (`benchmarks/understanding.py`).
 SPEAK = 0.45  # of all wants together; small talk and what only sounds like a cry are none
+PHOTO = 0.15  # so much lower is the line when a photo comes with the words
 SPEAK_UNASKED = 0.54  # the same in a group, for a message that was not put to us: silence is the default
 SPEAK_UNKNOWN = 0.6  # the same without a single word of the lexicon in it
 A_LINE = 10  # characters: a shorter message without a word of the lexicon is not even read
@@ -83,11 +85,22 @@ class _Verdict:
     reasons: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Odds:
+    """What the model thinks of a sight: small talk, danger, the other wants one by one and together, the likeliest of them."""
+
+    chat: float
+    danger: float
+    of: Mapping[str, float]
+    wants: float
+    best: str
+
+
 @dataclass(slots=True)
 class _Sight:
     """One pass over a text: its plain form, the triggers that it holds, and what the rules made of them.
 
-    What the model needs of it is worked out once, at first use: a glance hands its sight on to the reading (`Hint.sight`).
+    What the model makes of it is worked out once, at first use: a glance hands its sight on to the reading (`Hint.sight`).
     """
 
     plain: Plain
@@ -96,8 +109,10 @@ class _Sight:
     safe: bool
     finding: Finding | None
     grams: NDArray[np.int64] | None = None
-    features: NDArray[np.int64] | None = None
-    odds: NDArray[np.float32] | None = None  # of the wants
+    sums: tuple[Sums, Sums] | None = None
+    odds: _Odds | None = None
+    traces: Traces | None = None  # of bait
+    scam: Scam | None = None
 
 
 class Understanding:
@@ -121,6 +136,8 @@ class Understanding:
         self._places = places
         self._model = model
         self._dangers = tuple(Danger)
+        self._features = self._named_features()
+        self._featured = sum(self._features)
         self._families = _RULES + len(intents.rules)  # from this bit on: families of words that make up scenes of danger
         self._low = (1 << self._families) - 1
         self.triggers = self._build()
@@ -159,13 +176,11 @@ class Understanding:
             return Hint(sight.alarm.danger, sight=sight)
         intent = Intent.CHAT
         if sight.finding is not None or len(sight.plain.text) >= A_FEW:
-            intent = self._decide(sight, SPEAK_UNASKED if known else SPEAK_UNKNOWN).intent
+            intent = self._want(sight, SPEAK_UNASKED if known else SPEAK_UNKNOWN)
         if intent is not Intent.SCAM_REPORT and self._is_surely_bait(sight):
             return Hint(safe=sight.safe, bait=True, sight=sight)
-        if intent is Intent.CHAT:
-            return Hint(safe=True, sight=sight) if sight.safe else NOTHING
         return Hint(
-            report=intent not in (Intent.TIP, Intent.QUESTION),
+            report=intent not in (Intent.CHAT, Intent.TIP, Intent.QUESTION),
             tip=intent is Intent.TIP,
             question=intent is Intent.QUESTION,
             safe=sight.safe,
@@ -185,7 +200,7 @@ class Understanding:
             danger = sight.alarm.danger
             reason = f"rule {danger}: {sight.alarm.words}"
             return Meaning(Intent.EMERGENCY, 0.99, "T0", self._kind(danger, sight.plain.text), danger, places, scam, (reason,))
-        verdict = self._decide(sight, SPEAK, 0.15 if has_photo else 0.0)
+        verdict = self._decide(sight, SPEAK - (PHOTO if has_photo else 0.0))
         if verdict.intent is Intent.CHAT and quoted:
             verdict = self._quoted(sight, quoted) or verdict
         tier = None
@@ -194,36 +209,44 @@ class Understanding:
             tier = entry.raised if verdict.urgent else entry.tier
         return Meaning(verdict.intent, verdict.confidence, tier, verdict.category, None, places, scam, verdict.reasons)
 
-    def _decide(self, sight: _Sight, speak: float, bonus: float = 0.0) -> _Verdict:
-        """Rules and model together. `speak` is the line between a want and small talk; `bonus` lowers it, as a photo does.
+    def _want(self, sight: _Sight, speak: float) -> Intent:
+        """Rules and model together. `speak` is the line between a want and small talk.
 
         What the rules found is among the model's features. The tier T0 is the rules' alone: danger that only the model sees is
         taken for the likeliest other want.
         """
         finding = sight.finding
-        reasons = () if finding is None else (f"rule {finding.category}: {finding.words}",)
         if self._model is None:
-            if finding is None:
-                return _Verdict(Intent.CHAT, 0.9, None, False, ())
-            return _Verdict(finding.intent, 0.9, finding.category, finding.urgent, reasons)
-        head = self._model.heads["intent"]
-        if sight.odds is None or sight.features is None:
-            sight.features = np.concatenate([_grams(sight), named(self._features(sight))])
-            sight.odds = head.probabilities(sight.features)
-        features = sight.features
-        odds = dict(zip(head.labels, sight.odds.tolist(), strict=True))
-        chat, dread = odds.pop("chat"), odds.pop("emergency")
-        best = max(odds, key=lambda label: odds[label])
-        want = sum(odds.values())
-        shown = (*reasons, f"model {best} {odds[best]:.2f}, all wants {want:.2f}, small talk {chat:.2f}, danger {dread:.2f}")
-        if want < speak - bonus and dread < DREAD:
-            return _Verdict(Intent.CHAT, chat, None, False, shown)
-        if finding is not None and (best == finding.intent.value or odds[best] < OVERRULE * want):
-            return _Verdict(
-                finding.intent, max(0.5, odds.get(finding.intent.value, 0.0)), finding.category, finding.urgent, shown
-            )
-        intent = Intent(best)
-        return _Verdict(intent, odds[best], self._category(intent, features), dread >= DREAD, shown)
+            return finding.intent if finding is not None else Intent.CHAT
+        odds = self._odds(sight, self._model)
+        if odds.wants < speak and odds.danger < DREAD:
+            return Intent.CHAT
+        if finding is not None and odds.of[odds.best] < OVERRULE * odds.wants:
+            return finding.intent
+        return Intent(odds.best)
+
+    def _decide(self, sight: _Sight, speak: float) -> _Verdict:
+        """What the sight wants, with all that a reading says of it."""
+        intent, finding = self._want(sight, speak), sight.finding
+        reasons = () if finding is None else (f"rule {finding.category}: {finding.words}",)
+        rule = finding if finding is not None and finding.intent is intent else None
+        if self._model is None:
+            return _Verdict(intent, 0.9, rule.category if rule else None, rule is not None and rule.urgent, reasons)
+        odds = self._odds(sight, self._model)
+        shown = f"model {odds.best} {odds.of[odds.best]:.2f}, all wants {odds.wants:.2f}, small talk {odds.chat:.2f}"
+        reasons = (*reasons, f"{shown}, danger {odds.danger:.2f}")
+        if intent is Intent.CHAT:
+            return _Verdict(intent, odds.chat, None, False, reasons)
+        if rule is not None:
+            return _Verdict(intent, max(0.5, odds.of.get(intent, 0.0)), rule.category, rule.urgent, reasons)
+        return _Verdict(intent, odds.of[intent], self._category(intent, sight), odds.danger >= DREAD, reasons)
+
+    def _odds(self, sight: _Sight, model: Model) -> _Odds:
+        if sight.odds is None:
+            odds = dict(zip(model.wants.labels, model.wants.odds(_sums(sight, model)[0], self._names(sight)), strict=True))
+            chat, danger = odds.pop(Intent.CHAT), odds.pop(Intent.EMERGENCY)
+            sight.odds = _Odds(chat, danger, odds, sum(odds.values()), max(odds, key=odds.__getitem__))
+        return sight.odds
 
     def _quoted(self, sight: _Sight, quoted: str) -> _Verdict | None:
         """A short answer to a report or to its result belongs to it: "修好了" under "路灯坏了" is feedback."""
@@ -233,11 +256,12 @@ class Understanding:
             return None
         return _Verdict(Intent.FEEDBACK, 0.8, "feedback", False, (f"quoted {earlier.category}, {joined.words}",))
 
-    def _category(self, intent: Intent, features: NDArray[np.int64]) -> str:
+    def _category(self, intent: Intent, sight: _Sight) -> str:
         """The likeliest category of the intent by the model; the intent's plain one where the model knows none."""
         if self._model is not None:
             head = self._model.heads["category"]
             kinds = _KINDS.get(intent, (intent.value,))
+            features = np.concatenate([_grams(sight), named(self._names(sight))])
             odds = zip(head.probabilities(features).tolist(), head.labels, strict=True)
             fitting = [pair for pair in odds if self.taxonomy.categories[pair[1]].kind in kinds]
             if fitting and max(fitting)[0] >= 0.1:
@@ -246,34 +270,45 @@ class Understanding:
 
     def _judge(self, sight: _Sight) -> Scam:
         """Whether the text is bait: what the rules see in it is among the features of the model, which weighs it."""
-        text = sight.plain.text
+        if sight.scam is None:
+            sight.scam = self._judged(sight)
+        return sight.scam
+
+    def _judged(self, sight: _Sight) -> Scam:
+        text, model = sight.plain.text, self._model
         if len(text) < 8:
             return Scam()
-        if self._model is None:
+        if model is None:
             return self._scams.judge(text)
-        features = np.concatenate([_grams(sight), named(self._signs(sight))])
-        honest = float(self._model.heads["scam"].probabilities(features)[0])
+        signs = self._signs(sight)
+        honest = model.bait.odds(_sums(sight, model)[1], signs)[0]
         doubt = honest * BAIT
         score = (1 - honest) * (1 - BAIT) / ((1 - honest) * (1 - BAIT) + doubt) if honest < 1 else 0.0
         if score < 0.5:
             return Scam(False, round(score, 3))
-        types = self._model.heads["scam_type"]
+        types = model.heads["scam_type"]
+        features = np.concatenate([_grams(sight), named(signs)])
         kind = types.labels[int(types.probabilities(features).argmax())]
-        return Scam(True, round(score, 3), (self._scams.tale(text) or kind) if kind == PHISHING else kind)
+        return Scam(True, round(score, 3), (self._scams.tale(self._traces(sight)) or kind) if kind == PHISHING else kind)
 
     def _is_surely_bait(self, sight: _Sight) -> bool:
         """Whether a text that nobody asked about is bait: a rule sees its trick, nothing official speaks, the model agrees."""
-        text = sight.plain.text
-        if not sight.mask >> _SCAM & 1 or self._model is None or len(text) < 8:
+        if not sight.mask >> _SCAM & 1 or self._model is None or len(sight.plain.text) < 8:
             return False
-        bait, honest, _ = self._scams.weigh(text)
+        bait, honest, _ = self._scams.weigh(self._traces(sight))
         needed = next((score for points, score in CERTAIN if bait - honest >= points), None)
         return needed is not None and self._judge(sight).score >= needed
 
-    def _signs(self, sight: _Sight) -> list[str]:
+    def _traces(self, sight: _Sight) -> Traces:
+        if sight.traces is None:
+            sight.traces = self._scams.traces(sight.plain.text)
+        return sight.traces
+
+    def _signs(self, sight: _Sight) -> Sequence[str]:
         """What the scam rules see; a short text without any of their words is not looked at."""
-        text = sight.plain.text
-        return self._scams.signs(text) if sight.mask >> _SCAM & 1 or len(text) > 60 else []
+        if sight.mask >> _SCAM & 1 or len(sight.plain.text) > 60:
+            return self._scams.signs(self._traces(sight))
+        return ()
 
     def _kind(self, danger: Danger, text: str) -> str:
         if danger is Danger.MISSING and any(word in text for word in _CHILD):
@@ -283,7 +318,7 @@ class Understanding:
     def features(self, head: str, text: str) -> NDArray[np.int64]:
         """The hashed features of a text for the head of this name, just as a reading sees them; for training."""
         sight = self._look(text, self._triggers(text))
-        names = self._signs(sight) if head.startswith("scam") else self._features(sight)
+        names = self._signs(sight) if head.startswith("scam") else self._names(sight)
         return np.concatenate([characters(sight.plain.text), named(names)])
 
     def category_by_rules(self, text: str, intent: str) -> str | None:
@@ -291,15 +326,24 @@ class Understanding:
         finding = self._look(text, self._triggers(text)).finding
         return finding.category if finding is not None and finding.intent == intent else None
 
-    def _features(self, sight: _Sight) -> list[str]:
-        mask = sight.mask
-        names = [f"danger:{danger}" for bit, danger in enumerate(self._dangers) if mask >> bit & 1]
-        names += [f"trigger:{rule.name}" for rule in self._intents.rules if mask >> _RULES + rule.bit & 1]
+    def _names(self, sight: _Sight) -> list[str]:
+        """What rules and triggers see of a sight, as names of the model's features."""
+        names = []
+        left = sight.mask & self._featured
+        while left:
+            bit = left & -left
+            left ^= bit
+            names.append(self._features[bit])
         if sight.finding is not None:
-            names += [f"finds:{sight.finding.intent}", f"finds:{sight.finding.category}"]
+            names += (f"finds:{sight.finding.intent}", f"finds:{sight.finding.category}")
         else:
             names.append("finds:danger" if sight.alarm is not None else "finds:nothing")
         return names
+
+    def _named_features(self) -> dict[int, str]:
+        """The names of the features that triggers are, by their bits in the mask."""
+        dangers = {1 << bit: f"danger:{danger}" for bit, danger in enumerate(self._dangers)}
+        return dangers | {1 << _RULES + rule.bit: f"trigger:{rule.name}" for rule in self._intents.rules}
 
     def _look(self, text: str, mask: int) -> _Sight:
         plain = Plain(text, text)
@@ -346,3 +390,10 @@ def _grams(sight: _Sight) -> NDArray[np.int64]:
     if sight.grams is None:
         sight.grams = characters(sight.plain.text)
     return sight.grams
+
+
+def _sums(sight: _Sight, model: Model) -> tuple[Sums, Sums]:
+    """What these characters weigh in the two heads to which every text is put."""
+    if sight.sums is None:
+        sight.sums = model.sums(_grams(sight))
+    return sight.sums
