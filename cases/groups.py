@@ -10,6 +10,7 @@ from sqlmodel import Session, col, func, or_, select
 
 from content.labels import CLASSES
 from content.refusal import Refusal
+from storage.chats import release_chat
 from storage.outbox import OUTBOX, PENDING, of_account
 from storage.tables import Grid, Group, Notice
 
@@ -75,6 +76,7 @@ def forget_group(session: Session, group: Group, now: datetime, why: str) -> int
     """
     group.active, group.left_at = False, now
     session.add(group)
+    release_chat(session, group.platform, group.account, group.chat)
     here = and_(of_account(OUTBOX, group.platform, group.account), OUTBOX.c.chat == group.chat, PENDING)
     dead = session.execute(update(Notice).where(here).values(state="dead", problem=why))
     return int(getattr(dead, "rowcount", 0))

@@ -18,6 +18,7 @@ from cases.groups import Wish, carry_out, forget_group, read_wish, to_be_assigne
 from cases.roster import Roster
 from content.refusal import Refusal
 from handlers.origin import platform_name
+from storage.chats import release_chat
 from storage.tables import Grid, Group
 
 router = Router("groups")
@@ -57,8 +58,9 @@ def introduce(
 
 
 @router.on(Kind.LEFT)
-def removed(group: Group | None, dialogs: Dialogs, say: Say, session: Session, now: datetime) -> None:
+def removed(message: Inbound, group: Group | None, dialogs: Dialogs, say: Say, session: Session, now: datetime) -> None:
     """Removed from a group: nothing more is sent or awaited there, and whoever dispatches there hears of it once."""
+    release_chat(session, message.address.platform, message.address.account, message.address.chat)
     if group is None or not group.active:
         return
     forget_group(session, group, now, "the bot was removed from the group")

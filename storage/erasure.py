@@ -50,6 +50,7 @@ NOT_PERSONAL: dict[str, str] = {
     "officeraccount.user_id": "an officer's own account, bound by them and unbound from the roster",
     "chat_group.members": "a number",
     "wechat_room.chat": "a group",
+    "chat_owner.chat": "a group",
     "wechat_room.members": "a number",
     "deed.who": "somebody as the neighbours call them, told with that person's consent alone; sealed, ended with its time",
     "premises.address": "a place",

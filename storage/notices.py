@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.engine import roomy
-from storage.outbox import CAMPAIGN, FAILED, GROUP, OUTBOX, PENDING, SENDING, SPENT, of_account
+from storage.outbox import CAMPAIGN, FAILED, GROUP, OUTBOX, OWNER, PENDING, SENDING, SPENT, of_account
 from storage.types import stored_time
 
 PAUSE = OUTBOX.metadata.tables["pause"]
@@ -176,6 +176,7 @@ def close_chat(
         .where(of_account(OUTBOX, platform, account), OUTBOX.c.chat == chat, PENDING)
         .values(state="dead", text=SPENT, problem=why)
     )
+    connection.execute(delete(OWNER).where(OWNER.c.platform == platform, OWNER.c.chat == chat, OWNER.c.account == account))
     here = and_(GROUP.c.platform == platform, GROUP.c.account == account, GROUP.c.chat == chat)
     group_id: int | None = connection.execute(select(GROUP.c.id).where(here)).scalar()
     changed = connection.execute(update(GROUP).where(here, GROUP.c.active.is_(True)).values(active=False, left_at=now)).rowcount

@@ -9,6 +9,7 @@ from storage.tables import Notice
 _TABLES = Notice.metadata.tables
 OUTBOX = _TABLES["outbox"]
 GROUP = _TABLES["chat_group"]
+OWNER = _TABLES["chat_owner"]
 CAMPAIGN = _TABLES["campaign"]
 
 

@@ -16,6 +16,7 @@ from bot.pacing import AccountKey
 from bot.permissions import Rights
 from bot.photos import PhotoWorker
 from bot.platforms.base import Health
+from bot.platforms.owners import Owners
 from bot.platforms.web import WebPlatform, WebSettings
 from bot.platforms.web.settings import RoomSeed, UserSeed, officer_id
 from bot.platforms.web.tipform import TipDoor
@@ -109,16 +110,13 @@ def telegram_platforms(settings: Settings, writer: Writer, clock: Clock, house: 
     given = telegram_settings(settings)
     accounts = [each.account for each in given]
 
-    async def owner(chat: str) -> str | None:
-        return await writer.read(lambda session: _owner(session, accounts, chat))
-
     return [
         TelegramPlatform(
             each,
             data_dir=settings.bot.data_dir,
             clock=clock,
             on_move=_on_move(each.account, writer, house),
-            owner=owner if len(given) > 1 else None,
+            owners=Owners(writer, "telegram", each.account, accounts),
             limits=Limits(
                 OutboxPauses(house, ("telegram", each.account)), per_second=settings.pacing.telegram.per_account_per_second
             ),
@@ -136,14 +134,6 @@ def _on_move(account: str, writer: Writer, house: list[App]) -> Callable[[Moved]
             move_mind(house[0].mind, account, moved)
 
     return on_move
-
-
-def _owner(session: Session, accounts: list[str], chat: str) -> str | None:
-    """Of our bots in a group the one that came first."""
-    groups = select(Group.account).where(
-        Group.platform == "telegram", Group.chat == chat, col(Group.active), col(Group.account).in_(accounts)
-    )
-    return session.exec(groups.order_by(col(Group.id))).first()
 
 
 class OutboxPauses:

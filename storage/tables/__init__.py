@@ -10,7 +10,7 @@ from __future__ import annotations
 from storage.tables.cases import Alarm, Attachment, Case, CaseAssist, CaseEntry, Counter
 from storage.tables.columns import BigKey
 from storage.tables.desk import CaseClock, CaseReview, CaseWitness, Route
-from storage.tables.district import BindCode, Duty, Grid, Group, Officer, OfficerAccount, OfficerRole, Unit
+from storage.tables.district import BindCode, ChatOwner, Duty, Grid, Group, Officer, OfficerAccount, OfficerRole, Unit
 from storage.tables.knowledge import KeptAnswer
 from storage.tables.neighbours import (
     Activity,
@@ -54,6 +54,7 @@ __all__ = [
     "CaseEntry",
     "CaseReview",
     "CaseWitness",
+    "ChatOwner",
     "CodeGuess",
     "Counter",
     "Deed",

@@ -56,6 +56,16 @@ class Group(SQLModel, table=True):
     left_at: datetime | None = Field(default=None, sa_column=time_column())
 
 
+class ChatOwner(SQLModel, table=True):
+    """Which of our accounts speaks and listens in a chat where several of them are: one, so that nobody is answered twice."""
+
+    __tablename__ = "chat_owner"
+
+    platform: str = Field(primary_key=True)
+    chat: str = Field(primary_key=True)
+    account: str
+
+
 class Officer(SQLModel, table=True):
     """民警/网格员: a person on the roster. `badge` is the 工号 that residents can verify."""
 

@@ -20,10 +20,10 @@ from telegram.ext import ExtBot
 from bot.errors import ConfigError
 from bot.messages import Address, Attachment, Inbound, Kind, Outbound, Receipt, Sender
 from bot.platforms.base import Capabilities, Feed, Health
+from bot.platforms.owners import Owners
 from bot.platforms.telegram.files import Files
 from bot.platforms.telegram.intake import Intake
 from bot.platforms.telegram.limiter import Limits
-from bot.platforms.telegram.owners import FindOwner, Owners
 from bot.platforms.telegram.parse import Heard, Me, Moved, standing_of
 from bot.platforms.telegram.polling import NO_SUCH_BOT, Polling, Stalled
 from bot.platforms.telegram.request import AiohttpRequest, NoAnswer
@@ -56,8 +56,9 @@ class TelegramPlatform:
     """One bot of @BotFather. Keeps the contract of `bot.platforms.base.Adapter`.
 
     `data_dir` is below what the photos of outgoing messages lie. `on_move` is called when a group's id changes and returns once
-    that is kept. `limits` is how fast may be asked what no notice is. `owner` tells, where the house has several bots, to which
-    of them a group belongs. `monotonic` (seconds) and `sleep` are given by tests.
+    that is kept. `limits` is how fast may be asked what no notice is. `owners` tells whether a group is ours and not
+    another bot's of the house, and whether the bot has introduced itself there. `monotonic` (seconds) and `sleep` are given by
+    tests.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class TelegramPlatform:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         on_move: OnMove = _nothing,
         limits: Limits | None = None,
-        owner: FindOwner | None = None,
+        owners: Owners | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
@@ -94,8 +95,8 @@ class TelegramPlatform:
         self._names: OrderedDict[str, str] = OrderedDict()  # what people are called, to call them by name
         self._sending = Sending(self._bot, self._saying, limits, data_dir, self._names, self._moved, monotonic)
         self._files = Files(self._bot, self._saying, limits)
-        self._owners = Owners(settings.account, owner, monotonic) if owner is not None else None
-        self._left_alone: set[str] = set()  # groups that belong to another bot of the house
+        self._owners = owners
+        self._introduced: set[str] = set()  # groups of ours that the bot knows
         self._side: set[asyncio.Task[None]] = set()
         self._looked_at: set[str] = set()  # groups whose standing is known since the start
         self._feed: Feed | None = None
@@ -278,37 +279,53 @@ class TelegramPlatform:
             self._aside(self._find_standing(event, self.me))
 
     async def _is_ours(self, event: Inbound) -> bool:
-        """Of several bots in a group one speaks and listens; when it has left, the next one is introduced like a new one."""
-        if self._owners is None or event.address.private or event.kind in (Kind.TAP, Kind.LEFT):
+        """Of several bots in a group one speaks and listens; the next one has it when that one has left.
+
+        Before its first message in a group the bot hears that it is there: Telegram may have told so long ago, or another bot.
+        """
+        owners, chat = self._owners, event.address.chat
+        if owners is None or event.address.private or event.kind is Kind.TAP:
             return True
-        chat = event.address.chat
-        if not await self._owners.mine(chat):
-            if len(self._left_alone) >= MOST_NAMES:
-                self._left_alone.clear()
-            self._left_alone.add(chat)
+        if event.kind is Kind.LEFT:
+            owners.forget(chat)
+            self._introduced.discard(chat)
+            return True
+        if not await owners.mine(chat, anew=event.kind is Kind.JOINED):
+            self._introduced.discard(chat)
             return False
-        if chat in self._left_alone and event.kind is Kind.MESSAGE and self.me is not None:
-            self._left_alone.discard(chat)
-            await self._find_standing(event, self.me)
+        if event.kind is Kind.JOINED:
+            await owners.introduced(chat, event.group_name)  # what is said next has its group
+        elif event.kind is Kind.MESSAGE and chat not in self._introduced and self.me is not None:
+            if not await owners.introduced(chat, event.group_name) and self._feed is not None:
+                await self._feed.take(await self._standing(event, self.me))
+                self._looked_at.add(chat)
+            if len(self._introduced) >= MOST_NAMES:
+                self._introduced.clear()
+            self._introduced.add(chat)
         return True
+
+    async def _standing(self, event: Inbound, me: Me) -> Inbound:
+        """That we are in the group of an event, and what we can hear there if Telegram says so."""
+        standing = None
+        with contextlib.suppress(TelegramError, ValueError):
+            member = await self._bot.get_chat_member(int(event.address.chat), me.id)
+            standing = standing_of(member.status, bool(getattr(member, "can_send_messages", False)), me)
+        return Inbound(
+            event_id=f"standing:{event.address.chat}:{int(self._started.timestamp())}",
+            address=replace(event.address, thread=None),
+            sender=Sender(str(me.id), me.username, personal=False),
+            at=self._clock(),
+            kind=Kind.JOINED,
+            group_name=event.group_name,
+            standing=standing,
+        )
 
     async def _find_standing(self, event: Inbound, me: Me) -> None:
         """Tell the bot what it can hear in a group that it has been in since before it last started."""
-        if self._feed is None:
-            return
-        with contextlib.suppress(TelegramError, StorageUnavailable, ValueError):
-            member = await self._bot.get_chat_member(int(event.address.chat), me.id)
-            standing = standing_of(member.status, bool(getattr(member, "can_send_messages", False)), me)
-            found = Inbound(
-                event_id=f"standing:{event.address.chat}:{int(self._started.timestamp())}",
-                address=replace(event.address, thread=None),
-                sender=Sender(str(me.id), me.username, personal=False),
-                at=self._clock(),
-                kind=Kind.JOINED,
-                group_name=event.group_name,
-                standing=standing,
-            )
-            await self._feed.take(found)
+        found = await self._standing(event, me)
+        if self._feed is not None and found.standing is not None:
+            with contextlib.suppress(StorageUnavailable):
+                await self._feed.take(found)
 
     async def _answer(self, callback: str) -> None:
         """Let the button stop turning."""

@@ -16,6 +16,7 @@ from sqlmodel import Session, col, select
 from bot.messages import Address
 from bot.mind import Mind
 from bot.platforms.telegram.parse import PLATFORM, Moved
+from storage.chats import move_owner
 from storage.tables import Alarm, CampaignGroup, Case, CaseEntry, Dialog, Group, Notice
 
 OLD = "moved:"  # before the id of a message of the old chat
@@ -27,6 +28,7 @@ def move_chat(session: Session, account: str, moved: Moved) -> bool:
     group = session.exec(select(Group).filter_by(**here)).first()
     if group is not None:
         _move_group(session, group, account, moved)
+    move_owner(session, PLATFORM, account, moved.old, moved.new)
     cases = list(session.exec(select(Case.id).filter_by(**here)))
     _forget_places(session, cases)
     changed = group is not None

@@ -21,6 +21,7 @@ from wechaty_grpc.wechaty.puppet import EventType
 
 from bot.messages import Address, Attachment, Inbound, Outbound, Receipt
 from bot.platforms.base import Capabilities, Feed, Health
+from bot.platforms.owners import Owners
 from bot.platforms.wechat import parse, safety
 from bot.platforms.wechat.book import Book, Caution, Gap
 from bot.platforms.wechat.client import CallFailed, NotUs, Puppet, Refused, Told
@@ -90,10 +91,11 @@ class WechatPlatform:
         self._monotonic = monotonic
         self._sleep = sleep
         self._random = rng or random.Random()
-        self._book = Book(writer, settings.account, siblings)
+        self._book = Book(writer, settings.account)
         self._limit = asyncio.Semaphore(settings.calls)
+        self._owners = Owners(writer, self.name, settings.account, siblings, monotonic)
         self._names = Names(self._connection, settings.name_seconds, monotonic)
-        self._groups = Groups(self._book, settings, self._connection, self._who, clock, sleep)
+        self._groups = Groups(self._book, self._owners, settings, self._connection, self._who, clock, sleep)
         self.duplicates = Duplicates(settings.duplicate_seconds, lambda: clock().timestamp())
         self._sending = Sending(settings, data_dir, self._names, self._connection, self._warned)
         self._files = Files(settings, self._connection)

@@ -44,12 +44,11 @@ class Caution:
 
 
 class Book:
-    """The rows of one account. `siblings` are all our accounts, for the question who speaks in a group."""
+    """The rows of one account."""
 
-    def __init__(self, writer: Writer, account: str, siblings: Sequence[str] = ()) -> None:
+    def __init__(self, writer: Writer, account: str) -> None:
         self._writer = writer
         self._account = account
-        self._siblings = tuple(siblings) or (account,)
 
     # --- being there --------------------------------------------------------------------------------------------------
 
@@ -86,18 +85,6 @@ class Book:
             return {*session.exec(told).all(), *session.exec(listed).all()}
 
         return await self._writer.read(work)
-
-    async def speaks_in(self, chat: str) -> bool:
-        """Whether this account is the one that speaks and listens in a group in which several of ours are."""
-        if len(self._siblings) == 1:
-            return True
-        present = (
-            select(WechatRoom.account)
-            .where(WechatRoom.chat == chat, col(WechatRoom.present), col(WechatRoom.account).in_(self._siblings))
-            .order_by(col(WechatRoom.seen_at), col(WechatRoom.account))
-        )
-        first = await self._writer.read(lambda session: session.exec(present).first())
-        return first is None or first == self._account
 
     async def see_rooms(self, chats: Iterable[str], now: datetime) -> None:
         """The account is in these groups."""

@@ -7,7 +7,6 @@ one of them may be a question to WeChat's own servers. What is known is kept in 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -15,6 +14,7 @@ import structlog
 
 from bot.messages import Inbound
 from bot.platforms import base
+from bot.platforms.owners import Owners
 from bot.platforms.wechat import parse
 from bot.platforms.wechat.book import Book
 from bot.platforms.wechat.client import CallFailed, Puppet, Room
@@ -26,8 +26,6 @@ log = structlog.get_logger(__name__)
 
 REST_SECONDS = 0.5  # after each call of a look at all groups
 KEPT_AT_ONCE = 64  # descriptions in one transaction
-OWNER_SECONDS = 600.0
-MOST_OWNERS = 20_000
 
 
 class Groups:
@@ -36,6 +34,7 @@ class Groups:
     def __init__(
         self,
         book: Book,
+        owners: Owners,
         settings: WechatSettings,
         current: Callable[[], Puppet | None],
         me: Callable[[], Me | None],
@@ -43,6 +42,7 @@ class Groups:
         sleep: Callable[[float], Awaitable[object]],
     ) -> None:
         self._book = book
+        self._owners = owners
         self._settings = settings
         self._current = current
         self._me = me
@@ -50,7 +50,6 @@ class Groups:
         self._sleep = sleep
         self._told: set[str] = set()  # ids of groups, as many as the account is in
         self._telling: dict[str, asyncio.Lock] = {}
-        self._owners: OrderedDict[str, tuple[bool, datetime]] = OrderedDict()
         self.listed = 0
 
     async def load(self) -> None:
@@ -61,25 +60,18 @@ class Groups:
         """Whether this account speaks and listens in a group; with several accounts in it, one does."""
         if tell and room not in self._told:
             await self._book.see_rooms([room], self._clock())
-        now = self._clock()
-        found = self._owners.get(room)
-        if found is None or now - found[1] > timedelta(seconds=OWNER_SECONDS):
-            found = self._owners[room] = (await self._book.speaks_in(room), now)
-            self._owners.move_to_end(room)
-            if len(self._owners) > MOST_OWNERS:
-                self._owners.popitem(last=False)
-        return found[0]
+        return await self._owners.mine(room, anew=not tell)
 
     async def entered(self, room: str) -> None:
         """We came into a group."""
         self._told.discard(room)
-        self._owners.pop(room, None)
+        self._owners.forget(room)
         await self._book.see_rooms([room], self._clock())
 
     async def gone(self, room: str) -> None:
         """We are not in a group any more."""
         self._told.discard(room)
-        self._owners.pop(room, None)
+        self._owners.forget(room)
         await self._book.set_room(room, present=False, announced=False)
 
     async def name(self, room: str) -> str:
@@ -105,6 +97,10 @@ class Groups:
             if room not in self._told:
                 await self._announce(feed, room, event.at)
         self._telling.pop(room, None)
+
+    async def enlist(self, joined: Inbound) -> None:
+        """Before anything is kept of a group it has its row, so that what is said next has its group."""
+        await self._owners.introduced(joined.address.chat, joined.group_name)
 
     async def told(self, room: str) -> None:
         """The bot knows of this group now."""
@@ -155,7 +151,7 @@ class Groups:
         if not self._settings.introductions_per_hour:
             return
         for room in await self._book.unannounced():
-            if room not in self._told and await self._book.speaks_in(room):
+            if room not in self._told and await self._owners.mine(room):
                 await self._announce(feed, room, self._clock())
             await self._sleep(3600.0 / self._settings.introductions_per_hour)
 
@@ -165,6 +161,7 @@ class Groups:
             return
         joined = parse.joined(Change(room, (me.id,), "", at), me, await self.name(room))
         try:
+            await self.enlist(joined)
             await feed.take(joined)
         except StorageUnavailable:
             return  # at the next message

@@ -279,6 +279,8 @@ class Intake:
         wait, tries = FIRST_WAIT, 0
         while True:
             try:
+                if event.kind is Kind.JOINED:
+                    await self._groups.enlist(event)
                 await self._feed.take(event)
             except StorageUnavailable:
                 pass

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, col, select
 
+import bot.platforms.owners
 from bot.app import App, serving, telegram_settings
 from bot.config import load_settings
 from bot.errors import ConfigError
-from bot.platforms.telegram.owners import Owners
 from storage.tables import Case, Group
 from tests.kit.fake_bot_api import TOKEN, FakeBotApi
 from tests.kit.scenario import library
@@ -54,6 +54,10 @@ def groups(session: Session) -> list[tuple[str, str, bool]]:
 
 def cases(session: Session) -> list[str]:
     return list(session.exec(select(Case.account).where(Case.platform == "telegram").order_by(col(Case.id))).all())
+
+
+def group_of_the_case(session: Session) -> int | None:
+    return session.exec(select(Case.group_id).where(Case.platform == "telegram")).one()
 
 
 async def heard(app: App, *servers: FakeBotApi) -> None:
@@ -103,23 +107,34 @@ async def test_in_a_group_with_two_of_them_one_speaks_until_it_has_left(tmp_path
         assert app.writer.read_now(groups) == [("1000001", "都在的群", False), ("2000002", "都在的群", True)]
 
 
-async def test_who_owns_a_group_is_remembered_for_half_a_minute_and_an_unknown_group_not_at_all() -> None:
-    now, found, asked = [0.0], {"g": "b"}, []
+async def test_a_group_that_nobody_has_spoken_in_is_answered_by_one_of_them(tmp_path: Path) -> None:
+    """Both have been in it since before the program began, and hear the same report at the same time."""
+    async with two_bots(tmp_path) as (app, one, other):
+        here, there = one.group("老群"), other.group("老群")
+        assert here.id == there.id
+        one.say("张阿姨", here, REPORT)
+        other.say("张阿姨", there, REPORT)
+        await heard(app, one, other)
+        ((account, _, _),) = app.writer.read_now(groups)
+        speaker = one if account == "1000001" else other
+        await speaker.until(lambda: len(speaker.texts(here)) >= 2)
+        said = [*one.texts(here), *other.texts(there)]
+        assert [text.startswith("大家好，我是前哨") for text in said] == [True, False]
+        assert "收到，编号" in said[1]
+        assert len(app.writer.read_now(cases)) == len(app.writer.read_now(groups)) == 1
+        assert app.writer.read_now(group_of_the_case) is not None
 
-    async def find(chat: str) -> str | None:
-        asked.append(chat)
-        return found.get(chat)
 
-    owners = Owners("a", find, lambda: now[0])
-    assert not await owners.mine("g")
-    found["g"] = "a"
-    assert not await owners.mine("g")
-    now[0] = 31.0
-    assert await owners.mine("g")
-    assert await owners.mine("new")
-    found["new"] = "b"
-    assert not await owners.mine("new")
-    assert asked == ["g", "g", "new", "new"]
+async def test_without_the_claim_such_a_group_is_answered_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: as long as nobody has the group, everybody does."""
+    monkeypatch.setattr(bot.platforms.owners, "claim_chat", lambda _session, _platform, _chat, account, _accounts: account)
+    async with two_bots(tmp_path) as (app, one, other):
+        here, there = one.group("老群"), other.group("老群")
+        one.say("张阿姨", here, REPORT)
+        other.say("张阿姨", there, REPORT)
+        await heard(app, one, other)
+        for api in (one, other):
+            await api.until(lambda api=api: any("我是前哨" in text for text in api.texts(here)))  # type: ignore[misc]
 
 
 def test_two_accounts_with_one_token_are_refused(tmp_path: Path) -> None:

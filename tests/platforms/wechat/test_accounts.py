@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, col, select
 
+import bot.platforms.owners
 from bot.app.wechat import be_careful, tell_gap
 from bot.campaigns import PostRules
 from bot.messages import Kind
@@ -43,6 +44,32 @@ async def test_of_two_accounts_in_one_group_one_speaks_and_listens(line: Line) -
             assert "先到的号听见" not in feeds[1].texts
             assert {event.address.chat for event in feeds[1].taken} == {"only@chatroom"}
             assert [event.kind for event in feeds[1].taken] == [Kind.JOINED, Kind.MESSAGE]
+
+
+@pytest.mark.parametrize("claimed", [True, False], ids=["", "control"])
+async def test_a_group_that_nobody_has_spoken_in_is_answered_by_one_of_them(
+    line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, claimed: bool
+) -> None:
+    """Both have been in it for long and hear the same report at the same time; the control has everybody answer in a group that
+    is nobody's."""
+    if not claimed:
+        monkeypatch.setattr(bot.platforms.owners, "claim_chat", lambda _session, _platform, _chat, account, _accounts: account)
+    async with Puppet() as other:
+        await other.room(ROOM, "港新1号网格", ["张阿姨"])
+        more = [{"account": "second", "endpoint": f"127.0.0.1:{other.port}", "token": TOKEN, "tls": "off"}]
+        async with bot_on(line.puppet, tmp_path, QIANSHAO_WECHAT__ACCOUNTS=json.dumps(more)) as app:
+            await until(lambda: all(health.listening for health in app.health().values()))
+            for puppet in (line.puppet, other):
+                await puppet.say("张阿姨", ROOM, "3号楼2单元楼道有人给电动车充电")
+
+            def said() -> list[str]:
+                return [one.text for puppet in (line.puppet, other) for one in puppet.sent]
+
+            await until(lambda: any("收到，编号" in text for text in said()))
+            await until(lambda: all(adapter.waiting == 0 for adapter in app.adapters.values()))  # type: ignore[attr-defined]
+            await app.settle()
+            assert [text.startswith("大家好，我是前哨") for text in said()].count(True) == (1 if claimed else 2)
+            assert len([text for text in said() if not text.startswith("大家好")]) == 1 or not claimed
 
 
 def notices(session: Session) -> list[tuple[str, str, str, str, int]]:
