@@ -82,6 +82,11 @@ def forget_group(session: Session, group: Group, now: datetime, why: str) -> int
     return int(getattr(dead, "rowcount", 0))
 
 
+def let_go(session: Session, platform: str, account: str, chat: str) -> None:
+    """One of our accounts has left a chat: another one that hears something there may have it."""
+    release_chat(session, platform, account, chat)
+
+
 def _grid(session: Session, word: str) -> Grid:
     found = session.exec(select(Grid).where(or_(func.lower(Grid.code) == word.lower(), Grid.name == word))).first()
     if found is None:

@@ -14,11 +14,10 @@ from bot.router import Router, Words
 from bot.say import Say
 from bot.turn import Rules
 from cases.dispatch import dispatchers
-from cases.groups import Wish, carry_out, forget_group, read_wish, to_be_assigned, unassigned
+from cases.groups import Wish, carry_out, forget_group, let_go, read_wish, to_be_assigned, unassigned
 from cases.roster import Roster
 from content.refusal import Refusal
 from handlers.origin import platform_name
-from storage.chats import release_chat
 from storage.tables import Grid, Group
 
 router = Router("groups")
@@ -60,8 +59,8 @@ def introduce(
 @router.on(Kind.LEFT)
 def removed(message: Inbound, group: Group | None, dialogs: Dialogs, say: Say, session: Session, now: datetime) -> None:
     """Removed from a group: nothing more is sent or awaited there, and whoever dispatches there hears of it once."""
-    release_chat(session, message.address.platform, message.address.account, message.address.chat)
     if group is None or not group.active:
+        let_go(session, message.address.platform, message.address.account, message.address.chat)
         return
     forget_group(session, group, now, "the bot was removed from the group")
     dialogs.end_in(Address(group.platform, group.account, group.chat))

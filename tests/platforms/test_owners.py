@@ -37,10 +37,7 @@ def nodes(url: str) -> Iterator[tuple[Writer, Writer]]:  # noqa: F811
 
 
 def both(nodes: tuple[Writer, Writer], siblings: tuple[str, ...] = ACCOUNTS) -> list[Owners]:
-    return [
-        Owners(writer, "telegram", account, siblings, lambda: 0.0)
-        for writer, account in zip(nodes, ACCOUNTS, strict=True)
-    ]
+    return [Owners(writer, "telegram", account, siblings, lambda: 0.0) for writer, account in zip(nodes, ACCOUNTS, strict=True)]
 
 
 async def ask(owners: list[Owners]) -> list[list[bool]]:
