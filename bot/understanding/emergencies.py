@@ -32,6 +32,7 @@ ORDER = (
     Danger.GAS, Danger.FIRE, Danger.ELECTRIC, Danger.DROWNING, Danger.SELF_HARM, Danger.COLLAPSE,
     Danger.VIOLENCE, Danger.MEDICAL, Danger.INTRUDER, Danger.MISSING, Danger.MONEY,
 )  # fmt: skip
+BEYOND = 3  # points more than a danger needs, from which on weak guards are not asked
 STOPS = "。！？!?\n；;…"
 _BUT = re.compile("但|可是|不过|还有人|还在|又|还没|没完全")
 
@@ -40,14 +41,16 @@ _BUT = re.compile("但|可是|不过|还有人|还在|又|还没|没完全")
 class Guard:
     """A reason why an alarm is none.
 
-    `where` is "before", "any", "text", "touching" (ends right before the match) or "clause" (between the commas around the match;
-    only the clause can lift it too: "去年我被骗过两万 现在不接陌生电话" is long ago in spite of its "now").
+    `where` is "before", "any", "text", "message", "touching" (ends right before the match) or "clause" (between the commas around the match;
+    only the clause can lift it too: "去年我被骗过两万 现在不接陌生电话" is long ago in spite of its "now"). A `weak` one says nothing
+    against signs that add up to far more than enough: a stray "别" in a long cry supposes nothing.
     """
 
     name: str
     where: str
     pattern: re.Pattern[str]
     lifted: re.Pattern[str] | None
+    weak: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ class Emergencies:
         """
         if len(text) > 4000:  # a wall of text is not a cry for help; its beginning and end are enough
             text = text[:2000] + "\n" + text[-2000:]
-        text = text.replace(" ", "，")  # who types on a phone parts clauses by spaces
+        text = text.replace(" ", "，").replace(",", "，")  # who types on a phone parts clauses by spaces
         parts = sentences(text)
         staged = self.scenes.staged(families)
         standing = self.signs.standing(families)
@@ -164,7 +167,7 @@ class Emergencies:
             for match in rule.alarm.finditer(cleared):
                 if not match[0]:
                     continue
-                if any(_holds(guard, part, match, text[:start]) for guard in rule.guards):
+                if any(_holds(guard, part, match, text, start) for guard in rule.guards):
                     continue
                 if not self._over(rule.danger, part, match):
                     return match[0]
@@ -189,16 +192,17 @@ class Emergencies:
             if place is None or (best is not None and best[0] >= place[0] - tally.need):
                 continue
             points, start, end = place
-            if not self._denied(rule, text, cleared, start, end):
+            if not self._denied(rule, text, cleared, start, end, sure=points >= tally.need + BEYOND):
                 best = points - tally.need, Alarm(tally.danger, f"{text[start:end]} ({points} points)")
         return best[1] if best is not None else None
 
-    def _denied(self, rule: Rule, text: str, cleared: str, start: int, end: int) -> bool:
+    def _denied(self, rule: Rule, text: str, cleared: str, start: int, end: int, *, sure: bool = False) -> bool:
         """Whether a guard speaks against what stands in a text from start to end, or the same sentence says that it is over."""
         first = max((cleared.rfind(mark, 0, start) for mark in STOPS), default=-1) + 1
         last = min((at for mark in STOPS if (at := cleared.find(mark, end)) >= 0), default=len(cleared))
         match = re.compile(re.escape(cleared[start:end])).search(cleared[first:last], start - first)
-        if match is None or any(_holds(guard, text[first:last], match, text[:first]) for guard in rule.guards):
+        guards = [guard for guard in rule.guards if not (sure and guard.weak)]
+        if match is None or any(_holds(guard, text[first:last], match, text, first) for guard in guards):
             return True
         return self._over(rule.danger, text[first:last], match)
 
@@ -217,17 +221,17 @@ def _guard(file: WordFile, name: str, table: object) -> Guard:
     if not isinstance(table, dict):
         raise ConfigError(f"{file.path}: [guard.{name}] must be a table")
     where = file.text(table, "where")
-    if where not in ("before", "any", "text", "touching", "clause"):
-        raise ConfigError(f'{file.path}: [guard.{name}] where must be "before", "any", "text", "clause" or "touching"')
+    if where not in ("before", "any", "text", "touching", "clause", "message"):
+        raise ConfigError(f'{file.path}: [guard.{name}] where must be "before", "any", "text", "message", "clause" or "touching"')
     pattern = file.compile((file.text(table, "pattern"),))
     lifted = file.text(table, "lifted", "")
     if pattern is None:
         raise ConfigError(f"{file.path}: [guard.{name}] has no pattern")
-    return Guard(name, where, pattern, file.compile((lifted,)) if lifted else None)
+    return Guard(name, where, pattern, file.compile((lifted,)) if lifted else None, table.get("weak") is True)
 
 
-def _holds(guard: Guard, part: str, match: re.Match[str], earlier: str) -> bool:
-    """Whether the guard speaks against this match: it is there, and nothing in the sentence lifts it.
+def _holds(guard: Guard, part: str, match: re.Match[str], text: str, start: int) -> bool:
+    """Whether the guard speaks against this match in a part of the text from start on: it is there, and nothing lifts it.
 
     What a guard wants to see before the match may stand inside of it too ("电瓶车进楼道要是烧起来").
     """
@@ -236,8 +240,12 @@ def _holds(guard: Guard, part: str, match: re.Match[str], earlier: str) -> bool:
     if guard.where == "clause":
         near = clause(part, match.start(), match.end())
         return guard.pattern.search(near) is not None and (guard.lifted is None or guard.lifted.search(near) is None)
+    if guard.where == "message":
+        return guard.pattern.search(text) is not None and (guard.lifted is None or guard.lifted.search(text) is None)
     scopes = (part[: match.start()], part[: match.end()]) if guard.where == "before" else (part,)
-    if not any(guard.pattern.search(scope) for scope in scopes) and not (guard.where == "text" and guard.pattern.search(earlier)):
+    if not any(guard.pattern.search(scope) for scope in scopes) and not (
+        guard.where == "text" and guard.pattern.search(text, 0, start)
+    ):
         return False
     return guard.lifted is None or guard.lifted.search(part) is None
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NEAR = 45  # characters on either side of a core sign in which others count
+GAPS = {
+    "…": "[^，。！？!?；;\n]{0,6}",
+    "……": "[^。！？!?\n]{0,14}",
+}  # parts that stand for anything: within a clause, and across one
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ class Tally:
                 words = said.setdefault(sign.bit, set())
                 if not words:
                     points += sign.points
-                elif len(words) == 1 and text[first:last] not in words and sign.points > 0:
+                elif len(words) <= 2 and text[first:last] not in words and sign.points > 0:
                     points += sign.points // 2
                 else:
                     continue
@@ -105,13 +109,18 @@ class Tally:
 
         Of words as long as each other the one that speaks against goes first, then the one with more points.
         """
-        found = [(sign, *match.span()) for sign in self.signs if standing & sign.bit for match in sign.pattern.finditer(text)]
+        found = [
+            (sign, match, sum(end - start for start, end in _stands(match)))
+            for sign in self.signs
+            if standing & sign.bit
+            for match in sign.pattern.finditer(text)
+        ]
         taken: set[int] = set()
-        for sign, start, end in sorted(found, key=lambda one: (one[1] - one[2], one[0].points > 0, -one[0].points)):
-            here = range(start, end)
+        for sign, match, _ in sorted(found, key=lambda one: (-one[2], one[0].points > 0, -one[0].points)):
+            here = {at for start, end in _stands(match) for at in range(start, end)}
             if taken.isdisjoint(here):
-                taken.update(here)
-                yield sign, start, end
+                taken |= here
+                yield sign, match.start(), match.end()
 
 
 class Signs:
@@ -135,17 +144,21 @@ class Signs:
         words: dict[str, int] = {}
         bits = iter(range(first, 10_000))
 
+        def ways(part: str) -> list[str]:
+            return [word for way in part.split("|") for word in (families[way[1:]] if way.startswith("@") else (way,))]
+
         def sign(name: str, entry: object) -> Sign:
             if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], int) or not isinstance(entry[1], str):
                 raise ConfigError(f'{file.path}: {name} must be [points, "words"]')
             members: list[str] = []
             bit, spelled, patterns = 1 << next(bits), [], []
             for word in entry[1].split():
-                if word.startswith("@") and word[1:] not in families:
+                if any(way.startswith("@") and way[1:] not in families for way in re.split("[+|]", word)):
                     raise ConfigError(f"{file.path}: {name} takes in {word}, which is no family of scenes.toml")
                 if "+" in word:
-                    parts = [part.split("|") for part in word.split("+")]
-                    patterns.append("".join(f"(?:{_any_of(part).pattern})" for part in parts))
+                    parts = [ways(part) for part in word.split("+")]
+                    patterns.append("".join(GAPS.get(part[0]) or f"({_any_of(part).pattern})" for part in parts))
+                    parts = [part for part in parts if part[0] not in GAPS]
                     spelled.append(0)
                     # the rarest part last: it gets the highest bit, by which a text is asked first
                     for part in sorted((one for one in parts if "" not in one), key=lambda one: (min(map(len, one)), -len(one))):
@@ -196,6 +209,11 @@ class Signs:
     def staged(self, standing: int) -> list[Tally]:
         """The tallies that a text in which these classes may stand can fill."""
         return [tally for tally in self._tallies if standing & tally.core and tally.may_fill(standing)]
+
+
+def _stands(match: re.Match[str]) -> list[tuple[int, int]]:
+    """Where the words of a sign stand: all of it, or its parts without the gaps between them."""
+    return [span for span in match.regs[1:] if span[0] >= 0] or [match.span()]
 
 
 def _any_of(words: Sequence[str]) -> re.Pattern[str]:
