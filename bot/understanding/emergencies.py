@@ -41,9 +41,9 @@ _BUT = re.compile("但|可是|不过|还有人|还在|又|还没|没完全")
 class Guard:
     """A reason why an alarm is none.
 
-    `where` is "before", "any", "text", "message", "touching" (ends right before the match) or "clause" (between the commas around the match;
-    only the clause can lift it too: "去年我被骗过两万 现在不接陌生电话" is long ago in spite of its "now"). A `weak` one says nothing
-    against signs that add up to far more than enough: a stray "别" in a long cry supposes nothing.
+    `where` is "before", "any", "text", "message", "touching" (ends right before the match) or "clause" (between the commas around
+    the match; only the clause can lift it too: "去年我被骗过两万 现在不接陌生电话" is long ago in spite of its "now").
+    A `weak` one says nothing against signs that add up to far more than enough: a stray "别" in a long cry supposes nothing.
     """
 
     name: str
