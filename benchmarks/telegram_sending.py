@@ -25,7 +25,7 @@ from telegram.request import HTTPXRequest
 from benchmarks.bot_api import TOKEN, Server, serve, served
 from bot.messages import Address, Outbound
 from bot.platforms.telegram import TelegramPlatform, TelegramSettings
-from bot.platforms.telegram.request import AiohttpRequest
+from bot.platforms.telegram.request import ApiRequest
 
 __all__ = ["AT_A_TIME", "TOKEN", "serve"]
 
@@ -67,7 +67,7 @@ async def rate(say: Callable[[], Awaitable[object]], messages: int, server: Serv
 
 async def compare(server: Server, messages: int) -> dict[str, float]:
     """All sides by turns; the medians of the rounds' ratios."""
-    ours = AiohttpRequest(connections=AT_A_TIME, read=20.0, connect=10.0, proxies=False)
+    ours = ApiRequest(connections=AT_A_TIME, read=20.0, connect=10.0, proxies=False)
     theirs = HTTPXRequest(connection_pool_size=AT_A_TIME, httpx_kwargs={"trust_env": False})
     bots = {
         name: Bot(TOKEN, f"{server.root}/bot", request=request, get_updates_request=request)

@@ -21,12 +21,13 @@ from bot.errors import ConfigError
 from bot.messages import Address, Attachment, Inbound, Kind, Outbound, Receipt, Sender
 from bot.platforms.base import Capabilities, Feed, Health
 from bot.platforms.owners import Owners
+from bot.platforms.telegram.failures import NoAnswer
 from bot.platforms.telegram.files import Files
 from bot.platforms.telegram.intake import Intake
 from bot.platforms.telegram.limiter import Limits
 from bot.platforms.telegram.parse import Heard, Me, Moved, standing_of
 from bot.platforms.telegram.polling import NO_SUCH_BOT, Polling, Stalled
-from bot.platforms.telegram.request import AiohttpRequest, NoAnswer
+from bot.platforms.telegram.request import ApiRequest
 from bot.platforms.telegram.sending import Sending
 from bot.platforms.telegram.settings import TelegramSettings
 from bot.platforms.telegram.text import MOST_TEXT
@@ -184,9 +185,9 @@ class TelegramPlatform:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _pool(self, connections: int) -> AiohttpRequest:
+    def _pool(self, connections: int) -> ApiRequest:
         settings = self._settings
-        return AiohttpRequest(
+        return ApiRequest(
             connections=connections, read=settings.read_seconds, connect=settings.connect_seconds, proxies=not settings.local
         )
 

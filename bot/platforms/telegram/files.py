@@ -9,15 +9,16 @@ from telegram.error import BadRequest, TelegramError
 
 from bot.errors import RefusedInput, RetryLater
 from bot.messages import Attachment
+from bot.platforms.telegram.failures import SlowDown, TooLarge
 from bot.platforms.telegram.fields import Fields, Malformed
 from bot.platforms.telegram.limiter import Limits
-from bot.platforms.telegram.request import AiohttpRequest, SlowDown, TooLarge
+from bot.platforms.telegram.request import ApiRequest
 
 
 class Files:
     """Fetches through `pool`. The server's own limit is 20 MB."""
 
-    def __init__(self, bot: Bot, pool: AiohttpRequest, limits: Limits) -> None:
+    def __init__(self, bot: Bot, pool: ApiRequest, limits: Limits) -> None:
         self._bot = bot
         self._pool = pool
         self._limits = limits

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from telegram.ext import BaseRateLimiter
 
-from bot.platforms.telegram.request import SlowDown
+from bot.platforms.telegram.failures import SlowDown
 
 T = TypeVar("T")
 

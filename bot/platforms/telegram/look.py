@@ -12,7 +12,7 @@ from telegram.error import BadRequest, Forbidden, InvalidToken, TelegramError
 from bot.errors import ConfigError
 from bot.platforms.telegram.adapter import PRIVACY
 from bot.platforms.telegram.polling import NO_SUCH_BOT
-from bot.platforms.telegram.request import AiohttpRequest
+from bot.platforms.telegram.request import ApiRequest
 from bot.platforms.telegram.settings import TelegramSettings
 
 MOST_GROUPS = 50  # asked, a few at a time
@@ -37,7 +37,7 @@ async def look(settings: TelegramSettings, groups: Iterable[tuple[str, str]]) ->
         settings.check()
     except ConfigError as problem:
         return Found((str(problem),))
-    pool = AiohttpRequest(connections=AT_A_TIME, read=10.0, connect=10.0, proxies=not settings.local)
+    pool = ApiRequest(connections=AT_A_TIME, read=10.0, connect=10.0, proxies=not settings.local)
     bot = Bot(settings.token, f"{settings.root}/bot", f"{settings.root}/file/bot", request=pool, get_updates_request=pool)
     await pool.initialize()
     try:

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable
 import structlog
 from telegram.error import Conflict, InvalidToken, TelegramError
 
+from bot.platforms.telegram.failures import SlowDown
 from bot.platforms.telegram.intake import Intake, number_of
-from bot.platforms.telegram.request import SlowDown
 
 log = structlog.get_logger(__name__)
 

@@ -1,89 +1,53 @@
-"""python-telegram-bot's requests on aiohttp, with the two things that its own client does not tell.
+"""python-telegram-bot's requests, over connections of our own, with the two things that its own client does not tell.
 
 * Whether a request that failed can have arrived: `NotSent` (it certainly has not), `Refused` (the server says itself that it did
   nothing), `NoAnswer` (nobody knows).
 * Nothing of an answer or of the address is ever logged or quoted: the address has the token in it, the answer what people said.
+
+JSON goes over `Connections`; files, and whatever has a proxy on its way, over aiohttp (decision 0255).
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
+import ssl
 from collections.abc import Hashable, Mapping
 from functools import lru_cache
-from typing import IO, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
 import msgspec
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.payload import BytesPayload
-from multidict import CIMultiDict
-from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, NetworkError, TelegramError, TimedOut
+from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, NetworkError, TelegramError
 from telegram.request import BaseRequest, RequestData
 from yarl import URL
+
+from bot.platforms.telegram.connections import Connections
+from bot.platforms.telegram.failures import NoAnswer, NotSent, Refused, SlowDown
+from bot.platforms.telegram.session import Form, Json, Session, Upload, form_of, form_with
 
 MOST_ANSWER_BYTES = 64_000_000
 
 T = TypeVar("T")
 
-
-class NotSent(NetworkError):
-    """The request never left: no connection, no free place, no such host."""
-
-
-class Refused(NetworkError):
-    """The server answered that it failed, in the Bot API's own form: nothing was done."""
-
-
-class NoAnswer(TimedOut):
-    """The request left us and no whole answer came."""
-
-
-class SlowDown(TelegramError):
-    """Too many requests; nothing was done. `seconds` is how long to wait. (The library's RetryAfter warns when it is made.)"""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"wait {seconds:.0f} s")
-        self.seconds = seconds
-
-
-class TooLarge(TelegramError):
-    """A file has more bytes than were allowed."""
-
-
 _KINDS: dict[int, type[TelegramError]] = {400: BadRequest, 401: InvalidToken, 403: Forbidden, 404: InvalidToken, 409: Conflict}
-_JSON = "application/json"
 
 
-class _Leaving:
-    """Mixed into a body: whether its request may have left us. aiohttp holds the head back until the body is written."""
+class _Target(msgspec.Struct, frozen=True):
+    """Where a method is, and its request up to the length of its body."""
 
-    left = False
+    scheme: str
+    host: str
+    port: int
+    head: bytes
 
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        self.left = True
-        await super().write_with_length(writer, content_length)  # type: ignore[misc]
-
-
-class _Bytes(_Leaving, BytesPayload):
-    pass
-
-
-class _Form(_Leaving, aiohttp.MultipartWriter):
-    pass
+    @property
+    def server(self) -> tuple[str, str, int]:
+        return self.scheme, self.host, self.port
 
 
-class Upload(msgspec.Struct, frozen=True):
-    """A file on its way up: the name of its field, its own name, its bytes and their kind."""
-
-    field: str
-    name: str
-    data: bytes | IO[bytes]
-    mime: str
-
-
-class AiohttpRequest(BaseRequest):
+class ApiRequest(BaseRequest):
     """One pool of connections. Times in seconds. `proxies`: whether HTTPS_PROXY and its like are obeyed, as the pool finds them
     when it is opened."""
 
@@ -92,8 +56,8 @@ class AiohttpRequest(BaseRequest):
         self._read = read
         self._connect = connect
         self._proxies = proxies
-        self._ways: dict[tuple[str, str], URL | None] = {}  # scheme and host -> the proxy on the way there
-        self._session: aiohttp.ClientSession | None = None
+        self._ways: dict[tuple[str, str, int], Connections | URL] = {}  # to a server: ours, or the proxy on the way there
+        self._session: Session | None = None
 
     @property
     def read_timeout(self) -> float | None:
@@ -102,18 +66,16 @@ class AiohttpRequest(BaseRequest):
 
     async def initialize(self) -> None:
         """Open the pool; again and again is fine."""
-        if self._session is not None and not self._session.closed:
-            return
-        self._ways.clear()
-        self._session = aiohttp.ClientSession(
-            # an idle connection that the server closes is the usual way to lose an answer, so ours are given up before that
-            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=20),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        if self._session is None:
+            self._session = Session(connections=self._connections, connect=self._connect)
 
     async def shutdown(self) -> None:
         """Close the pool; what is under way ends with NoAnswer."""
         session, self._session = self._session, None
+        ways, self._ways = self._ways, {}
+        for way in ways.values():
+            if isinstance(way, Connections):
+                way.close()
         if session is not None:
             await session.close()
 
@@ -129,14 +91,18 @@ class AiohttpRequest(BaseRequest):
     ) -> tuple[int, bytes]:
         """Ask and return status and body. Raises NotSent, Refused, NoAnswer, SlowDown."""
         read = self._read if read_timeout is BaseRequest.DEFAULT_NONE or read_timeout is None else float(read_timeout)
-        status, payload = await self._ask(method, url, _body(request_data), read, MOST_ANSWER_BYTES)
+        if method == "POST" and (request_data is None or not request_data.contains_files):
+            status, payload = await self._post(url, b"{}" if request_data is None else request_data.json_payload, read)
+        else:
+            form = form_of(request_data) if request_data is not None else None
+            status, payload = await self._other_way(method, url, form, read, MOST_ANSWER_BYTES)
         _check(status, payload)
         return status, payload
 
     async def call(self, url: str, parameters: Mapping[str, object], read: float) -> object:
         """The `result` of a method as it was decoded, for answers that the library's types would refuse as a whole. Raises like
         `do_request`, and what the status means."""
-        status, payload = await self._ask("POST", url, _Bytes(_encode(parameters), content_type=_JSON), read, MOST_ANSWER_BYTES)
+        status, payload = await self._post(url, _encode(parameters), read)
         _check(status, payload)
         answer = self.parse_json_payload(payload)
         if status == 200 and answer.get("ok") is True:
@@ -147,8 +113,11 @@ class AiohttpRequest(BaseRequest):
         """The `result` of a method as a `kind`, of which only what `kind` names is made; with a file where one is given. What is
         None is left out. Raises like `call`."""
         given = {name: value for name, value in parameters.items() if value is not None}
-        body = _Bytes(_encode(given), content_type=_JSON) if upload is None else _form(given, upload)
-        status, payload = await self._ask("POST", url, body, self._read, MOST_ANSWER_BYTES)
+        if upload is None:
+            status, payload = await self._post(url, _encode(given), self._read)
+        else:
+            form = form_with({name: _plain(value) for name, value in given.items()}, upload)
+            status, payload = await self._other_way("POST", url, form, self._read, MOST_ANSWER_BYTES)
         if status == 200:
             try:
                 return cast(T, _decoder(cast(Hashable, kind)).decode(payload).result)
@@ -165,7 +134,7 @@ class AiohttpRequest(BaseRequest):
 
     async def download(self, url: str, limit: int) -> bytes:
         """A file's bytes. Raises TooLarge, NotSent, NoAnswer."""
-        status, payload = await self._ask("GET", url, None, self._read, limit)
+        status, payload = await self._other_way("GET", url, None, self._read, limit)
         if status != 200:
             raise NoAnswer(f"the file was not given ({status})")
         return payload
@@ -180,70 +149,64 @@ class AiohttpRequest(BaseRequest):
             raise NoAnswer("the answer is not the Bot API's")
         return answer
 
-    async def _ask(self, method: str, url: str, body: _Bytes | _Form | None, read: float, limit: int) -> tuple[int, bytes]:
+    async def _post(self, url: str, body: bytes, read: float) -> tuple[int, bytes]:
+        target = _target(url)
+        way = self._ways.get(target.server) or await self._find_way(target)
+        if isinstance(way, URL):
+            return await self._other_way("POST", url, Json(body), read, MOST_ANSWER_BYTES)
+        return await way.post(b"%b%d\r\n\r\n%b" % (target.head, len(body), body), read, MOST_ANSWER_BYTES)
+
+    async def _other_way(self, method: str, url: str, body: Json | Form | None, read: float, limit: int) -> tuple[int, bytes]:
+        """By aiohttp."""
+        target = _target(url)
+        way = self._ways.get(target.server) or await self._find_way(target)
         if self._session is None:
             raise NotSent("closed")
-        where = _url(url)
-        try:
-            async with self._session.request(
-                method,
-                where,
-                data=body,
-                headers=_JSON_HEADERS if isinstance(body, _Bytes) else None,
-                timeout=_patience(read, self._connect),
-                allow_redirects=False,
-                proxy=self._way(where),
-            ) as answer:
-                return answer.status, await _read(answer, limit)
-        except TelegramError:
-            raise
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError, RuntimeError) as problem:
-            # only the type is told: texts of these exceptions have addresses in them
-            why = type(problem).__name__
-            failed_before = isinstance(problem, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-            if failed_before or (body is not None and not body.left):
-                raise NotSent(why) from None
-            raise NoAnswer(why) from None
+        return await self._session.ask(method, url, body, read, limit, way if isinstance(way, URL) else None)
 
-    def _way(self, where: URL) -> URL | None:
-        """The proxy on the way there. aiohttp asks the environment, and a netrc, in a thread at every request."""
-        if not self._proxies:
-            return None
-        host = where.scheme, where.host or ""
-        if host not in self._ways:
-            found = None if proxy_bypass(host[1]) else getproxies().get(host[0])
-            self._ways[host] = URL(found if "://" in found else f"http://{found}") if found else None
-        return self._ways[host]
-
-
-async def _read(answer: aiohttp.ClientResponse, limit: int) -> bytes:
-    length = answer.content_length
-    if length is not None and length > limit:
-        raise TooLarge("too large")
-    if length is not None and "Content-Encoding" not in answer.headers:
-        return await answer.read()
-    parts: list[bytes] = []
-    size = 0
-    async for part in answer.content.iter_chunked(65536):
-        size += len(part)
-        if size > limit:
-            raise TooLarge("too large")
-        parts.append(part)
-    return b"".join(parts)
+    async def _find_way(self, target: _Target) -> Connections | URL:
+        """The environment's proxy on the way there, looked for once; else our own connections."""
+        if self._proxies and not proxy_bypass(target.host) and (found := getproxies().get(target.scheme)):
+            way: Connections | URL = URL(found if "://" in found else f"http://{found}")
+        else:
+            # the certificates that are trusted are read from files
+            tls = await asyncio.to_thread(_tls) if target.scheme == "https" else None
+            way = Connections(target.host, target.port, tls, most=self._connections, connect=self._connect)
+        if self._session is None:
+            raise NotSent("closed")
+        return self._ways.setdefault(target.server, way)
 
 
 _encode = msgspec.json.Encoder().encode
-_JSON_HEADERS = CIMultiDict({"Content-Type": _JSON})
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 @lru_cache(maxsize=64)
-def _url(url: str) -> URL:
-    return URL(url, encoded=True)
+def _target(url: str) -> _Target:
+    where = URL(url, encoded=True)
+    path, host, port = where.raw_path_qs, where.raw_host, where.port
+    if host is None or port is None or not path.isascii() or not path.isprintable() or " " in path:
+        raise NotSent("no address")
+    name = f"[{host}]" if ":" in host else host
+    if not where.is_default_port():
+        name = f"{name}:{port}"
+    # who is asked for no compression needs no defence against what a few bytes of it may unfold to
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {name}\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
+        "Content-Type: application/json\r\nContent-Length: "
+    )
+    return _Target(where.scheme, host, port, head.encode("ascii"))
 
 
-@lru_cache(maxsize=64)
-def _patience(read: float, connect: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=read + connect, connect=connect, sock_read=read)
+def _plain(value: object) -> str:
+    """A value as a form has it."""
+    return value if isinstance(value, str) else _encode(value).decode()
 
 
 @lru_cache(maxsize=64)
@@ -262,35 +225,6 @@ def _json(payload: bytes) -> object:
         return json.loads(payload.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
-
-
-def _body(data: RequestData | None) -> _Bytes | _Form | None:
-    if data is None:
-        return None
-    if not data.contains_files:
-        return _Bytes(data.json_payload, content_type=_JSON)
-    form = _Form("form-data")
-    _add_fields(form, data.json_parameters)
-    for name, (filename, content, mime) in (data.multipart_data or {}).items():
-        _add_file(form, Upload(name, filename, content, mime))
-    return form
-
-
-def _form(parameters: Mapping[str, object], upload: Upload) -> _Form:
-    form = _Form("form-data")
-    _add_fields(form, {name: value if isinstance(value, str) else _encode(value).decode() for name, value in parameters.items()})
-    _add_file(form, upload)
-    return form
-
-
-def _add_fields(form: _Form, fields: Mapping[str, str]) -> None:
-    for name, value in fields.items():
-        form.append(value).set_content_disposition("form-data", name=name)
-
-
-def _add_file(form: _Form, upload: Upload) -> None:
-    part = form.append(upload.data, {"Content-Type": upload.mime})
-    part.set_content_disposition("form-data", quote_fields=False, name=upload.field, filename=upload.name)
 
 
 def _check(status: int, payload: bytes) -> None:

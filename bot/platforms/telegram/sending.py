@@ -17,7 +17,8 @@ from bot.errors import AnswerLost, NeverDelivered, RetryLater, TransportError
 from bot.messages import Address, Outbound
 from bot.platforms.telegram.limiter import Limits
 from bot.platforms.telegram.parse import Moved
-from bot.platforms.telegram.request import AiohttpRequest, Upload
+from bot.platforms.telegram.request import ApiRequest
+from bot.platforms.telegram.session import Upload
 from bot.platforms.telegram.text import MOST_CAPTION, MOST_TEXT, buttons, calling, split, units
 from bot.platforms.telegram.verdict import Verdicts
 from storage.media import opened
@@ -53,7 +54,7 @@ class Sending:
     def __init__(
         self,
         bot: Bot,
-        pool: AiohttpRequest,
+        pool: ApiRequest,
         limits: Limits,
         data_dir: Path,
         names: MutableMapping[str, str],

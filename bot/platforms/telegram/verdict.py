@@ -8,7 +8,7 @@ from collections.abc import Callable
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, TelegramError
 
 from bot.errors import AnswerLost, NeverDelivered, RetryLater, TransportError
-from bot.platforms.telegram.request import NotSent, Refused, SlowDown
+from bot.platforms.telegram.failures import NotSent, Refused, SlowDown
 
 MANY_CHATS = 3  # so many chats refused within WINDOW seconds: it is the account that has to be quiet
 WINDOW = 5.0

@@ -17,7 +17,8 @@ from bot.notices import Lane, NewNotice, enqueue
 from bot.outbox import Outbox
 from bot.pacing import Pacing
 from bot.platforms.telegram import Limits, TelegramPlatform, TelegramSettings
-from bot.platforms.telegram.request import AiohttpRequest, SlowDown
+from bot.platforms.telegram.failures import SlowDown
+from bot.platforms.telegram.request import ApiRequest
 from tests.kit.fake_bot_api import TOKEN, FakeBotApi, TooFast
 from tests.storage.conftest import open_writer
 
@@ -49,14 +50,14 @@ async def api() -> AsyncIterator[FakeBotApi]:
 
 
 @pytest.fixture
-async def pool() -> AsyncIterator[AiohttpRequest]:
-    made = AiohttpRequest(connections=4, read=5.0, connect=5.0, proxies=False)
+async def pool() -> AsyncIterator[ApiRequest]:
+    made = ApiRequest(connections=4, read=5.0, connect=5.0, proxies=False)
     await made.initialize()
     yield made
     await made.shutdown()
 
 
-def bot_of(api: FakeBotApi, pool: AiohttpRequest, limits: Limits) -> ExtBot[None]:
+def bot_of(api: FakeBotApi, pool: ApiRequest, limits: Limits) -> ExtBot[None]:
     return ExtBot(TOKEN, f"{api.root}/bot", request=pool, get_updates_request=pool, rate_limiter=limits)
 
 
@@ -64,7 +65,7 @@ def asked(api: FakeBotApi) -> list[str]:
     return [call.method for call in api.calls]
 
 
-async def test_a_pause_of_one_chat_holds_that_chat_and_nothing_else(api: FakeBotApi, pool: AiohttpRequest) -> None:
+async def test_a_pause_of_one_chat_holds_that_chat_and_nothing_else(api: FakeBotApi, pool: ApiRequest) -> None:
     time = Time()
     bot = bot_of(api, pool, Limits(monotonic=time, sleep=time.sleep))
     one, other, me = api.group("一"), api.group("二"), int(ACCOUNT[1])
@@ -78,7 +79,7 @@ async def test_a_pause_of_one_chat_holds_that_chat_and_nothing_else(api: FakeBot
     assert time.waited == [7]
 
 
-async def test_a_pause_without_a_chat_is_the_methods(api: FakeBotApi, pool: AiohttpRequest) -> None:
+async def test_a_pause_without_a_chat_is_the_methods(api: FakeBotApi, pool: ApiRequest) -> None:
     time = Time()
     bot = bot_of(api, pool, Limits(monotonic=time, sleep=time.sleep))
     api.fail("answerCallbackQuery", TooFast(3))
@@ -90,7 +91,7 @@ async def test_a_pause_without_a_chat_is_the_methods(api: FakeBotApi, pool: Aioh
     assert time.waited == [3]
 
 
-async def test_what_has_to_wait_long_is_told_so_and_not_asked(api: FakeBotApi, pool: AiohttpRequest) -> None:
+async def test_what_has_to_wait_long_is_told_so_and_not_asked(api: FakeBotApi, pool: ApiRequest) -> None:
     time = Time()
     bot = bot_of(api, pool, Limits(monotonic=time, sleep=time.sleep))
     api.fail("getMe", TooFast(300))
@@ -101,14 +102,14 @@ async def test_what_has_to_wait_long_is_told_so_and_not_asked(api: FakeBotApi, p
     assert time.waited == []
 
 
-async def test_no_more_in_a_second_than_the_account_may_say(api: FakeBotApi, pool: AiohttpRequest) -> None:
+async def test_no_more_in_a_second_than_the_account_may_say(api: FakeBotApi, pool: ApiRequest) -> None:
     time = Time()
     bot = bot_of(api, pool, Limits(per_second=10, monotonic=time, sleep=time.sleep))
     await asyncio.gather(*(bot.get_me() for _ in range(11)))
     assert time.seconds == pytest.approx(1.0)
 
 
-async def test_a_pause_is_the_outboxes_too_and_outlives_a_restart(api: FakeBotApi, pool: AiohttpRequest, tmp_path: Path) -> None:
+async def test_a_pause_is_the_outboxes_too_and_outlives_a_restart(api: FakeBotApi, pool: ApiRequest, tmp_path: Path) -> None:
     time = Time()
     writer = open_writer(f"sqlite:///{tmp_path}/q.db")
     chat = api.group("一")

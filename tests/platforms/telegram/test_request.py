@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 from telegram.error import BadRequest, ChatMigrated
 
-from bot.platforms.telegram.request import AiohttpRequest, NoAnswer, Refused, SlowDown
+from bot.platforms.telegram.failures import NoAnswer, Refused, SlowDown
+from bot.platforms.telegram.request import ApiRequest
 from bot.platforms.telegram.sending import Sent
 from tests.kit.fake_bot_api import TOKEN, Answer, FakeBotApi, TooFast, refusal
 
@@ -20,7 +21,7 @@ async def api() -> AsyncIterator[FakeBotApi]:
 
 
 async def say(api: FakeBotApi, root: str = "", *, proxies: bool = False) -> Sent:
-    pool = AiohttpRequest(connections=2, read=5.0, connect=5.0, proxies=proxies)
+    pool = ApiRequest(connections=2, read=5.0, connect=5.0, proxies=proxies)
     await pool.initialize()
     try:
         return await pool.ask(

@@ -16,8 +16,8 @@ from bot.platforms.wechat import Known, WechatSettings, look
 from bot.platforms.wechat.channel import PuppetChannel
 from bot.platforms.wechat.client import CallFailed, NotUs
 from bot.platforms.wechat.client import Puppet as Client
+from tests.kit.certificates import make
 from tests.kit.puppet import TOKEN, Puppet, quick
-from tests.platforms.wechat.certificates import make
 from tests.platforms.wechat.conftest import ROOM, Line
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore::storage.database.OldLibrary")]
