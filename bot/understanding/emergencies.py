@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.errors import ConfigError
+from bot.understanding.gates import NONE, Gate, Gated
 from bot.understanding.lexicon import WordFile, blank
 from bot.understanding.meaning import Danger
 from bot.understanding.scenes import Scenes, clause
@@ -48,7 +49,7 @@ class Guard:
 
     name: str
     where: str
-    pattern: re.Pattern[str]
+    pattern: Gated
     lifted: re.Pattern[str] | None
     weak: bool
 
@@ -59,8 +60,8 @@ class Rule:
 
     danger: Danger
     triggers: tuple[str, ...]
-    alarm: re.Pattern[str]
-    quiet: re.Pattern[str] | None
+    alarm: Gated
+    quiet: Gated
     guards: tuple[Guard, ...]
 
 
@@ -76,9 +77,16 @@ class Emergencies:
     """All rules of tier T0, and the words that say that the people are safe."""
 
     def __init__(
-        self, rules: tuple[Rule, ...], scenes: Scenes, signs: Signs, safe_triggers: tuple[str, ...], safe: re.Pattern[str]
+        self,
+        rules: tuple[Rule, ...],
+        gate: Gate,
+        scenes: Scenes,
+        signs: Signs,
+        safe_triggers: tuple[str, ...],
+        safe: re.Pattern[str],
     ) -> None:
         self.rules = rules
+        self._gate = gate
         self.scenes = scenes
         self.signs = signs
         self._by_danger = {rule.danger: rule for rule in rules if rule.triggers}
@@ -89,7 +97,8 @@ class Emergencies:
     def load(folder: Path) -> Emergencies:
         """Read `emergencies.toml` from the lexicon folder."""
         file = WordFile(folder / "emergencies.toml")
-        guards = {name: _guard(file, name, table) for name, table in file.table("guard").items()}
+        gate = Gate()
+        guards = {name: _guard(file, name, table, gate) for name, table in file.table("guard").items()}
         tables = file.table("danger")
         rules: list[Rule] = []
         cries: list[Rule] = []
@@ -97,17 +106,17 @@ class Emergencies:
             table = tables.get(danger.value)
             if not isinstance(table, dict):
                 raise ConfigError(f"{file.path}: [danger.{danger.value}] is missing")
-            alarm = file.compile(file.texts(table, "alarm"))
-            if alarm is None:
+            alarm = Gated(file, file.texts(table, "alarm"), gate)
+            if not alarm:
                 raise ConfigError(f"{file.path}: [danger.{danger.value}] has no alarm patterns")
             named = file.texts(table, "guards")
             unknown = [name for name in named if name not in guards]
             if unknown:
                 raise ConfigError(f"{file.path}: [danger.{danger.value}] names unknown guards {', '.join(unknown)}")
-            quiet = file.compile(file.texts(table, "quiet"))
+            quiet = Gated(file, file.texts(table, "quiet"), gate)
             rules.append(Rule(danger, file.texts(table, "triggers"), alarm, quiet, tuple(guards[name] for name in named)))
-            cry = file.compile(file.texts(table, "cry"))
-            if cry is not None:  # a bare cry for help says least about the danger, so it is heard last
+            cry = Gated(file, file.texts(table, "cry"), gate)
+            if cry:  # a bare cry for help says least about the danger, so it is heard last
                 cries.append(Rule(danger, (), cry, quiet, tuple(guards[name] for name in named)))
         table = file.table("safe")
         safe = file.compile(file.texts(table, "sure"))
@@ -115,7 +124,7 @@ class Emergencies:
             raise ConfigError(f"{file.path}: [safe] has no patterns")
         scenes = Scenes.load(folder)
         signs = Signs.load(folder, scenes.families, len(scenes.families))
-        return Emergencies((*rules, *cries), scenes, signs, file.texts(table, "triggers"), safe)
+        return Emergencies((*rules, *cries), gate, scenes, signs, file.texts(table, "triggers"), safe)
 
     def family_words(self) -> Iterator[tuple[str, int]]:
         """Every word of a scene or a sign with the bits of its families, for the automaton."""
@@ -139,70 +148,69 @@ class Emergencies:
         staged = self.scenes.staged(families)
         standing = self.signs.standing(families)
         tallies = self.signs.staged(standing)
+        held = self._gate.held(text) if among is None or among or staged or tallies else 0
         for rule in self.rules:
             if tallies and not rule.triggers:  # a bare cry says least about the danger: what else is told goes first
-                alarm, tallies = self._added_up(text, tallies, standing), []
+                alarm, tallies = self._added_up(text, tallies, standing, held), []
                 if alarm is not None:
                     return alarm
             if among is None or rule.danger in among:
-                words = self._words(rule, text, parts)
+                words = self._words(rule, text, parts, held)
                 if words:
                     return Alarm(rule.danger, words)
             if rule.triggers and rule.danger in staged:
-                words = self._scene(rule, text, staged[rule.danger])
+                words = self._scene(rule, text, staged[rule.danger], held)
                 if words:
                     return Alarm(rule.danger, words)
-        return self._added_up(text, tallies, standing)
+        return self._added_up(text, tallies, standing, held)
 
     def safe(self, text: str) -> bool:
         """Whether the text says that people are safe or the danger is over."""
         match = self._safe.search(text)
         return match is not None and "没" not in text[max(0, match.start() - 2) : match.start()]
 
-    def _words(self, rule: Rule, text: str, parts: list[tuple[int, str]]) -> str:
+    def _words(self, rule: Rule, text: str, parts: list[tuple[int, str]], held: int) -> str:
+        alarm = rule.alarm.open(held)
         for start, part in parts:
-            if rule.alarm.search(part) is None:  # the usual case, and cheaper than clearing false friends
+            if alarm.search(part) is None:  # the usual case, and cheaper than clearing false friends
                 continue
-            cleared = blank(rule.quiet, part)
-            for match in rule.alarm.finditer(cleared):
-                if not match[0]:
-                    continue
-                if any(_holds(guard, part, match, text, start) for guard in rule.guards):
+            for match in alarm.finditer(rule.quiet.open(held).blank(part)):
+                if any(_holds(guard, part, match, text, start, held) for guard in rule.guards):
                     continue
                 if not self._over(rule.danger, part, match):
                     return match[0]
         return ""
 
-    def _scene(self, rule: Rule, text: str, scenes: tuple[Scene, ...]) -> str:
+    def _scene(self, rule: Rule, text: str, scenes: tuple[Scene, ...], held: int) -> str:
         """The words of the first scene that the text shows and no guard denies."""
-        cleared = blank(rule.quiet, text)
+        cleared = rule.quiet.open(held).blank(text)
         for scene in scenes:
             for start, end in self.scenes.places(scene, cleared, text):
-                if not self._denied(rule, text, cleared, start, end):
+                if not self._denied(rule, text, cleared, start, end, held):
                     return f"{text[start:end]} ({scene.name})"
         return ""
 
-    def _added_up(self, text: str, tallies: list[Tally], standing: int) -> Alarm | None:
+    def _added_up(self, text: str, tallies: list[Tally], standing: int, held: int) -> Alarm | None:
         """The danger whose signs add up to most beyond what it needs, if no guard denies it."""
         best: tuple[int, Alarm] | None = None
         for tally in tallies:
             rule = self._by_danger[tally.danger]
-            cleared = blank(tally.friends, blank(rule.quiet, text))
+            cleared = blank(tally.friends, rule.quiet.open(held).blank(text))
             place = tally.place(cleared, standing)
             if place is None or (best is not None and best[0] >= place[0] - tally.need):
                 continue
             points, start, end = place
-            if not self._denied(rule, text, cleared, start, end, sure=points >= tally.need + BEYOND):
+            if not self._denied(rule, text, cleared, start, end, held, sure=points >= tally.need + BEYOND):
                 best = points - tally.need, Alarm(tally.danger, f"{text[start:end]} ({points} points)")
         return best[1] if best is not None else None
 
-    def _denied(self, rule: Rule, text: str, cleared: str, start: int, end: int, *, sure: bool = False) -> bool:
+    def _denied(self, rule: Rule, text: str, cleared: str, start: int, end: int, held: int, *, sure: bool = False) -> bool:
         """Whether a guard speaks against what stands in a text from start to end, or the same sentence says that it is over."""
         first = max((cleared.rfind(mark, 0, start) for mark in STOPS), default=-1) + 1
         last = min((at for mark in STOPS if (at := cleared.find(mark, end)) >= 0), default=len(cleared))
         match = re.compile(re.escape(cleared[start:end])).search(cleared[first:last], start - first)
         guards = [guard for guard in rule.guards if not (sure and guard.weak)]
-        if match is None or any(_holds(guard, text[first:last], match, text, first) for guard in guards):
+        if match is None or any(_holds(guard, text[first:last], match, text, first, held) for guard in guards):
             return True
         return self._over(rule.danger, text[first:last], match)
 
@@ -217,35 +225,34 @@ class Emergencies:
         )
 
 
-def _guard(file: WordFile, name: str, table: object) -> Guard:
+def _guard(file: WordFile, name: str, table: object, gate: Gate) -> Guard:
     if not isinstance(table, dict):
         raise ConfigError(f"{file.path}: [guard.{name}] must be a table")
     where = file.text(table, "where")
     if where not in ("before", "any", "text", "touching", "clause", "message"):
         raise ConfigError(f'{file.path}: [guard.{name}] where must be "before", "any", "text", "message", "clause" or "touching"')
-    pattern = file.compile((file.text(table, "pattern"),))
+    pattern = Gated(file, (file.text(table, "pattern"),), gate)
     lifted = file.text(table, "lifted", "")
-    if pattern is None:
-        raise ConfigError(f"{file.path}: [guard.{name}] has no pattern")
     return Guard(name, where, pattern, file.compile((lifted,)) if lifted else None, table.get("weak") is True)
 
 
-def _holds(guard: Guard, part: str, match: re.Match[str], text: str, start: int) -> bool:
+def _holds(guard: Guard, part: str, match: re.Match[str], text: str, start: int, held: int) -> bool:
     """Whether the guard speaks against this match in a part of the text from start on: it is there, and nothing lifts it.
 
     What a guard wants to see before the match may stand inside of it too ("电瓶车进楼道要是烧起来").
     """
+    pattern = guard.pattern.open(held)
+    if pattern is NONE:
+        return False
     if guard.where == "touching":
-        return guard.pattern.search(part[max(0, match.start() - 4) : match.start()]) is not None
+        return pattern.search(part[max(0, match.start() - 4) : match.start()]) is not None
     if guard.where == "clause":
         near = clause(part, match.start(), match.end())
-        return guard.pattern.search(near) is not None and (guard.lifted is None or guard.lifted.search(near) is None)
+        return pattern.search(near) is not None and (guard.lifted is None or guard.lifted.search(near) is None)
     if guard.where == "message":
-        return guard.pattern.search(text) is not None and (guard.lifted is None or guard.lifted.search(text) is None)
+        return pattern.search(text) is not None and (guard.lifted is None or guard.lifted.search(text) is None)
     scopes = (part[: match.start()], part[: match.end()]) if guard.where == "before" else (part,)
-    if not any(guard.pattern.search(scope) for scope in scopes) and not (
-        guard.where == "text" and guard.pattern.search(text, 0, start)
-    ):
+    if not any(pattern.search(scope) for scope in scopes) and not (guard.where == "text" and pattern.search(text[:start])):
         return False
     return guard.lifted is None or guard.lifted.search(part) is None
 

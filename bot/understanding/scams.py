@@ -5,11 +5,12 @@ Links are judged by their text only; nothing is ever fetched.
 
 from __future__ import annotations
 
-import re
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.errors import ConfigError
+from bot.understanding.gates import Gate, Gated
 from bot.understanding.lexicon import WordFile
 from bot.understanding.meaning import Scam
 
@@ -28,8 +29,8 @@ class ScamRule:
     """The bait of one type: patterns that are enough, and patterns that add up."""
 
     type: str
-    sure: re.Pattern[str] | None
-    hints: tuple[re.Pattern[str], ...]
+    sure: Gated
+    hints: tuple[Gated, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,10 @@ class Scams:
     """All scam rules."""
 
     def __init__(
-        self, rules: tuple[ScamRule, ...], link: ScamRule, benign: ScamRule, triggers: tuple[str, ...], line: float
+        self, rules: tuple[ScamRule, ...], gate: Gate, link: ScamRule, benign: ScamRule, triggers: tuple[str, ...], line: float
     ) -> None:
         self.rules = rules
+        self._gate = gate
         self.triggers = triggers
         self._link = link
         self._benign = benign
@@ -73,21 +75,23 @@ class Scams:
         """Read `scams.toml` from the lexicon folder; every type must be in the taxonomy."""
         file = WordFile(folder / "scams.toml")
         rules = []
+        gate = Gate()
         for code, table in file.table("type").items():
             if code not in taxonomy.scams:
                 raise ConfigError(f"{file.path}: scam type {code!r} is not in the taxonomy")
-            rules.append(_rule(file, code, table))
+            rules.append(_rule(file, code, table, gate))
         line = file.tables.get("line")
         if not isinstance(line, float):
             raise ConfigError(f"{file.path}: line must be a number")
-        link, benign = _rule(file, "link", file.table("link")), _rule(file, "benign", file.table("benign"))
-        return Scams(tuple(rules), link, benign, file.texts(file.table("triggers"), "words"), line)
+        link, benign = _rule(file, "link", file.table("link"), gate), _rule(file, "benign", file.table("benign"), gate)
+        return Scams(tuple(rules), gate, link, benign, file.texts(file.table("triggers"), "words"), line)
 
     def traces(self, text: str) -> Traces:
         """All that the rules see in a plain text. The rest of this class only counts it in different ways."""
         text = text[:3000]
-        types = tuple(trace for rule in self.rules if (trace := _trace(rule, text)) is not None)
-        return Traces(len(text), types, _trace(self._link, text) or NO_LINK, _trace(self._benign, text) or NOT_BENIGN)
+        held = self._gate.held(text)
+        types = tuple([trace for rule in self.rules if (trace := _trace(rule, text, held)) is not None])
+        return Traces(len(text), types, _trace(self._link, text, held) or NO_LINK, _trace(self._benign, text, held) or NOT_BENIGN)
 
     def weigh(self, traces: Traces) -> tuple[float, float, str | None]:
         """What speaks for a scam, links included, what against, and the likeliest type."""
@@ -130,14 +134,14 @@ class Scams:
 NO_LINK, NOT_BENIGN = Trace("link", 0, ()), Trace("benign", 0, ())
 
 
-def _rule(file: WordFile, code: str, table: object) -> ScamRule:
+def _rule(file: WordFile, code: str, table: object, gate: Gate) -> ScamRule:
     if not isinstance(table, dict):
         raise ConfigError(f"{file.path}: {code!r} must be a table")
-    hints = tuple(re.compile(file.expand(pattern)) for pattern in file.texts(table, "hint"))
-    return ScamRule(code, file.compile(file.texts(table, "sure")), hints)
+    hints = tuple(Gated(file, (pattern,), gate) for pattern in file.texts(table, "hint"))
+    return ScamRule(code, Gated(file, file.texts(table, "sure"), gate), hints)
 
 
-def _trace(rule: ScamRule, text: str) -> Trace | None:
-    hints = tuple([number for number, hint in enumerate(rule.hints) if hint.search(text)])
-    sure = 0 if rule.sure is None else min(3, sum(1 for match in rule.sure.finditer(text) if match[0]))
+def _trace(rule: ScamRule, text: str, held: int) -> Trace | None:
+    hints = tuple([number for number, hint in enumerate(rule.hints) if hint.open(held).search(text)])
+    sure = sum(1 for _ in itertools.islice(rule.sure.open(held).finditer(text), 3))
     return Trace(rule.type, sure, hints) if sure or hints else None

@@ -1,0 +1,119 @@
+"""Patterns that are tried only on texts that hold the words without which they cannot match (`literals.py`).
+
+A file of the lexicon has hundreds of patterns, and a message fits two or three of them. One look for the words of all patterns of
+a file costs some microseconds; whatever the words leave open is then searched for as usual, so nothing is found differently.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bot.errors import ConfigError
+from bot.understanding.lexicon import WordFile
+from bot.understanding.literals import Clause, needed
+from bot.understanding.triggers import Triggers
+
+ALWAYS = 1  # the bit of what needs no word
+MOST_CLAUSES = 2  # of a pattern that are asked for: a third hardly ever closes what two leave open
+
+
+class Gate:
+    """The words that the patterns of one file need, and which of them a text holds."""
+
+    def __init__(self) -> None:
+        self._bits: dict[Clause, int] = {}
+        self._triggers: Triggers | None = None
+
+    def bit(self, clause: Clause) -> int:
+        """The bit that says that one of these words is there."""
+        self._triggers = None
+        return self._bits.setdefault(clause, 2 << len(self._bits))
+
+    def held(self, text: str) -> int:
+        """The bits of all that is there in a text, for `Gated.open`."""
+        if self._triggers is None:
+            masks: dict[str, int] = {}
+            for clause, bit in self._bits.items():
+                for word in clause:
+                    masks[word] = masks.get(word, 0) | bit
+            self._triggers = Triggers(masks)
+        return self._triggers.mask(text) | ALWAYS
+
+
+class Gated:
+    """Any of several patterns, each behind the gate."""
+
+    def __init__(self, file: WordFile, patterns: Sequence[str], gate: Gate) -> None:
+        self._patterns = [_Pattern(file, pattern, gate) for pattern in patterns]
+        self._heads = 0
+        for pattern in self._patterns:
+            self._heads |= pattern.head
+
+    def __bool__(self) -> bool:
+        return bool(self._patterns)
+
+    def open(self, held: int) -> Choice:
+        """The patterns that may match in a text that holds these words, or in a part of it."""
+        if not held & self._heads:
+            return NONE
+        return Choice(tuple([pattern.compiled() for pattern in self._patterns if held & pattern.needs == pattern.needs]))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Any of some patterns, as if they were one with "|" between them."""
+
+    patterns: tuple[re.Pattern[str], ...]
+
+    def search(self, text: str, start: int = 0) -> re.Match[str] | None:
+        """The first match; of several at one place that of the pattern that was named first."""
+        best: re.Match[str] | None = None
+        for pattern in self.patterns:
+            match = pattern.search(text, start)
+            if match is not None and (best is None or match.start() < best.start()):
+                best = match
+        return best
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        """All matches, from left to right, that do not overlap."""
+        match = self.search(text)
+        while match is not None:
+            yield match
+            match = self.search(text, match.end())
+
+    def blank(self, text: str) -> str:
+        """The text with every match replaced by as many middle dots, so that positions stay."""
+        for start, end in [match.span() for match in self.finditer(text)]:
+            text = text[:start] + "·" * (end - start) + text[end:]
+        return text
+
+
+NONE = Choice(())
+
+
+class _Pattern:
+    """One pattern: what it needs, with the bit of its most telling words as `head`. Compiled when it is first tried."""
+
+    __slots__ = ("_compiled", "_source", "head", "needs")
+
+    def __init__(self, file: WordFile, pattern: str, gate: Gate) -> None:
+        self._source = file.expand(pattern)
+        try:
+            clauses, shortest = needed(self._source)
+        except re.error as error:
+            raise ConfigError(f"{file.path}: {error} in {pattern!r}") from error
+        if not shortest:
+            raise ConfigError(f"{file.path}: {pattern!r} matches where nothing is")
+        bits = [gate.bit(clause) for clause in clauses[:MOST_CLAUSES]] or [ALWAYS]
+        self.head = bits[0]
+        self.needs = 0
+        for bit in bits:
+            self.needs |= bit
+        self._compiled: re.Pattern[str] | None = None
+
+    def compiled(self) -> re.Pattern[str]:
+        if self._compiled is None:
+            self._compiled = re.compile(self._source)
+        return self._compiled
