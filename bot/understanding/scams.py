@@ -6,6 +6,7 @@ Links are judged by their text only; nothing is ever fetched.
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from bot.errors import ConfigError
 from bot.understanding.gates import Gate, Gated
 from bot.understanding.lexicon import WordFile
 from bot.understanding.meaning import Scam
+from bot.understanding.moves import Moves
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 SURE, HINT, MOST = 1.0, 0.5, 3.0
 PHISHING = "phishing"
+_ASKED = re.compile("[哪谁咋吗嘛么呢吧了没过？?]|多[久少]|怎|想|我|别|反|[不勿]")
+MOVED = 600  # characters in which moves are looked for: beyond, every text has every move
 LENGTHS = (10, 23, 58, 118)  # characters: a shout, a line, a short message, a long one
 
 
@@ -61,10 +65,18 @@ class Scams:
     """All scam rules."""
 
     def __init__(
-        self, rules: tuple[ScamRule, ...], gate: Gate, link: ScamRule, benign: ScamRule, triggers: tuple[str, ...], line: float
+        self,
+        rules: tuple[ScamRule, ...],
+        gate: Gate,
+        link: ScamRule,
+        benign: ScamRule,
+        moves: Moves,
+        triggers: tuple[str, ...],
+        line: float,
     ) -> None:
         self.rules = rules
         self._gate = gate
+        self._moves = moves
         self.triggers = triggers
         self._link = link
         self._benign = benign
@@ -84,7 +96,8 @@ class Scams:
         if not isinstance(line, float):
             raise ConfigError(f"{file.path}: line must be a number")
         link, benign = _rule(file, "link", file.table("link"), gate), _rule(file, "benign", file.table("benign"), gate)
-        return Scams(tuple(rules), gate, link, benign, file.texts(file.table("triggers"), "words"), line)
+        words = file.texts(file.table("triggers"), "words")
+        return Scams(tuple(rules), gate, link, benign, Moves.load(folder), words, line)
 
     def traces(self, text: str) -> Traces:
         """All that the rules see in a plain text. The rest of this class only counts it in different ways."""
@@ -121,6 +134,14 @@ class Scams:
         found += [f"link:{number}" for number in traces.link.hints]
         found += [f"honest:{number}" for number in range(traces.benign.sure)]
         return found + [f"honest hint:{number}" for number in traces.benign.hints]
+
+    def moves(self, text: str) -> list[str]:
+        """The moves of bait and of honest words in a plain text, as features for the model; a pass over its words."""
+        return self._moves.signs(text[:MOVED])
+
+    def shout(self, text: str) -> Scam:
+        """The verdict on a few characters, by rules alone; who asks or tells ("刻章店在哪条街") offers nothing."""
+        return Scam() if _ASKED.search(text) else self.judge(text)
 
     def judge(self, text: str) -> Scam:
         """The verdict by rules alone."""

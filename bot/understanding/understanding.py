@@ -60,6 +60,7 @@ DREAD = 0.9  # so sure of danger that no rule sees: it is no alarm (no model dec
 CERTAIN = ((2.5, 0.8), (1.5, 0.92), (0.95, 0.96))
 BAIT = 0.5  # so sure must the model be that a text is bait; families talk about money and officials about fraud
 
+SHORTEST = 8  # characters: less ("代开发票") is named as bait by the rules of its type alone
 _PLAIN_CATEGORY = {
     Intent.HAZARD: "other",
     Intent.TIP: "crime.tip",
@@ -276,8 +277,8 @@ class Understanding:
 
     def _judged(self, sight: _Sight) -> Scam:
         text, model = sight.plain.text, self._model
-        if len(text) < 8:
-            return Scam()
+        if len(text) < SHORTEST:
+            return self._scams.shout(text) if sight.mask >> _SCAM & 1 else Scam()
         if model is None:
             return self._scams.judge(text)
         signs = self._signs(sight)
@@ -293,7 +294,7 @@ class Understanding:
 
     def _is_surely_bait(self, sight: _Sight) -> bool:
         """Whether a text that nobody asked about is bait: a rule sees its trick, nothing official speaks, the model agrees."""
-        if not sight.mask >> _SCAM & 1 or self._model is None or len(sight.plain.text) < 8:
+        if not sight.mask >> _SCAM & 1 or self._model is None or len(sight.plain.text) < SHORTEST:
             return False
         bait, honest, _ = self._scams.weigh(self._traces(sight))
         needed = next((score for points, score in CERTAIN if bait - honest >= points), None)
@@ -305,10 +306,11 @@ class Understanding:
         return sight.traces
 
     def _signs(self, sight: _Sight) -> Sequence[str]:
-        """What the scam rules see; a short text without any of their words is not looked at."""
+        """The moves of a text, and what the scam rules see; those do not look at a short text without any of their words."""
+        moves = self._scams.moves(sight.plain.text)
         if sight.mask >> _SCAM & 1 or len(sight.plain.text) > 60:
-            return self._scams.signs(self._traces(sight))
-        return ()
+            return moves + self._scams.signs(self._traces(sight))
+        return moves
 
     def _kind(self, danger: Danger, text: str) -> str:
         if danger is Danger.MISSING and any(word in text for word in _CHILD):
