@@ -141,14 +141,16 @@ class Emergencies:
         `among` are the dangers whose triggers it holds (None: try all), `families` has a bit for every family of words that it
         holds (-1: try all).
         """
+        staged = self.scenes.staged(families)
+        standing = self.signs.standing(families)
+        tallies = self.signs.staged(standing)
+        if among is not None and not (among or staged or tallies):
+            return None  # most messages
         if len(text) > 4000:  # a wall of text is not a cry for help; its beginning and end are enough
             text = text[:2000] + "\n" + text[-2000:]
         text = text.replace(" ", "，").replace(",", "，")  # who types on a phone parts clauses by spaces
         parts = sentences(text)
-        staged = self.scenes.staged(families)
-        standing = self.signs.standing(families)
-        tallies = self.signs.staged(standing)
-        held = self._gate.held(text) if among is None or among or staged or tallies else 0
+        held = self._gate.held(text)
         for rule in self.rules:
             if tallies and not rule.triggers:  # a bare cry says least about the danger: what else is told goes first
                 alarm, tallies = self._added_up(text, tallies, standing, held), []

@@ -7,8 +7,7 @@ reaches back over name-like words and forward over numbers and directions. Words
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bot.understanding.lexicon import WordFile
 from bot.understanding.meaning import Place
@@ -40,8 +39,7 @@ _QUOTES = "“”\"'‘’＂*（）()＋+×xX某甲乙丙丁"
 _LONGEST = 30
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(NamedTuple):
     text: str
     tag: str
     start: int
@@ -70,6 +68,7 @@ class Places:
         self._before = frozenset(before)
         self._strangers = frozenset(strangers)
         self._regions = frozenset(regions)
+        self._closing = self._heads | self._regions
         alone = "|".join(map(re.escape, sorted(generic, key=len, reverse=True)))
         self._vague = re.compile(rf"(?:该|本|这个?|那个?|我们?|自己|同|一个)?(?:{alone})(?:内|里|上|中|外|旁|处|门)?")
 
@@ -85,8 +84,11 @@ class Places:
     def find(self, plain: Plain) -> tuple[Place, ...]:
         """The places of a text, with positions in the original text."""
         text = plain.text[:2000]
-        words = _words(text)
+        said = tagged(text)
         numbered = {match.start(): match.end() for match in NUMBERED.finditer(text) if self._names(text, match)}
+        if not numbered and not self._may_close(said):
+            return ()
+        words = _words(said)
         spans: list[tuple[int, int]] = []
         index = 0
         while index < len(words):
@@ -111,6 +113,11 @@ class Places:
         if _LOOSE.fullmatch(number[0]) is None or self._tail.match(text, number.end()) is not None:
             return True
         return text[number.start() - 1 : number.start()] in _NAMED_BEFORE if number.start() else False
+
+    def _may_close(self, said: Sequence[tuple[str, str]]) -> bool:
+        """Whether one of the words with their tags may end a place: for most messages this says no, and is cheap."""
+        closing, ends = self._closing, self._ends
+        return any([word in closing or tag == "ns" or (tag[0] in "njs" and word[-1] in ends) for word, tag in said])
 
     def _closes(self, word: _Word, numbered: dict[int, int]) -> bool:
         if word.start in numbered:
@@ -158,9 +165,9 @@ class Places:
         return Place(plain.original[first:last], first, last)
 
 
-def _words(text: str) -> list[_Word]:
+def _words(said: Sequence[tuple[str, str]]) -> list[_Word]:
     words, position = [], 0
-    for word, tag in tagged(text):
+    for word, tag in said:
         words.append(_Word(word, tag, position, position + len(word)))
         position += len(word)
     return words

@@ -353,7 +353,8 @@ class Understanding:
             plain = self._normaliser.plain(text)
             mask = self._triggers(plain.text) & ~(1 << _RAW)
         families, mask = mask >> self._families, mask & self._low
-        among = frozenset(danger for bit, danger in enumerate(self._dangers) if mask >> bit & 1)
+        dangers = self._dangers if mask & _DANGER_BITS else ()
+        among = frozenset([danger for bit, danger in enumerate(dangers) if mask >> bit & 1])
         alarm = self._emergencies.find(plain.text, among, families) if among or families else None
         safe = bool(mask >> _SAFE & 1) and self._emergencies.safe(plain.text)
         finding = self._intents.find(plain.text, mask >> _RULES) if alarm is None and mask >> _RULES else None
