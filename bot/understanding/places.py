@@ -117,7 +117,7 @@ class Places:
     def _may_close(self, said: Sequence[tuple[str, str]]) -> bool:
         """Whether one of the words with their tags may end a place: for most messages this says no, and is cheap."""
         closing, ends = self._closing, self._ends
-        return any([word in closing or tag == "ns" or (tag[0] in "njs" and word[-1] in ends) for word, tag in said])
+        return any(word in closing or tag == "ns" or (tag[0] in "njs" and word[-1] in ends) for word, tag in said)
 
     def _closes(self, word: _Word, numbered: dict[int, int]) -> bool:
         if word.start in numbered:
