@@ -28,6 +28,7 @@ from bot.platforms.base import Adapter
 from bot.platforms.web.settings import is_loopback
 from bot.roles import WEB, Duties, Role
 from bot.understanding.pictures import PictureReader, missing
+from bot.understanding.retrieval import give_back
 from content.gazetteer import Gazetteer
 from storage.database import OldLibrary, prepare
 from storage.tables import Counter, Officer
@@ -133,6 +134,7 @@ async def serve(settings: Settings, tell: Callable[[str], None], *, duties: Duti
             tell("")
         # what was made for the start stays: a collection that walks through it again and again costs a fifth of every report
         gc.freeze()
+        give_back()
         await stop.wait()
         log.info("stopping")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.errors import ConfigError
-from bot.understanding.lexicon import WordFile
+from bot.understanding.lexicon import Lazy, WordFile
 from bot.understanding.literals import Clause, needed
 from bot.understanding.triggers import Triggers
 
@@ -58,7 +58,7 @@ class Gated:
         """The patterns that may match in a text that holds these words, or in a part of it."""
         if not held & self._heads:
             return NONE
-        return Choice(tuple([pattern.compiled() for pattern in self._patterns if held & pattern.needs == pattern.needs]))
+        return Choice(tuple([pattern.expression() for pattern in self._patterns if held & pattern.needs == pattern.needs]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,14 @@ NONE = Choice(())
 
 
 class _Pattern:
-    """One pattern: what it needs, with the bit of its most telling words as `head`. Compiled when it is first tried."""
+    """One pattern: what it needs, with the bit of its most telling words as `head`."""
 
-    __slots__ = ("_compiled", "_source", "head", "needs")
+    __slots__ = ("expression", "head", "needs")
 
     def __init__(self, file: WordFile, pattern: str, gate: Gate) -> None:
-        self._source = file.expand(pattern)
+        self.expression = Lazy(file.expand(pattern))
         try:
-            clauses, shortest = needed(self._source)
+            clauses, shortest = needed(self.expression.source)
         except re.error as error:
             raise ConfigError(f"{file.path}: {error} in {pattern!r}") from error
         if not shortest:
@@ -111,9 +111,3 @@ class _Pattern:
         self.needs = 0
         for bit in bits:
             self.needs |= bit
-        self._compiled: re.Pattern[str] | None = None
-
-    def compiled(self) -> re.Pattern[str]:
-        if self._compiled is None:
-            self._compiled = re.compile(self._source)
-        return self._compiled

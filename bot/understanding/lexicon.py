@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 _MACRO = re.compile(r"\{([a-z_]+)\}")
@@ -78,6 +78,27 @@ class WordFile:
             longest_first = sorted(self.texts(self._lists, name), key=len, reverse=True)
             self._ready[name] = f"(?:{'|'.join(self.expand(word) for word in longest_first)})"
         return self._ready[name]
+
+
+class Lazy:
+    """A sound pattern that is compiled when it is first tried: most of some hundred never are, and to compile them takes time."""
+
+    __slots__ = ("_compiled", "source")
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self._compiled: re.Pattern[str] | None = None
+
+    @staticmethod
+    def any_of(words: Iterable[str]) -> Lazy:
+        """Any of these words, of two at one place the longer."""
+        return Lazy("|".join(map(re.escape, sorted(set(words), key=len, reverse=True))))
+
+    def __call__(self) -> re.Pattern[str]:
+        """The pattern, ready."""
+        if self._compiled is None:
+            self._compiled = re.compile(self.source)
+        return self._compiled
 
 
 def blank(pattern: re.Pattern[str] | None, text: str) -> str:

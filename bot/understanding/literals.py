@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 # the parser of `re` itself: nothing else reads patterns just as `re` does
@@ -38,7 +38,7 @@ def needed(pattern: str) -> tuple[list[Clause], int]:
     return sorted(set(clauses), key=lambda words: (likelihood(words), sorted(words))), shortest
 
 
-def likelihood(words: Clause) -> float:
+def likelihood(words: Set[str]) -> float:
     """Roughly how likely it is that a message holds one of the words."""
     return sum((_OFTEN if word in COMMON else _SOMETIMES, _SELDOM, _RARELY)[min(len(word), 3) - 1] for word in words)
 
@@ -47,8 +47,12 @@ def _read(items: Iterable[tuple[Any, Any]]) -> tuple[set[str] | None, list[Claus
     """All that a sequence can be, when that is a few words; and what it needs."""
     clauses: list[Clause] = []
     run: set[str] = {""}
+    tail = ""  # of all words of the run
     whole = True
     for op, value in items:
+        if op is _ops.LITERAL:
+            tail += chr(value)
+            continue
         if op in (_ops.ASSERT, _ops.ASSERT_NOT):
             if value[0] < 0 and len(set(value[1].getwidth())) > 1:  # `re` says so only when it compiles
                 raise re.error("look-behind requires fixed-width pattern")
@@ -56,6 +60,7 @@ def _read(items: Iterable[tuple[Any, Any]]) -> tuple[set[str] | None, list[Claus
         if op is _ops.AT:
             continue
         words, inner = _item(op, value)
+        run, tail = {word + tail for word in run}, ""
         if words is not None and len(run) * len(words) <= MOST_WORDS:
             run = {one + other for one, other in itertools.product(run, words)}
             continue
@@ -66,14 +71,13 @@ def _read(items: Iterable[tuple[Any, Any]]) -> tuple[set[str] | None, list[Claus
             run = words
         else:
             clauses += inner
+    run = {word + tail for word in run}
     clauses += _clause(run)
     return run if whole else None, clauses
 
 
 def _item(op: Any, value: Any) -> tuple[set[str] | None, list[Clause]]:
     match op:
-        case _ops.LITERAL:
-            return {chr(value)}, []
         case _ops.IN:
             found = _characters(value)
             return found, _clause(found) if found else []
@@ -103,10 +107,10 @@ def _branch(ways: Sequence[Any]) -> tuple[set[str] | None, list[Clause]]:
     words = set().union(*(each for each in exact if each is not None)) if None not in exact else None
     best: set[str] = set()
     for each, clauses in read:
-        found = min([*clauses, *_clause(each or {""})], key=likelihood, default=None)
-        if found is None:
+        found = clauses or _clause(each or {""})
+        if not found:
             return words, []
-        best |= found
+        best |= found[0] if len(found) == 1 else min(found, key=likelihood)
     return words, [frozenset(best)]
 
 

@@ -61,7 +61,7 @@ class Index:
         self._searcher = self._index.searcher()
         del writer
         if self.size >= LARGE:
-            _give_back()
+            give_back()
 
     def search(self, weights: Mapping[tuple[str, str], float], limit: int) -> list[Match]:
         """The best documents for the weighted tokens (field, token), best first; equal scores in order of their numbers."""
@@ -85,8 +85,8 @@ class Index:
         return int(self._searcher.doc_freq(field, token))
 
 
-def _give_back() -> None:
-    """Hand the memory of the building back to the system (glibc would keep some 80 MB for 200,000 documents)."""
+def give_back() -> None:
+    """Hand the memory of what was built back to the system (glibc would keep some 80 MB for 200,000 documents)."""
     try:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
     except (OSError, AttributeError):

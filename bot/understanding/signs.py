@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.errors import ConfigError
-from bot.understanding.lexicon import WordFile
+from bot.understanding.lexicon import Lazy, WordFile
 from bot.understanding.meaning import Danger
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Sign:
     name: str
     bit: int
     points: int
-    pattern: re.Pattern[str]
+    pattern: Lazy
     spelled: tuple[int, ...]
 
     @property
@@ -113,7 +113,7 @@ class Tally:
             (sign, match, sum(end - start for start, end in _stands(match)))
             for sign in self.signs
             if standing & sign.bit
-            for match in sign.pattern.finditer(text)
+            for match in sign.pattern().finditer(text)
         ]
         taken: set[int] = set()
         for sign, match, _ in sorted(found, key=lambda one: (-one[2], one[0].points > 0, -one[0].points)):
@@ -157,7 +157,7 @@ class Signs:
                     raise ConfigError(f"{file.path}: {name} takes in {word}, which is no family of scenes.toml")
                 if "+" in word:
                     parts = [ways(part) for part in word.split("+")]
-                    patterns.append("".join(GAPS.get(part[0]) or f"({_any_of(part).pattern})" for part in parts))
+                    patterns.append("".join(GAPS.get(part[0]) or f"({Lazy.any_of(part).source})" for part in parts))
                     parts = [part for part in parts if part[0] not in GAPS]
                     spelled.append(0)
                     # the rarest part last: it gets the highest bit, by which a text is asked first
@@ -169,8 +169,9 @@ class Signs:
                     members += families[word[1:]] if word.startswith("@") else word.split("|")
             for word in members:
                 words[word] = words.get(word, 0) | bit
-            pattern = re.compile("|".join((*patterns, _any_of(members).pattern))) if members else re.compile("|".join(patterns))
-            return Sign(name, bit, entry[0], pattern, tuple(spelled))
+            if members:
+                patterns.append(Lazy.any_of(members).source)
+            return Sign(name, bit, entry[0], Lazy("|".join(patterns)), tuple(spelled))
 
         common = [sign(name, entry) for name, entry in file.table("common").items()]
         tallies = []
@@ -189,7 +190,7 @@ class Signs:
                     sum(own[name].bit for name in must),
                     tuple(sorted((*own.values(), *common), key=lambda each: each.name not in core)),
                     len(core),
-                    _any_of(friends) if friends else None,
+                    Lazy.any_of(friends)() if friends else None,
                 )
             )
         return Signs(words, tallies)
@@ -214,7 +215,3 @@ class Signs:
 def _stands(match: re.Match[str]) -> list[tuple[int, int]]:
     """Where the words of a sign stand: all of it, or its parts without the gaps between them."""
     return [span for span in match.regs[1:] if span[0] >= 0] or [match.span()]
-
-
-def _any_of(words: Sequence[str]) -> re.Pattern[str]:
-    return re.compile("|".join(map(re.escape, sorted(set(words), key=len, reverse=True))))

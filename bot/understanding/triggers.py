@@ -20,6 +20,8 @@ class Triggers:
 
     def __init__(self, masks: Mapping[str, int]) -> None:
         self.words = frozenset(masks)
+        shared: dict[int, int] = {}  # a mask may have a thousand bits, and hundreds of words have the same
+        masks = {word: shared.setdefault(mask, mask) for word, mask in masks.items()}
         self._characters = {word: mask for word, mask in masks.items() if len(word) == 1}
         self._single = frozenset(self._characters)
         by_pair: dict[str, list[tuple[str, int]]] = {}
