@@ -1,6 +1,6 @@
 """How well messages are understood: confusion tables, error lists and times, on texts apart from rules and training.
 
-    python -m benchmarks.understanding [--open DIR] [--errors] [--apart]
+    python -m benchmarks.understanding [--open DIR] [--errors] [--apart] [--times]
 
 `--open` is a folder with the open data of the maintainers (not part of the project); `--apart` trains the scam head without them
 first, so that whole sources are kept apart (minutes).
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import statistics
 import time
 from collections import Counter
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "tests" / "data"
+# a group's messages, a thousand of them: half small talk, the rest reports, questions, cries, bait and what is like it
+MIX = {
+    "chat": 500, "hazard": 120, "question": 70, "dispute": 60, "emergency": 60, "scam_bait": 40, "feedback": 30, "lost_found": 30,
+    "missing": 30, "scam_honest": 20, "scam_report": 20, "tip": 10, "wish": 10,
+}  # fmt: skip
+SHORT = 60  # characters
 
 
 def pairs(name: str) -> list[tuple[str, str]]:
@@ -166,8 +173,19 @@ def apart(understanding: Understanding) -> Understanding:
     return understanding.with_model(Model({**model.heads, "scam": head}))
 
 
+def mix() -> list[str]:
+    """Short messages of our own examples, as a group writes them."""
+    chance, found = random.Random(11), []
+    for name, number in MIX.items():
+        rows = (ROOT / "content" / "training" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        found += chance.sample([text for row in rows if len(text := json.loads(row)["text"]) <= SHORT], number)
+    chance.shuffle(found)
+    return found
+
+
 def times(understanding: Understanding) -> None:
     """Microseconds for a glance and a reading, and for the features alone."""
+    mixed = mix()
     texts = list(chatter(3_000))
     reports = [text for label, text in pairs("development.txt") if label != "chat"]
     glanced = [(text, understanding.glance(text)) for text in reports]
@@ -179,6 +197,8 @@ def times(understanding: Understanding) -> None:
         ("reading of small talk", [partial(understanding.read, text) for text in texts]),
         ("reading of a report", [partial(understanding.read, text) for text in reports]),
         ("reading after the glance", [partial(understanding.read, text, hint=hint) for text, hint in glanced]),
+        ("reading of the mix", [partial(understanding.read, text) for text in mixed]),
+        ("glance and reading of the mix", [partial(both, understanding, text) for text in mixed]),
         ("features", [partial(characters, text) for text in reports]),
     )
     for name, rows in acts:
@@ -191,16 +211,25 @@ def times(understanding: Understanding) -> None:
         print(f"{name}: p50 {taken[len(taken) // 2]:.1f} us, p99 {taken[int(len(taken) * 0.99)]:.1f} us")
 
 
+def both(understanding: Understanding, text: str) -> None:
+    """All that is done for a message that is kept."""
+    understanding.read(text, hint=understanding.glance(text))
+
+
 def main() -> None:
     """Print every table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--open", type=Path)
     parser.add_argument("--errors", action="store_true")
     parser.add_argument("--apart", action="store_true")
+    parser.add_argument("--times", action="store_true", help="nothing but the times")
     options = parser.parse_args()
-    start = time.perf_counter()
+    start, spent = time.perf_counter(), time.process_time()
     understanding = Understanding.load(ROOT / "content")
-    print(f"load {time.perf_counter() - start:.2f} s")
+    print(f"load {time.perf_counter() - start:.2f} s, {time.process_time() - spent:.2f} s of the processor")
+    if options.times:
+        times(understanding)
+        return
     for name in ("intents", "second", "fresh", "third", "fourth", "fifth", "sixth", "seventh"):
         intents(understanding, f"heldout_{name}.txt", options.errors)
     for name in ("heldout.txt", "development.txt"):
