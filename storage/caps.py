@@ -6,12 +6,29 @@ emergency) are put off. How a campaign is bound follows from its kind in its own
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, exists, func, or_, select, union_all, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    and_,
+    any_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from storage.outbox import CAMPAIGN, FAILED, GROUP, OPEN, OUTBOX, PENDING, is_state, of_account
 
@@ -144,40 +161,55 @@ _POST = or_(CAMPAIGN.c.kind.is_(None), CAMPAIGN.c.kind == "post")
 _DAY = bindparam("day", type_=OUTBOX.c.created_at.type)
 
 
-def _went(*which: ColumnElement[bool]) -> Select[tuple[str, int | None, datetime]]:
+def _asked_for(dialect: str, chat: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a row is of the asked chats, which are one value: a list is written out anew for every question."""
+    if dialect == "sqlite":
+        return chat.in_(select(func.json_each(bindparam("chats", type_=String)).table_valued("value").c.value))
+    return chat == any_(bindparam("chats", type_=ARRAY(String)))
+
+
+def _chats(connection: Connection, chats: Iterable[str]) -> str | list[str]:
+    return json.dumps(sorted(chats)) if connection.dialect.name == "sqlite" else sorted(chats)
+
+
+def _went(dialect: str, *which: ColumnElement[bool]) -> Select[tuple[str, int | None, datetime]]:
     """Of these rows, the posts in the asked chats: which campaign's, and when."""
     return select(OUTBOX.c.chat, OUTBOX.c.campaign_id, _AT.label("at")).where(
         *which,
-        OUTBOX.c.chat.in_(bindparam("chats", expanding=True)),
+        _asked_for(dialect, OUTBOX.c.chat),
         of_account(OUTBOX, bindparam("platform"), bindparam("account")),
         or_(OUTBOX.c.lane == CAMPAIGN_LANE, OUTBOX.c.campaign_id.is_not(None)),
         OUTBOX.c.recalls.is_(None),
     )
 
 
-# in three parts, each of which has its index by chat: what is open, what was sent, what failed
-_WENT = union_all(
-    _went(OPEN, or_(is_state(OUTBOX.c.state, "sending"), OUTBOX.c.lost > 0)),
-    _went(OUTBOX.c.message_id.is_not(None), is_state(OUTBOX.c.state, "sent")),
-    _went(FAILED, is_state(OUTBOX.c.state, "unknown")),
-).subquery("went")
-_HAD = (
-    select(
-        _WENT.c.chat,
-        func.sum(case((and_(_POST, _WENT.c.at >= _DAY), 1), else_=0)),
-        func.sum(case((_POST, 1), else_=0)),
-        func.sum(case((and_(~_POST, _WENT.c.at >= _DAY), 1), else_=0)),
+def _had_of(dialect: str) -> Select[Any]:
+    # in three parts, each of which has its index by chat: what is open, what was sent, what failed
+    went = union_all(
+        _went(dialect, OPEN, or_(is_state(OUTBOX.c.state, "sending"), OUTBOX.c.lost > 0)),
+        _went(dialect, OUTBOX.c.message_id.is_not(None), is_state(OUTBOX.c.state, "sent")),
+        _went(dialect, FAILED, is_state(OUTBOX.c.state, "unknown")),
+    ).subquery("went")
+    return (
+        select(
+            went.c.chat,
+            func.sum(case((and_(_POST, went.c.at >= _DAY), 1), else_=0)),
+            func.sum(case((_POST, 1), else_=0)),
+            func.sum(case((and_(~_POST, went.c.at >= _DAY), 1), else_=0)),
+        )
+        .select_from(went.outerjoin(CAMPAIGN, CAMPAIGN.c.id == went.c.campaign_id))
+        .where(bindparam("week", type_=OUTBOX.c.created_at.type) < went.c.at)
+        .group_by(went.c.chat)
     )
-    .select_from(_WENT.outerjoin(CAMPAIGN, CAMPAIGN.c.id == _WENT.c.campaign_id))
-    .where(bindparam("week", type_=OUTBOX.c.created_at.type) < _WENT.c.at)
-    .group_by(_WENT.c.chat)
-)
+
+
+_HAD = {dialect: _had_of(dialect) for dialect in ("sqlite", "postgresql")}
 
 
 def _had(connection: Connection, account: tuple[str, str], chats: set[str], caps: Caps, now: datetime) -> dict[str, _Had]:
     """Counted from what was sent, is being sent or may have been sent."""
-    values = {"platform": account[0], "account": account[1], "chats": sorted(chats), "now": now}
-    found = connection.execute(_HAD, {**values, "day": caps.day_began, "week": now - WEEK})
+    values = {"platform": account[0], "account": account[1], "chats": _chats(connection, chats), "now": now}
+    found = connection.execute(_HAD[connection.dialect.name], {**values, "day": caps.day_began, "week": now - WEEK})
     return {row[0]: _Had(int(row[1]), int(row[2]), int(row[3])) for row in found}
 
 
@@ -193,19 +225,22 @@ _ALARMED = exists(
         ALARM.c.started_at > bindparam("alarms", type_=ALARM.c.started_at.type),
     )
 )
-_GROUPS = select(GROUP.c.chat, GROUP.c.weekly_cap, GROUP.c.posts_off, _REPORTED, _ALARMED).where(
-    GROUP.c.platform == bindparam("platform"),
-    GROUP.c.account == bindparam("account"),
-    GROUP.c.chat.in_(bindparam("chats", expanding=True)),
-)
+_GROUPS = {
+    dialect: select(GROUP.c.chat, GROUP.c.weekly_cap, GROUP.c.posts_off, _REPORTED, _ALARMED).where(
+        GROUP.c.platform == bindparam("platform"),
+        GROUP.c.account == bindparam("account"),
+        _asked_for(dialect, GROUP.c.chat),
+    )
+    for dialect in ("sqlite", "postgresql")
+}
 
 
 def _groups(connection: Connection, account: tuple[str, str], chats: set[str], caps: Caps, now: datetime) -> dict[str, _Group]:
     """The groups of these chats; a chat that is no group of ours has the district's caps and no reports."""
-    values = {"platform": account[0], "account": account[1], "chats": sorted(chats)}
+    values = {"platform": account[0], "account": account[1], "chats": _chats(connection, chats)}
     found: dict[str, _Group] = {}
     for chat, own, off, reported, alarmed in connection.execute(
-        _GROUPS, {**values, "calm": now - caps.gap, "alarms": now - caps.alarm_lasts}
+        _GROUPS[connection.dialect.name], {**values, "calm": now - caps.gap, "alarms": now - caps.alarm_lasts}
     ):
         until = now + ALARM_AGAIN if alarmed else reported + caps.gap if reported else None
         found[chat] = _Group(own, bool(off), until)

@@ -10,6 +10,9 @@ from sqlalchemy import DateTime, Dialect
 from sqlalchemy.types import TypeDecorator
 
 
+_WITHOUT_ZONE = len("2026-11-23 02:00:00.000000")
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware UTC datetime; SQLite keeps it as naive UTC text, PostgreSQL as timestamptz. Naive values are refused."""
 
@@ -33,7 +36,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 def stored_time(dialect: str, at: datetime) -> str | datetime:
     """A time as `UtcDateTime` keeps it, for statements that go straight to the driver."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") if dialect == "sqlite" else at
+    if dialect != "sqlite":
+        return at
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return utc.isoformat(" ", "microseconds")[:_WITHOUT_ZONE]
 
 
 def numbers(values: Iterable[int]) -> str:
