@@ -184,6 +184,11 @@ class Pacing:
             return max(allowed, self._chat_ready_at(state, chat, lane, now, private))
         return self._chat_ready_at(state, chat, lane, now, private)
 
+    def limits_chats(self, account: AccountKey) -> bool:
+        """Whether a chat of this account ever has to wait."""
+        state = self._account(account)
+        return state.rule.limits_chats or state.allowance is not None
+
     def lane_ready_at(self, account: AccountKey, lane: Lane, now: datetime) -> datetime:
         """When this lane may next speak in any chat but the last one: before that no row of it has to be looked at."""
         allowance = self._account(account).allowance

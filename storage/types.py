@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import DateTime, Dialect
 from sqlalchemy.types import TypeDecorator
 
-
 _WITHOUT_ZONE = len("2026-11-23 02:00:00.000000")
 
 

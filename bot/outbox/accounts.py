@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Protocol
 
 from sqlmodel import Session
@@ -44,8 +44,8 @@ class Account:
 
     def add(self, claims: Iterable[Claim]) -> None:
         """Put new claims where they belong."""
-        for claim in claims:
-            insort(self.queue, claim, key=lambda one: one.order)
+        self.queue += claims
+        self.queue.sort(key=attrgetter("lane", "id"))
 
     def take_out(self, wanted: Callable[[Claim], bool]) -> list[Claim]:
         """Remove those claims from the queue."""

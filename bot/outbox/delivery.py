@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
+from msgspec import Struct
 
 from bot.errors import AnswerLost, NeverDelivered, RetryLater
 from bot.messages import Address
+from bot.outbox.patience import Patience
 from bot.platforms.base import Adapter
 from bot.verdicts import Pause, Verdicts
 from storage.claims import Claim, Ended, Result, Sent, Waiting
@@ -19,8 +21,7 @@ from storage.failpoints import failpoint
 log = structlog.get_logger("bot.outbox")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The result for the row; a pause that the platform told; and why the chat is closed to us, if it is."""
 
     result: Result
@@ -34,13 +35,20 @@ class Delivery:
     def __init__(self, verdicts: Verdicts, clock: Callable[[], datetime]) -> None:
         self._verdicts = verdicts
         self._clock = clock
+        self._patience = Patience()
 
-    async def deliver(self, adapter: Adapter, address: Address, claim: Claim, seconds: float) -> Outcome:
-        """Do what the notice says, within so many seconds."""
+    async def deliver(
+        self, task: asyncio.Task[object], adapter: Adapter, address: Address, claim: Claim, seconds: float
+    ) -> Outcome:
+        """Do in `task` what the notice says, within so many seconds."""
         failpoint("outbox.before_send")
+        self._patience.begin(task, seconds)
+        late = False
         try:
-            async with asyncio.timeout(seconds):
+            try:
                 result = await self._do(adapter, address, claim)
+            finally:
+                late = self._patience.end(task)
             failpoint("outbox.sent")
         except RetryLater as problem:
             return Outcome(*self._verdicts.later(claim, problem))
@@ -49,7 +57,7 @@ class Delivery:
         except (AnswerLost, TimeoutError) as problem:
             result = self._verdicts.uncertain(adapter, claim, str(problem) or "no answer in time")
         except asyncio.CancelledError:
-            result = self._verdicts.uncertain(adapter, claim, "stopped while sending")
+            result = self._verdicts.uncertain(adapter, claim, "no answer in time" if late else "stopped while sending")
         except Exception as problem:
             log.exception("outbox.adapter_bug", platform=claim.platform, notice=claim.id)
             result = self._verdicts.uncertain(adapter, claim, f"{type(problem).__name__}: {problem}"[:200])

@@ -143,11 +143,14 @@ class Exchange:
             rooms = self._rooms(key, now, answer)
         soon = now + timedelta(seconds=self.rule.horizon)
         pauses = answer.pauses or {}
+        free = not pauses and not self._pacing.limits_chats(key)
 
         def room(lane: int) -> int:
             return rooms[lane]
 
         def ready(chat: str, lane: int, private: bool) -> bool:
+            if free:
+                return True
             with self._picture:
                 at = self.chat_ready_at(key, chat, Lane(lane), now, pauses, private=private)
             if at > soon:

@@ -36,6 +36,7 @@ from storage.claims import Claim, Ended, Result, Sent, Waiting
 from storage.failpoints import failpoint
 from storage.writer import StorageUnavailable, Writer
 
+LANES = tuple(Lane)  # by number
 BOOK_AGAIN = timedelta(milliseconds=5)
 RECEIPTS_TOGETHER = 32  # so many are worth a transaction of their own
 RECEIPTS_WAIT = 0.02  # seconds that a receipt waits for company
@@ -338,48 +339,62 @@ class Outbox:
             return now if self._hurry else come_back
 
     def _launch_account(self, key: AccountKey, account: Account, now: datetime) -> datetime | None:
+        started, come_back = self._pick(key, account, now)
+        self._start(key, account, started)
+        return now if started and self._asks(key, now) else come_back
+
+    def _start(self, key: AccountKey, account: Account, claims: list[Claim]) -> None:
+        for claim in claims:
+            task = asyncio.create_task(self._send(key, account, claim), name="outbox send")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _pick(self, key: AccountKey, account: Account, now: datetime) -> tuple[list[Claim], datetime | None]:
+        """What has its slot now, which counts as being sent from here on; and when the next one has."""
         pause = self._pauses.get(account_scope(key)) if self._pauses else None
         if not self._accounts.ours(key):
             self._give_back(account, list(account.queue))
-            return None
+            return [], None
         if pause is not None and pause > now:
             self._give_back(account, list(account.queue))
-            return pause if account.look or account.more else None
+            return [], pause if account.look or account.more else None
         come_back: datetime | None = None
         started: list[Claim] = []
         returned: list[Claim] = []
+        rule, sending = self.rule, account.sending
+        in_time = now + timedelta(seconds=rule.send_timeout)
+        too_far = now + timedelta(seconds=4 * rule.horizon)
         for claim in account.queue:
-            if claim.lease_until < now + timedelta(seconds=self.rule.send_timeout):
+            if claim.lease_until < in_time:
                 returned.append(claim)  # we were held up; somebody else may have it by now
                 continue
-            if len(account.sending) >= self._places(claim.lane):
+            if len(sending) >= self._places(claim.lane):
                 break
             slot = self._pacing.account_ready_at(key, now)
-            chat = self._storage.chat_ready_at(key, claim.chat, Lane(claim.lane), now, self._pauses, private=claim.private)
-            if chat > now + timedelta(seconds=4 * self.rule.horizon):
+            chat = self._storage.chat_ready_at(key, claim.chat, LANES[claim.lane], now, self._pauses, private=claim.private)
+            if chat > too_far:
                 returned.append(claim)
             elif slot == NEVER:
                 come_back = earliest(come_back, now + BOOK_AGAIN)  # a slot was missed; the next exchange books another
                 break
             elif slot <= now and chat <= now:
                 self._pacing.take(key, claim.chat, now)
-                account.sending[claim.id] = claim
+                sending[claim.id] = claim
                 started.append(claim)
             else:
                 come_back = earliest(come_back, max(slot, chat))
         for claim in started:
             account.queue.remove(claim)
-            task = asyncio.create_task(self._send(key, account, claim), name=f"send {claim.id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        self._give_back(account, returned)
-        return now if started and self._asks(key, now) else come_back
+        if returned:
+            self._give_back(account, returned)
+        return started, come_back
 
     def _places(self, lane: int) -> int:
         """How many sends may be under way for one of this lane to start: the better the lane, the more."""
+        rule = self.rule
         if lane == Lane.ALARM:
-            return self.rule.in_flight + self.rule.in_flight_reserve
-        return self.rule.in_flight - (self.rule.in_flight_reserve if lane > Lane.REPLY else 0)
+            return rule.in_flight + rule.in_flight_reserve
+        return rule.in_flight - rule.in_flight_reserve if lane > Lane.REPLY else rule.in_flight
 
     def _give_back(self, account: Account, unsent: list[Claim]) -> None:
         for claim in unsent:
@@ -402,21 +417,27 @@ class Outbox:
 
     # --- one send -------------------------------------------------------------------------------------------------
 
-    async def _send(self, key: AccountKey, account: Account, claim: Claim) -> None:
-        """Send one notice and note what came of it."""
-        address = Address(claim.platform, claim.account, claim.chat, claim.private, claim.thread)
+    async def _send(self, key: AccountKey, account: Account, first: Claim) -> None:
+        """Send one notice and note what came of it; then, in the place that is free, what waited for it."""
+        task = asyncio.current_task()
+        claim: Claim | None = first
+        while claim is not None and task is not None:
+            result = await self._send_one(task, key, account, claim)
+            claim = self._finish(key, account, claim, result, alive=not task.cancelling())
+
+    async def _send_one(self, task: asyncio.Task[object], key: AccountKey, account: Account, claim: Claim) -> Result:
         if self._told_to_wait(key, claim) or not self._accounts.ours(key):
             # told between the start of this task and now, by the answer to another send; or we were held up and lost the account
-            self._finish(key, account, claim, Waiting(claim, None, used=False))
-            return
-        outcome = await self._delivery.deliver(account.adapter, address, claim, self.rule.send_timeout)
+            return Waiting(claim, None, used=False)
+        address = Address(claim.platform, claim.account, claim.chat, claim.private, claim.thread)
+        outcome = await self._delivery.deliver(task, account.adapter, address, claim, self.rule.send_timeout)
         if (pause := outcome.pause) is not None:
             self._new_pauses.append(pause)
             self._pauses[pause[0]] = max(pause[1], self._pauses.get(*pause))
         if (why := outcome.gone) is not None:
             self._gone.append((address, why))
             self._results += [Ended(other, "dead", why) for other in account.take_out(lambda one: one.chat == claim.chat)]
-        self._finish(key, account, claim, outcome.result)
+        return outcome.result
 
     def _told_to_wait(self, key: AccountKey, claim: Claim) -> bool:
         if not self._pauses:
@@ -424,25 +445,31 @@ class Outbox:
         now = self._clock()
         return any(self._pauses.get(scope, now) > now for scope in (account_scope(key), chat_scope(key, claim.chat)))
 
-    def _finish(self, key: AccountKey, account: Account, claim: Claim, result: Result) -> None:
+    def _finish(self, key: AccountKey, account: Account, claim: Claim, result: Result, *, alive: bool) -> Claim | None:
+        """Note what became of it. Returns what the task that sent it is to send next, if it is `alive`."""
         account.sending.pop(claim.id, None)
         self._results.append(result)
         account.more = True  # the next notice for this chat
         account.look = account.look or claim.lane < Lane.CAMPAIGN
-        come_back = self._go_on(key, account)
-        if account.look or not self._under_way or not isinstance(result, Sent) or len(self._results) >= RECEIPTS_TOGETHER:
+        now = self._clock()
+        started, come_back = self._go_on(key, account, now)
+        idle = not started and not self._under_way
+        if account.look or idle or not isinstance(result, Sent) or len(self._results) >= RECEIPTS_TOGETHER:
             self._write_now()
         elif self._company is None:
             self._company = asyncio.get_running_loop().call_later(RECEIPTS_WAIT, self._write_now)
-        if come_back is not None or self._asks(key, self._clock()):
+        if come_back is not None or self._asks(key, now):
             self._woken.set()
+        following = started.pop(0) if started and alive else None
+        self._start(key, account, started)
+        return following
 
-    def _go_on(self, key: AccountKey, account: Account) -> datetime | None:
-        """Start what waited for the place that is free now; when the next one has its slot."""
+    def _go_on(self, key: AccountKey, account: Account, now: datetime) -> tuple[list[Claim], datetime | None]:
+        """What waited for the place that is free now; when the next one has its slot."""
         if not account.queue or self._stopping or self._troubles or self._in_doubt:
-            return None
+            return [], None
         with self._picture:
-            return self._launch_account(key, account, self._clock())
+            return self._pick(key, account, now)
 
     def _write_now(self) -> None:
         if self._company is not None:
