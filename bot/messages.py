@@ -139,8 +139,7 @@ class Choice:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outbound:
+class Outbound(Struct, frozen=True):
     """One message to a chat. `text` is plain; the adapter escapes it. `photo` is a path below the data directory.
 
     `key` is unique for this notice: a platform that knows client message ids gets it, so that a repeat is recognised.
@@ -155,8 +154,7 @@ class Outbound:
     secret: bool = False  # shown once: a platform with a record of its own does not keep it
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """The platform's word that a message is in the chat."""
 
     message_id: str

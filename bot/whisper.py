@@ -6,7 +6,8 @@ A row that is wiped after sending still stood in the database's log until that i
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from bot.messages import Address, Attachment, Outbound, Receipt
 from bot.platforms.base import Adapter, Capabilities, Feed, Health

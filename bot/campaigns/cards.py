@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import replace
 from pathlib import Path
 
 import structlog
+from msgspec.structs import replace
 
 from bot.messages import Address, Outbound, Receipt
 from bot.platforms.base import Adapter

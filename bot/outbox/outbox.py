@@ -303,11 +303,13 @@ class Outbox:
         account = self._accounts[key]
         if not (account.look or account.more or account.queue):
             return False
-        if self._pauses.get(account_scope(key), now) > now or not self._accounts.ours(key):
+        if (self._pauses and self._pauses.get(account_scope(key), now) > now) or not self._accounts.ours(key):
             return False
         if account.queue and self._hold is not None and self._pacing.account_ready_at(key, now) == NEVER:
             return True  # slots were missed and have to be booked again
-        return account.look or (account.more and len(account.queue) * 2 <= self._storage.most_in_queue(key))
+        if account.look or not account.more or len(account.queue) > self.rule.in_flight:
+            return account.look
+        return len(account.queue) * 2 <= self._storage.most_in_queue(key)
 
     def _must_recover(self, now: datetime) -> bool:
         return not self._started or (self._leases_checked_until is not None and self._leases_checked_until <= now)
@@ -362,6 +364,7 @@ class Outbox:
         started: list[Claim] = []
         returned: list[Claim] = []
         rule, sending = self.rule, account.sending
+        unbound = not self._pauses and not self._pacing.limits_chats(key)
         in_time = now + timedelta(seconds=rule.send_timeout)
         too_far = now + timedelta(seconds=4 * rule.horizon)
         for claim in account.queue:
@@ -371,7 +374,7 @@ class Outbox:
             if len(sending) >= self._places(claim.lane):
                 break
             slot = self._pacing.account_ready_at(key, now)
-            chat = self._storage.chat_ready_at(key, claim.chat, LANES[claim.lane], now, self._pauses, private=claim.private)
+            chat = now if unbound else self._chat_ready_at(key, claim, now)
             if chat > too_far:
                 returned.append(claim)
             elif slot == NEVER:
@@ -388,6 +391,9 @@ class Outbox:
         if returned:
             self._give_back(account, returned)
         return started, come_back
+
+    def _chat_ready_at(self, key: AccountKey, claim: Claim, now: datetime) -> datetime:
+        return self._storage.chat_ready_at(key, claim.chat, LANES[claim.lane], now, self._pauses, private=claim.private)
 
     def _places(self, lane: int) -> int:
         """How many sends may be under way for one of this lane to start: the better the lane, the more."""
@@ -453,7 +459,7 @@ class Outbox:
         account.look = account.look or claim.lane < Lane.CAMPAIGN
         now = self._clock()
         started, come_back = self._go_on(key, account, now)
-        idle = not started and not self._under_way
+        idle = not account.sending and not self._under_way
         if account.look or idle or not isinstance(result, Sent) or len(self._results) >= RECEIPTS_TOGETHER:
             self._write_now()
         elif self._company is None:

@@ -152,7 +152,8 @@ class TelegramPlatform:
 
     async def send(self, to: Address, what: Outbound) -> Receipt:
         """Say it. Raises RetryLater, NeverDelivered, AnswerLost."""
-        await self._saying.initialize()
+        if not self._saying.ready:
+            await self._saying.initialize()
         return Receipt(await self._sending.send(to, what), self._clock())
 
     async def edit(self, to: Address, message_id: str, what: Outbound) -> bool:

@@ -33,6 +33,7 @@ class Connection(asyncio.Protocol):
         self._parser: HttpResponseParser | None = None
         self._answer: asyncio.Future[Answer] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = 0.0
         self._until = 0.0  # when patience with the answer, or idleness, ends
         self._limit = 0
         self._come = 0  # bytes of this answer so far, and of them its body's
@@ -141,10 +142,11 @@ class Connection(asyncio.Protocol):
     def _wait_until(self, until: float) -> None:
         """One timer for all requests: it is only set anew when it would ring too late."""
         self._until = until
-        if self._timer is not None and self._timer.when() > until:
+        if self._timer is not None and self._rings_at > until:
             self._timer.cancel()
             self._timer = None
         if self._timer is None:
+            self._rings_at = until
             self._timer = self._loop.call_at(until, self._check_patience)
 
     def _fail(self, problem: TelegramError) -> None:

@@ -13,7 +13,7 @@ import asyncio
 import json
 import math
 import ssl
-from collections.abc import Hashable, Mapping
+from collections.abc import Awaitable, Hashable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 from urllib.request import getproxies, proxy_bypass
@@ -37,14 +37,8 @@ _KINDS: dict[int, type[TelegramError]] = {400: BadRequest, 401: InvalidToken, 40
 class _Target(msgspec.Struct, frozen=True):
     """Where a method is, and its request up to the length of its body."""
 
-    scheme: str
-    host: str
-    port: int
+    server: tuple[str, str, int]  # scheme, host, port
     head: bytes
-
-    @property
-    def server(self) -> tuple[str, str, int]:
-        return self.scheme, self.host, self.port
 
 
 class ApiRequest(BaseRequest):
@@ -63,6 +57,11 @@ class ApiRequest(BaseRequest):
     def read_timeout(self) -> float | None:
         """How long an answer may take."""
         return self._read
+
+    @property
+    def ready(self) -> bool:
+        """Whether the pool is open."""
+        return self._session is not None
 
     async def initialize(self) -> None:
         """Open the pool; again and again is fine."""
@@ -149,29 +148,39 @@ class ApiRequest(BaseRequest):
             raise NoAnswer("the answer is not the Bot API's")
         return answer
 
-    async def _post(self, url: str, body: bytes, read: float) -> tuple[int, bytes]:
+    def _post(self, url: str, body: bytes, read: float) -> Awaitable[tuple[int, bytes]]:
         target = _target(url)
-        way = self._ways.get(target.server) or await self._find_way(target)
+        way = self._ways.get(target.server)
+        if isinstance(way, Connections):
+            return way.post(b"%b%d\r\n\r\n%b" % (target.head, len(body), body), read, MOST_ANSWER_BYTES)
+        return self._post_first(target, url, body, read)
+
+    async def _post_first(self, target: _Target, url: str, body: bytes, read: float) -> tuple[int, bytes]:
+        """The way there is not known yet, or is through a proxy."""
+        way = await self._find_way(target)
         if isinstance(way, URL):
             return await self._other_way("POST", url, Json(body), read, MOST_ANSWER_BYTES)
-        return await way.post(b"%b%d\r\n\r\n%b" % (target.head, len(body), body), read, MOST_ANSWER_BYTES)
+        return await self._post(url, body, read)
 
     async def _other_way(self, method: str, url: str, body: Json | Form | None, read: float, limit: int) -> tuple[int, bytes]:
         """By aiohttp."""
         target = _target(url)
-        way = self._ways.get(target.server) or await self._find_way(target)
+        way = await self._find_way(target)
         if self._session is None:
             raise NotSent("closed")
         return await self._session.ask(method, url, body, read, limit, way if isinstance(way, URL) else None)
 
     async def _find_way(self, target: _Target) -> Connections | URL:
         """The environment's proxy on the way there, looked for once; else our own connections."""
-        if self._proxies and not proxy_bypass(target.host) and (found := getproxies().get(target.scheme)):
+        scheme, host, port = target.server
+        if (known := self._ways.get(target.server)) is not None:
+            return known
+        if self._proxies and not proxy_bypass(host) and (found := getproxies().get(scheme)):
             way: Connections | URL = URL(found if "://" in found else f"http://{found}")
         else:
             # the certificates that are trusted are read from files
-            tls = await asyncio.to_thread(_tls) if target.scheme == "https" else None
-            way = Connections(target.host, target.port, tls, most=self._connections, connect=self._connect)
+            tls = await asyncio.to_thread(_tls) if scheme == "https" else None
+            way = Connections(host, port, tls, most=self._connections, connect=self._connect)
         if self._session is None:
             raise NotSent("closed")
         return self._ways.setdefault(target.server, way)
@@ -201,7 +210,7 @@ def _target(url: str) -> _Target:
         f"POST {path} HTTP/1.1\r\nHost: {name}\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
         "Content-Type: application/json\r\nContent-Length: "
     )
-    return _Target(where.scheme, host, port, head.encode("ascii"))
+    return _Target((where.scheme, host, port), head.encode("ascii"))
 
 
 def _plain(value: object) -> str:

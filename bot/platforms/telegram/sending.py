@@ -62,6 +62,7 @@ class Sending:
         monotonic: Callable[[], float],
     ) -> None:
         self._bot = bot
+        self._root = bot.base_url
         self._pool = pool
         self._limits = limits
         self._data_dir = data_dir
@@ -178,27 +179,31 @@ class Sending:
         last: bool,
         said: list[str],
     ) -> None:
-        words = calling(text, what.mention, name) if name and what.mention else text
-        thread = int(to.thread) if to.thread and to.thread.isdigit() else None
-        extra: dict[str, object] = {
+        given: dict[str, object] = {
+            "chat_id": _chat(chat),
             # without a parse mode nothing in a plain text can be markup
             "parse_mode": "HTML" if name else None,
-            "reply_parameters": _reply(what.reply_to) if first else None,
-            "reply_markup": buttons(what.choices) if last else None,
+            "reply_parameters": _reply(what.reply_to) if first and what.reply_to else None,
+            "reply_markup": buttons(what.choices) if last and what.choices else None,
+            "message_thread_id": int(to.thread) if to.thread and to.thread.isdigit() else None,
         }
+        words = calling(text, what.mention, name) if name and what.mention else text
         try:
-            message = await self._message(chat, words, photo, {**extra, "message_thread_id": thread})
+            message = await self._message(words, photo, given)
         except BadRequest as problem:
-            if thread is None or not any(word in problem.message.lower() for word in _NO_THREAD):
+            if given["message_thread_id"] is None or not any(word in problem.message.lower() for word in _NO_THREAD):
                 raise
-            message = await self._message(chat, words, photo, extra)  # the topic is gone, the group is not
+            given["message_thread_id"] = None
+            message = await self._message(words, photo, given)  # the topic is gone, the group is not
         said.append(str(message.message_id))
 
-    async def _message(self, chat: str, words: str, photo: str | None, extra: dict[str, object]) -> Sent:
-        given = {"chat_id": _chat(chat), **extra}
+    def _message(self, words: str, photo: str | None, given: dict[str, object]) -> Awaitable[Sent]:
         if photo is None:
-            return await self._ask("sendMessage", Sent, {**given, "text": words})
-        given["caption"] = words or None
+            given["text"] = words
+            return self._ask("sendMessage", Sent, given)
+        return self._photo(photo, {**given, "caption": words or None})
+
+    async def _photo(self, photo: str, given: dict[str, object]) -> Sent:
         known = self._photos.get(photo)
         if known is not None:
             try:
@@ -214,8 +219,8 @@ class Sending:
                 self._photos.popitem(last=False)
         return message
 
-    async def _ask(self, method: str, kind: type[T], given: Mapping[str, object], upload: Upload | None = None) -> T:
-        return await self._pool.ask(f"{self._bot.base_url}/{method}", given, kind, upload)
+    def _ask(self, method: str, kind: type[T], given: Mapping[str, object], upload: Upload | None = None) -> Awaitable[T]:
+        return self._pool.ask(f"{self._root}/{method}", given, kind, upload)
 
     async def _read(self, photo: str) -> bytes:
         def read() -> bytes:

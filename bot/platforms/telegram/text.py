@@ -19,6 +19,8 @@ def units(text: str) -> int:
 
 def split(text: str, most: int = MOST_TEXT) -> list[str]:
     """`text` in parts of at most `most` units, cut at the end of a line where that wastes less than half a part."""
+    if 2 * len(text) <= most:
+        return [text]  # no character has more than two units
     parts: list[str] = []
     rest = text
     while units(rest) > most:
