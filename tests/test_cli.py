@@ -454,6 +454,13 @@ def test_classify_speaks_the_documented_lines(shell: Shell) -> None:
     assert (second["id"], second["intent"]) == (2, "chat")
 
 
+def test_pasted_bait_is_a_matter_of_fraud(shell: Shell) -> None:
+    bait = "刷单兼职，每天十分钟，先垫付三百，返利四百，加微信进群做任务，佣金日结"
+    done = shell("classify", stdin=json.dumps({"id": 1, "text": bait}, ensure_ascii=False))
+    row = json.loads(done.out)
+    assert (row["intent"], row["scam"]["is_scam"]) == ("scam_report", True)
+
+
 def test_half_an_emoji_is_read_like_any_character(shell: Shell) -> None:
     done = shell("classify", stdin='{"id": "cut \\ud83d", "text": "\\ud83d着火了，快来人"}')
     assert json.loads(done.out)["tier"] == "T0"

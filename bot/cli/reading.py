@@ -32,7 +32,7 @@ def classify(
     understanding = Understanding.load(CONTENT)
     if why is not None:
         meaning = understanding.read(_whole(why))
-        typer.echo(f"{meaning.intent.value} {meaning.confidence:.2f}  {meaning.category or '-'}  {meaning.tier or '-'}")
+        typer.echo(f"{meaning.matter.value} {meaning.confidence:.2f}  {meaning.category or '-'}  {meaning.tier or '-'}")
         typer.echo("places: " + ("、".join(place.text for place in meaning.places) or "-"))
         typer.echo(f"scam: {'yes' if meaning.scam.is_scam else 'no'} {meaning.scam.score:.2f} {meaning.scam.type or ''}".rstrip())
         for reason in meaning.reasons:
@@ -43,7 +43,7 @@ def classify(
         _write(
             {
                 "id": row["id"],
-                "intent": meaning.intent.value,
+                "intent": meaning.matter.value,
                 "confidence": round(meaning.confidence, 4),
                 "tier": meaning.tier,
                 "category": meaning.category,

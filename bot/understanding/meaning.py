@@ -81,3 +81,8 @@ class Meaning:
     places: tuple[Place, ...] = ()
     scam: Scam = Scam()
     reasons: tuple[str, ...] = ()
+
+    @property
+    def matter(self) -> Intent:
+        """What the message is to us: pasted bait is a matter of fraud although nobody says a word about it."""
+        return Intent.SCAM_REPORT if self.intent is Intent.CHAT and self.scam.is_scam else self.intent

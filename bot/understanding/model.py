@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 VERSION = 2
 LONGEST = 400  # characters; what a text wants is said in its first sentences
-Sums = tuple[list[int], float]  # weights added up, a number for each label, and the square of the length of the text's vector
+Sums = tuple[list[float], float]  # weights added up, a number for each label, and the square of the length of the text's vector
 _DIGITS = str.maketrans("123456789", "000000000")
 # what stands for a face or a flower says nothing of what is wanted, and everybody puts it everywhere
 _FACES = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f]|\\[[\u4e00-\u9fff]{1,3}\\]|@\\S{1,20}")
@@ -88,6 +88,11 @@ class Question:
         odds = [math.exp(score - top) for score in scores]
         total = sum(odds)
         return [each / total for each in odds]
+
+    def rows(self, hashed: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The weights of these features, a row for each, and the square of its rarity at the end of the row."""
+        index = hashed & (len(self._head.weights) - 1)
+        return np.hstack([self._head.weights[index].astype(np.float32), self._head.rarity[index][:, None] ** 2])
 
     def _row(self, name: str) -> tuple[list[int], float]:
         """The weights of one feature, and the square of its rarity."""

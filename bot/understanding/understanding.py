@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import add
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bot.understanding.classes import Classes
 from bot.understanding.emergencies import Emergencies, danger_words
 from bot.understanding.intents import Finding, Intents
 from bot.understanding.meaning import Danger, Hint, Intent, Meaning, Scam
@@ -52,7 +54,7 @@ SPEAK = 0.45  # of all wants together; small talk and what only sounds like a cr
 PHOTO = 0.15  # so much lower is the line when a photo comes with the words
 SPEAK_UNASKED = 0.54  # the same in a group, for a message that was not put to us: silence is the default
 SPEAK_UNKNOWN = 0.6  # the same without a single word of the lexicon in it
-A_LINE = 10  # characters: a shorter message without a word of the lexicon is not even read
+A_LINE = 10  # characters: a shorter message without a word of the lexicon, or words of two classes, is not even read
 A_FEW = 5  # characters: less ("满意", "好了") says nothing in a group unless a rule knows it
 OVERRULE = 0.5  # so sure must the model be of another want than the rule's to take its place
 DREAD = 0.9  # so sure of danger that no rule sees: it is no alarm (no model decides about one), but somebody should look at it
@@ -127,6 +129,7 @@ class Understanding:
         intents: Intents,
         scams: Scams,
         places: Places,
+        classes: Classes,
         model: Model | None = None,
     ) -> None:
         self.taxonomy = taxonomy
@@ -135,11 +138,15 @@ class Understanding:
         self._intents = intents
         self._scams = scams
         self._places = places
+        self._classes = classes
         self._model = model
+        self._weighed = classes.weighed(model.wants) if model is not None else None
         self._dangers = tuple(Danger)
         self._features = self._named_features()
         self._featured = sum(self._features)
-        self._families = _RULES + len(intents.rules)  # from this bit on: families of words that make up scenes of danger
+        self._classed = _RULES + len(intents.rules)  # from this bit on: classes of words, which are the model's alone
+        self._families = self._classed + len(classes.names)  # and from this one: families of words that make up scenes of danger
+        self._known = (1 << self._classed) - 1
         self._low = (1 << self._families) - 1
         self.triggers = self._build()
 
@@ -158,19 +165,20 @@ class Understanding:
             Intents.load(folder, taxonomy),
             Scams.load(folder, taxonomy),
             Places.load(folder),
+            Classes.load(folder),
             Model.load(content_dir / "model" / "understanding.npz") if weights else None,
         )
 
     def with_model(self, model: Model | None) -> Understanding:
         """The same rules with other weights, or with none; for measuring and training."""
-        parts = (self.taxonomy, self._normaliser, self._emergencies, self._intents, self._scams, self._places)
+        parts = (self.taxonomy, self._normaliser, self._emergencies, self._intents, self._scams, self._places, self._classes)
         return Understanding(*parts, model)
 
     def glance(self, text: str) -> Hint:
         """What a chat message may be, in microseconds when it is small talk. Pure; nothing of the text is kept."""
         mask = self._triggers(text)
-        known = mask & self._low or self._emergencies.staged(mask >> self._families)
-        if not known and (len(text) < A_LINE or self._model is None):
+        known = mask & self._known or self._emergencies.staged(mask >> self._families)
+        if not known and (self._model is None or (len(text) < A_LINE and not self._is_classed(text, mask))):
             return NOTHING
         sight = self._look(text, mask)
         if sight.alarm is not None:
@@ -244,7 +252,13 @@ class Understanding:
 
     def _odds(self, sight: _Sight, model: Model) -> _Odds:
         if sight.odds is None:
-            odds = dict(zip(model.wants.labels, model.wants.odds(_sums(sight, model)[0], self._names(sight)), strict=True))
+            points, square = _sums(sight, model)[0]
+            classes = sight.mask >> self._classed
+            if classes and self._weighed is not None:
+                *more, extra = self._weighed.sums(classes)
+                points, square = list(map(add, points, more)), square + extra
+            found = model.wants.odds((points, square), self._names(sight))
+            odds = dict(zip(model.wants.labels, found, strict=True))
             chat, danger = odds.pop(Intent.CHAT), odds.pop(Intent.EMERGENCY)
             sight.odds = _Odds(chat, danger, odds, sum(odds.values()), max(odds, key=odds.__getitem__))
         return sight.odds
@@ -321,7 +335,8 @@ class Understanding:
         """The hashed features of a text for the head of this name, just as a reading sees them; for training."""
         sight = self._look(text, self._triggers(text))
         names = self._signs(sight) if head.startswith("scam") else self._names(sight)
-        return np.concatenate([characters(sight.plain.text), named(names)])
+        classes = [self._classes.features(sight.mask >> self._classed)] if head == "intent" else []
+        return np.concatenate([characters(sight.plain.text), named(names), *classes])
 
     def category_by_rules(self, text: str, intent: str) -> str | None:
         """The category that the rules give to a text of this intent, if they do."""
@@ -357,8 +372,13 @@ class Understanding:
         among = frozenset([danger for bit, danger in enumerate(dangers) if mask >> bit & 1])
         alarm = self._emergencies.find(plain.text, among, families) if among or families else None
         safe = bool(mask >> _SAFE & 1) and self._emergencies.safe(plain.text)
-        finding = self._intents.find(plain.text, mask >> _RULES) if alarm is None and mask >> _RULES else None
+        ruled = (mask & self._known) >> _RULES
+        finding = self._intents.find(plain.text, ruled) if alarm is None and ruled else None
         return _Sight(plain, mask, alarm, safe, finding)
+
+    def _is_classed(self, text: str, mask: int) -> bool:
+        """Whether a short text without any other word of the lexicon has words of two classes, as "求个梯子" has."""
+        return len(text) >= A_FEW and ((mask & self._low) >> self._classed).bit_count() > 1
 
     def _triggers(self, text: str) -> int:
         return self.triggers.mask(text)
@@ -366,25 +386,27 @@ class Understanding:
     def _build(self) -> Triggers:
         masks: dict[str, int] = {}
 
-        def add(word: str, bit: int) -> None:
+        def mark(word: str, bit: int) -> None:
             masks[word] = masks.get(word, 0) | 1 << bit
 
         bits = {danger: bit for bit, danger in enumerate(self._dangers)}
         for word, danger in danger_words(self._emergencies.rules):
-            add(word, bits[danger])
+            mark(word, bits[danger])
         for word in self._emergencies.safe_triggers:
-            add(word, _SAFE)
+            mark(word, _SAFE)
         for word in self._scams.triggers:
-            add(word, _SCAM)
+            mark(word, _SCAM)
         for rule in self._intents.rules:
             for word in rule.triggers:
-                add(word, _RULES + rule.bit)
+                mark(word, _RULES + rule.bit)
         for word in self._intents.words:
-            add(word, _ASK)
+            mark(word, _ASK)
+        for word, number in self._classes.words():
+            mark(word, self._classed + number)
         for word, families in self._emergencies.family_words():
             masks[word] = masks.get(word, 0) | families << self._families
         for word in self._normaliser.marks():
-            add(word, _RAW)
+            mark(word, _RAW)
         return Triggers(masks)
 
 
