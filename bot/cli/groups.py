@@ -26,6 +26,9 @@ Answer = TypeVar("Answer")
 GroupName = Annotated[str, typer.Argument(help="The group's chat id or name.")]
 
 
+WITH_MINUS = {"ignore_unknown_options": True}  # the id of a Telegram group begins with one
+
+
 @groups.command("list")
 def list_groups() -> None:
     """Every group the bot knows. 列出群。"""
@@ -71,7 +74,7 @@ def add_group(
     typer.echo(f"group {chat} added. A running bot opens the room at its next start; then: qianshao group invite {chat}")
 
 
-@groups.command("assign")
+@groups.command("assign", context_settings=WITH_MINUS)
 def assign(group: GroupName, grid: Annotated[str, typer.Argument(help='Code or name of the grid, or "none".')]) -> None:
     """Say which grid a group belongs to. 把群归到网格。"""
 
@@ -86,7 +89,7 @@ def assign(group: GroupName, grid: Annotated[str, typer.Argument(help='Code or n
         typer.echo(writer.run_now(work))
 
 
-@groups.command("label")
+@groups.command("label", context_settings=WITH_MINUS)
 def label_group(
     group: GroupName,
     labels: Annotated[list[str] | None, typer.Argument(help='class:综合, board:…, industry:…; "board:" takes it away.')] = None,

@@ -72,7 +72,7 @@ def check() -> None:
     chosen = settings()  # a mistake in the settings ends it here: everything else hangs on them
     typer.echo(f"ok       settings: {config_file() or (DEFAULT_FILE if DEFAULT_FILE.exists() else 'defaults')}")
     problems = 0
-    telegram: list[str] = []  # what it said of itself when it was asked for problems
+    telegram: list[str] = []  # what each account said of itself when it was asked for problems
     looks: tuple[tuple[str, Callable[[Settings], Iterator[str]], Callable[[Settings], str]], ...] = (
         ("content", lambda _: _content_problems(), lambda _: _content_counts()),
         ("working days", lambda _: iter(()), _working_days),
@@ -83,10 +83,10 @@ def check() -> None:
         ("web port", _port_problems, lambda s: f"{s.web.host}:{s.web.port}" if s.web.enabled else "web is off"),
     )
     if chosen.telegram.enabled:
-        looks += (("telegram", lambda s: _telegram_problems(s, telegram), lambda _: "\n         telegram: ".join(telegram)),)
+        looks += (("telegram", lambda s: _telegram_problems(s, telegram), lambda _: _accounts("telegram", telegram)),)
     wechat: list[str] = []
     if chosen.wechat.enabled:
-        looks += (("wechat", lambda s: _wechat_problems(s, wechat), lambda _: "\n         wechat: ".join(wechat)),)
+        looks += (("wechat", lambda s: _wechat_problems(s, wechat), lambda _: _accounts("wechat", wechat)),)
     for name, look, say in looks:
         found = list(look(chosen))
         problems += len(found)
@@ -94,6 +94,8 @@ def check() -> None:
             typer.echo(f"ok       {name}: {say(chosen)}")
         for problem in found:
             typer.echo(f"problem  {name}: {problem}")
+        if found and name in ("telegram", "wechat") and (said := say(chosen)):
+            typer.echo(f"seen     {name}: {said}")
     if problems:
         raise typer.Exit(1)
 
@@ -253,6 +255,11 @@ def _database_name(chosen: Settings) -> str:
     name = make_url(chosen.database_url).render_as_string(hide_password=True)
     file = _sqlite_file(chosen)
     return name if file is None or file.exists() else f"{name} (is made at the first start)"
+
+
+def _accounts(name: str, said: list[str]) -> str:
+    """What the accounts of a platform said of themselves, one a line; of one that cannot be reached there is nothing to say."""
+    return f"\n         {name}: ".join(one for one in said if one)
 
 
 def _telegram_problems(chosen: Settings, said: list[str]) -> Iterator[str]:

@@ -89,6 +89,7 @@ def new_code(badge: Badge) -> None:
     with shell.storage() as (chosen, writer):
         code = writer.run_now(work)
     _tell_code(badge, code)
+    typer.echo("An earlier code does not work any more.")
 
 
 @officers.command("totp")

@@ -21,7 +21,7 @@ from bot.errors import ConfigError
 from bot.messages import Address, Attachment, Inbound, Kind, Outbound, Receipt, Sender
 from bot.platforms.base import Capabilities, Feed, Health
 from bot.platforms.owners import Owners
-from bot.platforms.telegram.failures import NoAnswer
+from bot.platforms.telegram.failures import NoAnswer, words_of
 from bot.platforms.telegram.files import Files
 from bot.platforms.telegram.intake import Intake
 from bot.platforms.telegram.limiter import Limits
@@ -143,8 +143,8 @@ class TelegramPlatform:
             log.error("telegram.stalled", problem=str(problem))
             raise
         except TelegramError as problem:
-            self._trouble = f"{type(problem).__name__}: {problem.message}"[:200]
-            raise
+            self._trouble = words_of(problem)
+            raise Stalled(self._trouble) from None
         finally:
             self._listening = False
             # a pool that is wedged must not outlive its loop

@@ -17,7 +17,7 @@ from typing import cast
 from aiohappyeyeballs import AddrInfoType, start_connection
 
 from bot.platforms.telegram.connection import Answer, Connection
-from bot.platforms.telegram.failures import NotSent
+from bot.platforms.telegram.failures import NotSent, reason_of
 
 SECOND_ADDRESS_SECONDS = 0.25  # after so long the other family of addresses is tried beside (RFC 8305)
 ADDRESS_SECONDS = 10.0  # an address that was looked up is believed for so long
@@ -85,8 +85,7 @@ class Connections:
                     if connection is not None:
                         return connection
         except (TimeoutError, OSError, ValueError) as problem:
-            # only the type is told: texts of these exceptions have addresses in them
-            raise NotSent(type(problem).__name__) from None
+            raise NotSent(reason_of(problem)) from None
 
     async def _wait(self) -> Connection | None:
         """What is given back next; None when there is room for a new one."""

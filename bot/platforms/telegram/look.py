@@ -11,6 +11,7 @@ from telegram.error import BadRequest, Forbidden, InvalidToken, TelegramError
 
 from bot.errors import ConfigError
 from bot.platforms.telegram.adapter import PRIVACY
+from bot.platforms.telegram.failures import words_of
 from bot.platforms.telegram.polling import NO_SUCH_BOT
 from bot.platforms.telegram.request import ApiRequest
 from bot.platforms.telegram.settings import TelegramSettings
@@ -48,9 +49,7 @@ async def look(settings: TelegramSettings, groups: Iterable[tuple[str, str]]) ->
     except InvalidToken:
         return Found((f"{settings.section}.token: {NO_SUCH_BOT}",))
     except TelegramError as problem:
-        return Found(
-            (f"{settings.root} cannot be reached ({type(problem).__name__}); check the network or {settings.section}.base_url",)
-        )
+        return Found((f"{settings.root}: {words_of(problem)}",))
     finally:
         await pool.shutdown()
     problems = (*_problems_of_bot(me, hook, settings), *_problems_of_groups(me, standings, alone=not given))
@@ -114,7 +113,7 @@ def _summary(me: User, standings: dict[str, list[str]], groups: int) -> str:
         return f"@{me.username}, in no group yet: add it to one in Telegram"
     told = [f"{kind} in {len(names)} ({_named(names)})" for kind in (HEARS, DEAF) if (names := standings.get(kind))]
     rest = f"the first {MOST_GROUPS} looked at" if groups > MOST_GROUPS else ""
-    return "; ".join(part for part in (f"@{me.username}, {groups} groups", *told, rest) if part)
+    return "; ".join(part for part in (f"@{me.username}, {groups} group{'s' if groups > 1 else ''}", *told, rest) if part)
 
 
 def _named(names: list[str]) -> str:

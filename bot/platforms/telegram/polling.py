@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from telegram.error import Conflict, InvalidToken, TelegramError
 
-from bot.platforms.telegram.failures import SlowDown
+from bot.platforms.telegram.failures import SlowDown, words_of
 from bot.platforms.telegram.intake import Intake, number_of
 
 log = structlog.get_logger(__name__)
@@ -110,13 +110,13 @@ _TWO_POLLERS = (
     "another program asks for this bot's updates with the same token; stop it (only one can have them), "
     "or get a new token from @BotFather"
 )
-_WEBHOOK = "a webhook is set for this bot; it is taken away at the next start"
+_WEBHOOK = "another program has set a webhook for this bot; stop it: we take the webhook away and ask again"
 
 
 def _why(problem: BaseException) -> str:
     if isinstance(problem, Conflict):
         return _TWO_POLLERS
-    return "no answer from Telegram" if isinstance(problem, TimeoutError) else f"{type(problem).__name__} while polling"
+    return words_of(problem)
 
 
 def _wait(problem: BaseException | None, failures: int) -> float:

@@ -16,7 +16,7 @@ from telegram.request import RequestData
 from yarl import URL
 
 from bot.platforms.telegram.connection import IDLE_SECONDS
-from bot.platforms.telegram.failures import NoAnswer, NotSent, TooLarge
+from bot.platforms.telegram.failures import NoAnswer, NotSent, TooLarge, reason_of
 
 _JSON = "application/json"
 _JSON_HEADERS = CIMultiDict({"Content-Type": _JSON})
@@ -86,12 +86,10 @@ class Session:
         except TelegramError:
             raise
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError, RuntimeError) as problem:
-            # only the type is told: texts of these exceptions have addresses in them
-            why = type(problem).__name__
             failed_before = isinstance(problem, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
             if failed_before or (body is not None and not body.left):
-                raise NotSent(why) from None
-            raise NoAnswer(why) from None
+                raise NotSent(reason_of(problem)) from None
+            raise NoAnswer(type(problem).__name__) from None
 
 
 def form_of(data: RequestData) -> Form:

@@ -69,7 +69,9 @@ def token_problem(token: str) -> str:
     """What is wrong with a token, without quoting it; empty when it looks right."""
     if not token:
         return "is missing; @BotFather gives one, it looks like 123456789:AA…"
-    return "" if _TOKEN.fullmatch(token) else "does not look like a token of @BotFather (digits, a colon, letters)"
+    if _TOKEN.fullmatch(token):
+        return ""
+    return "does not look like a token of @BotFather (digits, a colon, letters); copy it again, all of it"
 
 
 def root_problem(url: str) -> str:

@@ -111,13 +111,19 @@ def _missing(rooms: Sequence[str], known: Known) -> list[str]:
 def _unreachable(settings: WechatSettings, problem: CallFailed) -> str:
     """Why there is no talking to the service, with what to try."""
     said = str(problem)
-    if "CERTIFICATE" in said.upper() or "certificate" in said or "hostname" in said.lower():
+    if "wechat.pin" in said:
+        mend = (
+            "before you change the pin look at the certificate on the gateway's own machine (openssl x509 -in cert.pem -noout "
+            "-fingerprint -sha256): somebody may stand in between"
+        )
+    elif "CERTIFICATE" in said.upper() or "certificate" in said or "hostname" in said.lower():
         mend = "set wechat.ca_file to the authority's certificate, wechat.tls_name to the name in it, or wechat.pin to its print"
     elif isinstance(problem, Lost) or "SSL" in said:
         mend = (
             'perhaps it speaks no TLS (start it with TLS; on this machine alone wechat.tls = "off" does)'
             if settings.tls
-            else 'perhaps it speaks TLS: set wechat.tls = "on"'
+            else 'perhaps it speaks TLS: set wechat.tls = "on", or have it speak none on this machine '
+            "(WECHATY_PUPPET_SERVICE_NO_TLS_INSECURE_SERVER=true)"
         )
     else:
         mend = "start the puppet service, or correct wechat.endpoint"

@@ -15,7 +15,7 @@ async def test_all_is_well() -> None:
         group = api.group("好邻居群")
         found = await look(TelegramSettings(TOKEN, api.root), [(str(group.id), group.title)])
     assert found.problems == ()
-    assert found.summary == "@qianshao_test_bot, 1 groups; hears everything in 1 (好邻居群)"
+    assert found.summary == "@qianshao_test_bot, 1 group; hears everything in 1 (好邻居群)"
 
 
 async def test_what_the_bot_cannot_see_or_do() -> None:
@@ -72,6 +72,8 @@ async def test_no_connection_and_no_token() -> None:
         root = api.root
     assert "ask @BotFather" in wrong.problems[0]
     gone = await look(TelegramSettings(TOKEN, root), [])
-    assert gone.problems[0].startswith(f"{root} cannot be reached (NotSent)")
+    assert gone.problems[0].startswith(
+        f"{root}: Telegram cannot be reached: nothing listens there; check the network, HTTPS_PROXY or telegram.base_url"
+    )
     none = await look(TelegramSettings("", root), [])
     assert none.problems[0].startswith("telegram.token: is missing")

@@ -107,4 +107,12 @@ async def test_step_by_step(tmp_path: Path) -> None:
 
         status, said = await shell.run("check")
         assert status == 0, said
-        assert "@qianshao_test_bot, 1 groups; hears everything in 1 (幸福1号楼群)" in said
+        assert "@qianshao_test_bot, 1 group; hears everything in 1 (幸福1号楼群)" in said
+
+        # an id begins with a minus, and whoever reads of a problem reads whose it is, too
+        assert await shell.run("group", "assign", str(group.id), "none") == (0, "幸福1号楼群: no grid\n")
+        api.me["can_read_all_group_messages"] = False
+        status, said = await shell.run("check")
+        assert status == 1, said
+        assert "problem  telegram: privacy mode is on" in said
+        assert "seen     telegram: @qianshao_test_bot, 1 group; hears only what is said to it in 1 (幸福1号楼群)" in said
