@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import structlog
@@ -19,6 +20,14 @@ log = structlog.get_logger(__name__)
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 (the header's name)
 
 
+@dataclass(slots=True)
+class Turn:
+    """The calls about one person in one chat: how many there are, and the lock that they follow one another by."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    calls: int = 0
+
+
 class Webhook:
     """A small server on `webhook_host`:`webhook_port`, for whatever speaks HTTPS in front of it."""
 
@@ -26,7 +35,7 @@ class Webhook:
         self._settings = settings
         self._secret = secret.encode()
         self._intake = intake
-        self._turns: dict[tuple[object, object], asyncio.Lock] = {}
+        self._turns: dict[tuple[object, object], Turn] = {}
         self._runner: web.AppRunner | None = None
         self.port = settings.webhook_port
 
@@ -64,10 +73,12 @@ class Webhook:
     async def _in_order(self, raw: object) -> bool:
         """Telegram calls on many connections at once; one person in one chat stays in the order in which the calls came."""
         key = order_key(raw)
-        turn = self._turns.setdefault(key, asyncio.Lock())
+        turn = self._turns.setdefault(key, Turn())
+        turn.calls += 1
         try:
-            async with turn:
+            async with turn.lock:
                 return (await self._intake.take([raw]))[0]
         finally:
-            if not turn.locked() and self._turns.get(key) is turn:
+            turn.calls -= 1
+            if not turn.calls:  # a free lock may still have somebody who is about to take it
                 del self._turns[key]

@@ -100,3 +100,25 @@ async def test_one_person_stays_in_order(line: Line, caller: Caller) -> None:
     gate.set()
     assert [await first, await second] == [200, 200]
     assert line.feed.texts == ["乙1", "甲1", "甲2"]
+
+
+async def test_who_comes_while_the_next_one_is_taken_waits_for_it(line: Line, caller: Caller) -> None:
+    gates = {"甲1": asyncio.Event(), "甲2": asyncio.Event()}
+
+    async def hold(event: Inbound) -> None:
+        if event.text in gates:
+            await gates[event.text].wait()
+
+    line.feed.before = hold
+    calls = [asyncio.create_task(caller.call(update(line, "甲", "甲1")))]
+    await line.feed.until(lambda: len(line.feed.offered) == 1)
+    calls.append(asyncio.create_task(caller.call(update(line, "甲", "甲2"))))
+    assert await caller.call(update(line, "乙", "乙1")) == 200  # by now the second waits for the first
+    gates["甲1"].set()
+    await line.feed.until(lambda: len(line.feed.offered) == 3)
+    calls.append(asyncio.create_task(caller.call(update(line, "甲", "甲3"))))
+    assert await caller.call(update(line, "乙", "乙2")) == 200
+    assert [event.text for event in line.feed.offered] == ["甲1", "乙1", "甲2", "乙2"]
+    gates["甲2"].set()
+    assert [await call for call in calls] == [200, 200, 200]
+    assert line.feed.texts == ["乙1", "甲1", "乙2", "甲2", "甲3"]
