@@ -9,14 +9,27 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Connection, Dialect, Select, and_, bindparam, func, literal_column, or_, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from storage.caps import Caps, hold_back
+from storage.engine import prepared
 from storage.outbox import CAMPAIGN, OUTBOX, PENDING, SENDING, SPENT, in_phase, is_state, of_account
 from storage.types import numbers, stored_time, words
 
@@ -105,6 +118,7 @@ class Abandoned:
 _CLAIM_COLUMNS = [OUTBOX.c[name] for name in Claim.__struct_fields__ if name not in ("attempt", "lease_until", "changed")]
 
 _older = OUTBOX.alias("older")
+_ONE = literal_column("1", OUTBOX.c.attempt.type)
 _now = bindparam("now", type_=OUTBOX.c.due_at.type)
 # a retry keeps its place in the chat while it waits; a notice for tomorrow holds nobody up
 # a scalar and not EXISTS: a planner that knows nothing of a table that was just filled would join all of it for one row
@@ -116,14 +130,19 @@ _IS_HEAD = (
         _older.c.lane == OUTBOX.c.lane,
         _older.c.id < OUTBOX.c.id,
         of_account(_older, OUTBOX.c.platform, OUTBOX.c.account),
-        or_(is_state(_older.c.state, "sending"), _older.c.attempt > 0, _older.c.due_at.is_(None), _older.c.due_at <= _now),
+        or_(
+            is_state(_older.c.state, "sending"),
+            _older.c.attempt > literal_column("0"),
+            _older.c.due_at.is_(None),
+            _older.c.due_at <= _now,
+        ),
     )
-    .limit(1)
+    .limit(_ONE)
     .scalar_subquery()
     .is_(None)
 )
 _HEADS = (
-    select(*_CLAIM_COLUMNS, OUTBOX.c.attempt + literal_column("1"))
+    select(*_CLAIM_COLUMNS, OUTBOX.c.attempt + _ONE)
     .where(
         PENDING,
         OUTBOX.c.platform == bindparam("platform"),
@@ -141,9 +160,9 @@ _TAKE = {
     "sqlite": "UPDATE outbox SET state = 'sending', owner = ?, lease_until = ?, attempt = attempt + 1 "
     "WHERE id IN (SELECT value FROM json_each(?)) AND state = 'pending' RETURNING id",
     # by an array, for a planner that joins would read the whole table
-    "postgresql": "UPDATE outbox SET state = 'sending', owner = %s, lease_until = %s, attempt = attempt + 1 "
-    "WHERE id = ANY (ARRAY(SELECT id FROM outbox WHERE id = ANY (%s::bigint[]) AND state = 'pending' FOR UPDATE SKIP LOCKED)) "
-    "RETURNING id",
+    "postgresql": "UPDATE outbox SET state = 'sending', owner = %(owner)s, lease_until = %(until)s, attempt = attempt + 1 "
+    "WHERE id = ANY (ARRAY("
+    "SELECT id FROM outbox WHERE id = ANY (%(ids)s::bigint[]) AND state = 'pending' FOR UPDATE SKIP LOCKED)) RETURNING id",
 }
 _SENT = {
     "sqlite": "UPDATE outbox SET state = 'sent', message_id = ?, text = CASE WHEN secret THEN '' ELSE text END, sent_at = ?, "
@@ -243,31 +262,30 @@ def _claim_of(columns: Iterable[Any], until: datetime) -> Claim:
 
 def _page(connection: Connection, where: Mapping[str, Any], until: datetime) -> list[Claim]:
     """The next rows that may be claimed. Below SQLAlchemy, which takes longer to ask than the database to answer."""
+    if connection.dialect.name != "sqlite":
+        return [_claim_of(row, until) for row in prepared().ask(connection, _HEADS, where)]
     sql, fixed, places = _heads_of(connection.dialect)
-    values = {**fixed, **where, "now": stored_time(connection.dialect.name, where["now"])}
-    rows = _run(connection, sql, values if places is None else [values[name] for name in places])
-    found = [_claim_of(row, until) for row in rows]
-    if places is not None:  # SQLite knows no booleans
-        found = [replace(one, private=bool(one.private), or_say=bool(one.or_say)) for one in found]
-    return found
+    values = {**fixed, **where, "now": stored_time("sqlite", where["now"])}
+    found = [_claim_of(row, until) for row in _run(connection, sql, [values[name] for name in places])]
+    return [replace(one, private=bool(one.private), or_say=bool(one.or_say)) for one in found]  # SQLite knows no booleans
 
 
-_Heads = tuple[str, Mapping[str, Any], Sequence[str] | None]
-_DRIVERS: dict[tuple[str, Select[Any]], _Heads] = {}
+_Heads = tuple[str, Mapping[str, Any], Sequence[str]]
+_DRIVERS: dict[Select[Any], _Heads] = {}
 
 
 def _heads_of(dialect: Dialect) -> _Heads:
-    """The question as the driver wants it, the values that are always the same, and the order of all where they have no names."""
-    found = _DRIVERS.get((dialect.name, _HEADS))
+    """The question as SQLite's driver wants it, the values that are always the same, and the order of all."""
+    found = _DRIVERS.get(_HEADS)
     if found is None:
         compiled = _HEADS.compile(dialect=dialect)
-        found = str(compiled), compiled.params, getattr(compiled, "positiontup", None)
-        _DRIVERS[dialect.name, _HEADS] = found
+        places: Sequence[str] = getattr(compiled, "positiontup", None) or ()
+        found = _DRIVERS[_HEADS] = str(compiled), compiled.params, places
     return found
 
 
-def _run(connection: Connection, sql: str, values: Any, many: bool = False) -> list[Any]:
-    """One statement below SQLAlchemy, inside its transaction; the rows that it gives back."""
+def _run(connection: Connection, sql: str, values: Sequence[Any], many: bool = False) -> list[Any]:
+    """One statement below SQLAlchemy on SQLite, inside its transaction; the rows that it gives back."""
     cursor = connection.connection.cursor()
     (cursor.executemany if many else cursor.execute)(sql, values)
     rows = list(cursor.fetchall()) if cursor.description else []
@@ -279,11 +297,12 @@ def _take(connection: Connection, claims: list[Claim], owner: str, until: dateti
     """Make them ours; returns those that are."""
     if not claims:
         return claims
-    dialect = connection.dialect.name
     ids = [claim.id for claim in claims]
-    end = stored_time(dialect, until)
-    values = (owner, end, json.dumps(ids) if dialect == "sqlite" else numbers(ids))
-    taken = {row[0] for row in _run(connection, _TAKE[dialect], values)}
+    if connection.dialect.name == "sqlite":
+        rows = _run(connection, _TAKE["sqlite"], (owner, stored_time("sqlite", until), json.dumps(ids)))
+    else:
+        rows = prepared().run(connection, _TAKE["postgresql"], {"owner": owner, "until": until, "ids": numbers(ids)})
+    taken = {row[0] for row in rows}
     return claims if len(taken) == len(claims) else [claim for claim in claims if claim.id in taken]
 
 
@@ -336,7 +355,7 @@ def _write_sent(connection: Connection, owner: str, sent: Sequence[Sent]) -> Non
         "attempts": numbers([result.claim.attempt for result in sent]),
         "owner": owner,
     }
-    _run(connection, _SENT[dialect], columns)
+    prepared().run(connection, _SENT[dialect], columns)
 
 
 def _put_back(connection: Connection, owner: str, waiting: Sequence[Waiting]) -> None:
@@ -408,8 +427,11 @@ def abandoned(connection: Connection, *, me: str, node: str | None, now: datetim
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
     """When the next notice that waits for a time becomes due."""
-    due: datetime | None = connection.execute(_NEXT_DUE, {"now": now}).scalar()
-    return due
+    if connection.dialect.name == "sqlite":
+        due: datetime | None = connection.execute(_NEXT_DUE, {"now": now}).scalar()
+    else:
+        due = prepared().ask(connection, _NEXT_DUE, {"now": now})[0][0]
+    return due and due.astimezone(UTC)
 
 
 def sent_since(connection: Connection, since: datetime) -> list[tuple[str, str, str, datetime]]:

@@ -7,6 +7,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -37,6 +38,7 @@ def open_engine(url: str) -> Engine:
     if parsed.get_backend_name() != "sqlite":
         server = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=dict(PATIENCE))
         attach(server)
+        prepared().forget_after_rollbacks(server)
         return server
     memory = parsed.database in (None, "", ":memory:")
     engine = create_engine(
@@ -76,6 +78,13 @@ def roomy(connection: Connection) -> Iterator[None]:
         yield
     finally:
         connection.exec_driver_sql(f"PRAGMA cache_size=-{CACHE_KB}")
+
+
+def prepared() -> ModuleType:
+    """`storage.prepared`, which brings PostgreSQL's driver with it: loaded only where that is used."""
+    from storage import prepared as found
+
+    return found
 
 
 def sqlite_version_warning() -> str | None:

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from storage.engine import prepared
+
 NODE = "node:"
 
 _RENEW = text(
@@ -78,7 +80,7 @@ def release(connection: Connection, holder: str, names: Sequence[str]) -> None:
 
 def stands(connection: Connection, name: str, holder: str, token: int) -> bool:
     """Whether a lease is still this holder's; nobody can take it before this transaction ends."""
-    return connection.execute(_STANDS, {"name": name, "holder": holder, "token": token}).first() is not None
+    return bool(prepared().ask(connection, _STANDS, {"name": name, "holder": holder, "token": token}))
 
 
 def database_now(connection: Connection) -> datetime:

@@ -6,14 +6,14 @@ Claiming and writing back are in storage/claims.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.engine import roomy
+from storage.engine import prepared, roomy
 from storage.outbox import CAMPAIGN, FAILED, GROUP, OUTBOX, OWNER, PENDING, SENDING, SPENT, of_account
 from storage.types import stored_time
 
@@ -185,8 +185,9 @@ def close_chat(
 
 def read_pauses(connection: Connection, now: datetime) -> dict[str, datetime]:
     """Scope to the end of its pause, of those that are not over."""
-    rows = connection.execute(_PAUSES, {"now": now})
-    return {row[0]: row[1] for row in rows}
+    if connection.dialect.name == "sqlite":
+        return {row[0]: row[1] for row in connection.execute(_PAUSES, {"now": now})}
+    return {row[0]: row[1].astimezone(UTC) for row in prepared().ask(connection, _PAUSES, {"now": now})}
 
 
 def write_pauses(connection: Connection, pauses: Iterable[tuple[str, datetime]], now: datetime) -> None:

@@ -32,7 +32,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 from sqlmodel import Session
 
-from storage.engine import check_integrity, is_fatal, of_rows, open_engine, percent, sqlite_version_warning
+from storage.engine import check_integrity, is_fatal, of_rows, open_engine, percent, prepared, sqlite_version_warning
 from storage.failpoints import failpoint
 from storage.keyring import detach
 from storage.watchdog import Watchdog
@@ -408,6 +408,7 @@ class Writer:
             if is_fatal(problem):
                 raise
             self._raw.rollback()
+            self._forget_prepared()
             outcomes = [self._append_one(unit) for unit in batch]
         failpoint("inbox.before_commit")
         self._raw.commit()
@@ -423,9 +424,15 @@ class Writer:
             if is_fatal(problem):
                 raise
             self._cursor.execute("ROLLBACK TO append")
+            self._forget_prepared()
             outcome = False, problem
         self._cursor.execute("RELEASE append")
         return outcome
+
+    def _forget_prepared(self) -> None:
+        """After a rollback of which SQLAlchemy knows nothing."""
+        if not self._sqlite and self._connection is not None:
+            prepared().forget(self._connection)
 
     def _run_one(self, unit: _Unit, connection: Connection, alone: bool) -> Outcome:
         if unit.work is None:

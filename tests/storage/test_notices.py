@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import text
 from sqlmodel import Session, select
 
 import storage.claims as rows
@@ -14,7 +16,7 @@ from bot.messages import Address
 from bot.outbox import Lane, NewNotice, Outbox, OutboxRule, enqueue
 from bot.pacing import Pacing
 from storage.tables import Notice, Pause
-from storage.writer import Writer
+from storage.writer import StorageUnavailable, Writer
 from tests.kit.fake_platform import FakePlatform, Lost
 from tests.storage.conftest import open_writer
 
@@ -47,6 +49,42 @@ def write_back(writer: Writer, owner: str, *results: rows.Result) -> None:
 
 def states(writer: Writer) -> Counter[str]:
     return Counter(writer.read_now(lambda session: session.exec(select(Notice.state)).all()))
+
+
+def test_claims_go_on_after_what_was_rolled_back(writer: Writer) -> None:
+    """PostgreSQL's driver forgets what is prepared in a connection with every rollback, whole or to a savepoint."""
+    fill(writer, 10, 10)
+
+    def fails(session: Session) -> None:
+        session.connection().execute(text("UPDATE outbox SET text = 'wrong'"))
+        raise ValueError
+
+    def fails_within(session: Session) -> list[rows.Claim]:
+        with contextlib.suppress(ValueError), session.begin_nested():
+            fails(session)
+        claims, _ = rows.claim(
+            session.connection(), ME, owner="a/1", now=NOW, lease=LEASE, room=lambda _: 1, ready=lambda *_: True
+        )
+        return claims
+
+    async def in_company() -> list[object]:
+        """A failure, an insert that is refused and a claim in one transaction, and in the next."""
+        refused = "INSERT INTO pause (scope, until) VALUES (?, NULL)", ["x"]
+        found: list[object] = []
+        for _ in range(2):
+            together = writer.append(*refused), writer.run(fails), writer.run(fails_within), writer.append(*refused)
+            found += await asyncio.gather(*together, return_exceptions=True)
+        return found
+
+    assert [c.text for c in claim(writer, "a/1", room=1)] == ["0"]
+    with contextlib.suppress(ValueError):
+        writer.run_now(fails)
+    assert [c.text for c in claim(writer, "a/1", room=1)] == ["1"]
+    assert [c.text for c in writer.run_now(fails_within)] == ["2"]
+    found = asyncio.run(in_company())
+    assert [[c.text for c in one] for one in found if isinstance(one, list)] == [["3"], ["4"]]
+    assert not [one for one in found if isinstance(one, StorageUnavailable)]
+    assert [c.text for c in claim(writer, "a/1")] == ["5", "6", "7", "8", "9"]
 
 
 def test_the_head_of_each_chat_is_claimed_once(writer: Writer) -> None:
