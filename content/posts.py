@@ -163,7 +163,20 @@ def category_of(name: str) -> str | None:
 
 
 def _fill(template: str, audience: Audience) -> str:
-    return _compile(template).render(group=audience.group, grid=audience.grid, officer=audience.officer, station=audience.station)
+    return _render(template, tuple((name, getattr(audience, name)) for name in _names(template)))
+
+
+@lru_cache(maxsize=256)
+def _render(template: str, values: tuple[tuple[str, str], ...]) -> str:
+    """What is the same for many groups, because it names none of them, is rendered once."""
+    return _compile(template).render(dict(values))
+
+
+@lru_cache(maxsize=1024)
+def _names(template: str) -> tuple[str, ...]:
+    """Which of a group's names the template mentions."""
+    mentioned = meta.find_undeclared_variables(_ENVIRONMENT.parse(template))
+    return tuple(name for name in ("group", "grid", "officer", "station") if name in mentioned)
 
 
 @lru_cache(maxsize=1024)

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.engine import prepared, roomy
 from storage.outbox import CAMPAIGN, FAILED, GROUP, OUTBOX, OWNER, PENDING, SENDING, SPENT, of_account
-from storage.types import stored_time
+from storage.types import numbers, stored_time
 
 PAUSE = OUTBOX.metadata.tables["pause"]
 
@@ -115,6 +115,30 @@ def _alike(targets: Sequence[ForGroup]) -> list[tuple[ForGroup, dict[int, str]]]
         text = str(one.text) if one.due_at is None else f"{stored_time('sqlite', one.due_at)}{one.text}"
         alike[1].setdefault(one.group_id, text)
     return list(found.values())
+
+
+_OUTCOMES = "INSERT INTO campaign_group (campaign_id, group_id, post, at, skipped, replies, questions, opt_outs) "
+_OF_EACH = {
+    "sqlite": f"{_OUTCOMES} SELECT ?, value, ?, ?, ?, 0, 0, 0 FROM json_each(?)",  # noqa: S608 (nothing from outside)
+    "postgresql": f"{_OUTCOMES} SELECT %s, unnest(%s::bigint[]), %s, %s, %s, 0, 0, 0",
+}
+
+
+def insert_outcomes(
+    connection: Connection, campaign_id: int, outcomes: Mapping[tuple[str, str], Sequence[int]], at: datetime
+) -> None:
+    """What a campaign does in each group: by post and reason why a group gets none ("": it gets it), the groups.
+
+    One statement for each post and reason. Raises IntegrityError when one of the groups has its row already.
+    """
+    dialect = connection.dialect.name
+    when = stored_time(dialect, at)
+    for (post, skipped), groups in outcomes.items():
+        if dialect == "sqlite":
+            row: tuple[object, ...] = (campaign_id, post, when, skipped, msgspec.json.encode(groups).decode())
+        else:
+            row = (campaign_id, numbers(groups), post, when, skipped)
+        connection.exec_driver_sql(_OF_EACH[dialect], row)
 
 
 # --- a campaign ---------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlmodel import Session, col, func, insert, select, update
+from sqlmodel import Session, col, func, select, update
 
 from bot.audience import Audiences, MeantGroup
 from bot.campaigns.history import History, read_history
@@ -23,7 +23,7 @@ from content.labels import matches
 from content.phrases import PhraseBook
 from content.posts import CATEGORIES, Post, PostLibrary, category_of
 from content.refusal import Refusal
-from storage.notices import ForGroup, insert_for_groups, let_go
+from storage.notices import ForGroup, insert_for_groups, insert_outcomes, let_go
 from storage.tables import Campaign, CampaignGroup, Notice
 
 OPEN_STATES = ("pending", "sending", "held")
@@ -79,6 +79,7 @@ class Campaigns:
         self.rules = rules
         self.calendar = calendar or Calendar()
         self._audiences: Audiences | None = None
+        self._texts: dict[tuple[str, str, datetime | None], str] = {}  # what many groups read alike
 
     @property
     def audiences(self) -> Audiences:
@@ -164,6 +165,13 @@ class Campaigns:
     def text(self, post: Post, group: MeantGroup, late_for: datetime | None = None) -> str:
         """What this group would read."""
         body = post.render(group.audience)
+        same = post.slug, body, late_for
+        text = self._texts.get(same)
+        if text is None:
+            text = self._texts[same] = self._framed(post, body, late_for)
+        return text
+
+    def _framed(self, post: Post, body: str, late_for: datetime | None) -> str:
         if post.link:
             body = self.phrases.say("posts.link", body=body, link=post.link, name=post.link_name)
         category = CATEGORIES[post.category]
@@ -272,22 +280,13 @@ class Campaigns:
             campaign.state = CampaignState.DONE
         self.session.add(campaign)
         self.session.flush()
-        rows = [
-            {
-                "campaign_id": campaign.id,
-                "group_id": each.meant.id,
-                "post": each.post.slug if each.post else campaign.post or campaign.kind,
-                "at": self.now,
-                "skipped": each.skipped.value if each.skipped else "",
-                "replies": 0,
-                "questions": 0,
-                "opt_outs": 0,
-            }
-            for each in groups
-        ]
-        # thousands of rows: one statement each instead of one object each, because the writer serves residents meanwhile
-        if rows:
-            self.session.connection().execute(insert(CampaignGroup), rows)
+        outcomes: dict[tuple[str, str], list[int]] = {}
+        for each in groups:
+            slug = each.post.slug if each.post else campaign.post or campaign.kind
+            outcomes.setdefault((slug, each.skipped.value if each.skipped else ""), []).append(each.meant.id)
+        # thousands of rows: a statement for all and no object for each, because the writer serves residents meanwhile
+        connection = self.session.connection()
+        insert_outcomes(connection, campaign.id or 0, outcomes, self.now)
         first = _first_of_each_account(getting, trial) if campaign.state == CampaignState.TRIAL else set()
         step = timedelta(seconds=campaign.over_seconds / max(1, len(getting)))
         targets = [
@@ -300,7 +299,6 @@ class Campaigns:
             )
             for index, (group, post) in enumerate(getting)
         ]
-        connection = self.session.connection()
         insert_for_groups(connection, campaign.id or 0, Lane.CAMPAIGN, campaign.case_id, targets, self.now)
 
     def find(self, campaign_id: int | None) -> Campaign | None:

@@ -7,7 +7,9 @@ import contextlib
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 import storage.claims as rows
@@ -15,7 +17,7 @@ import storage.notices as notices
 from bot.messages import Address
 from bot.outbox import Lane, NewNotice, Outbox, OutboxRule, enqueue
 from bot.pacing import Pacing
-from storage.tables import Notice, Pause
+from storage.tables import Campaign, CampaignGroup, Group, Notice, Pause
 from storage.writer import StorageUnavailable, Writer
 from tests.kit.fake_platform import FakePlatform, Lost
 from tests.storage.conftest import open_writer
@@ -192,3 +194,34 @@ def test_claims_find_their_rows_by_the_partial_indexes(writer: Writer) -> None:
         assert "USING INDEX outbox_open (platform=? AND account=?" in told
         assert "USING INDEX outbox_before (chat=? AND lane=? AND id<?)" in told
         assert "TEMP B-TREE" not in told
+
+
+def test_a_campaign_is_written_down_once_for_every_group(writer: Writer) -> None:
+    def work(session: Session) -> None:
+        session.add_all([Group(id=n, platform="telegram", account="a", chat=f"g{n}", name=f"群{n}") for n in (1, 2, 3, 4)])
+        session.add(Campaign(id=1, post="law/a", labels="", origin="test", state="trial", created_at=NOW))
+        session.flush()
+        connection = session.connection()
+        notices.insert_outcomes(connection, 1, {("law/a", ""): [2, 3, 1], ("law/a", "daily cap"): [4]}, NOW)
+        later = NOW + timedelta(minutes=1)
+        targets = [notices.ForGroup(2, "二"), notices.ForGroup(3, "三", None, later), notices.ForGroup(1, "一", held=True)]
+        notices.insert_for_groups(connection, 1, Lane.CAMPAIGN, None, targets, NOW)
+        notices.insert_for_groups(connection, 1, Lane.CAMPAIGN, None, [notices.ForGroup(2, "又")], NOW)
+
+    writer.run_now(work)
+
+    def found(session: Session) -> tuple[set[tuple[object, ...]], set[tuple[object, ...]]]:
+        said = {(n.group_id, n.chat, n.text, n.state, n.due_at) for n in session.exec(select(Notice))}
+        rows = {(row.group_id, row.post, row.skipped, row.at) for row in session.exec(select(CampaignGroup))}
+        return said, rows
+
+    assert writer.read_now(found) == (
+        {
+            (2, "g2", "二", "pending", None),
+            (3, "g3", "三", "pending", NOW + timedelta(minutes=1)),
+            (1, "g1", "一", "held", None),
+        },
+        {(2, "law/a", "", NOW), (3, "law/a", "", NOW), (1, "law/a", "", NOW), (4, "law/a", "daily cap", NOW)},
+    )
+    with pytest.raises(IntegrityError):
+        writer.run_now(lambda session: notices.insert_outcomes(session.connection(), 1, {("law/a", ""): [1]}, NOW))
