@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.errors import ConfigError
-from bot.understanding.lexicon import Lazy, WordFile
-from bot.understanding.literals import Clause, needed
+from bot.understanding.lexicon import WordFile
+from bot.understanding.literals import Clause, compiled
 from bot.understanding.triggers import Triggers
 
 ALWAYS = 1  # the bit of what needs no word
@@ -58,7 +58,7 @@ class Gated:
         """The patterns that may match in a text that holds these words, or in a part of it."""
         if not held & self._heads:
             return NONE
-        return Choice(tuple([pattern.expression() for pattern in self._patterns if held & pattern.needs == pattern.needs]))
+        return Choice(tuple([pattern.expression for pattern in self._patterns if held & pattern.needs == pattern.needs]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +99,10 @@ class _Pattern:
     __slots__ = ("expression", "head", "needs")
 
     def __init__(self, file: WordFile, pattern: str, gate: Gate) -> None:
-        self.expression = Lazy(file.expand(pattern))
         try:
-            clauses, shortest = needed(self.expression.source)
+            self.expression, clauses = compiled(file.expand(pattern))
         except re.error as error:
             raise ConfigError(f"{file.path}: {error} in {pattern!r}") from error
-        if not shortest:
-            raise ConfigError(f"{file.path}: {pattern!r} matches where nothing is")
         bits = [gate.bit(clause) for clause in clauses[:MOST_CLAUSES]] or [ALWAYS]
         self.head = bits[0]
         self.needs = 0

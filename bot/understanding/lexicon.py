@@ -80,25 +80,9 @@ class WordFile:
         return self._ready[name]
 
 
-class Lazy:
-    """A sound pattern that is compiled when it is first tried: most of some hundred never are, and to compile them takes time."""
-
-    __slots__ = ("_compiled", "source")
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self._compiled: re.Pattern[str] | None = None
-
-    @staticmethod
-    def any_of(words: Iterable[str]) -> Lazy:
-        """Any of these words, of two at one place the longer."""
-        return Lazy("|".join(map(re.escape, sorted(set(words), key=len, reverse=True))))
-
-    def __call__(self) -> re.Pattern[str]:
-        """The pattern, ready."""
-        if self._compiled is None:
-            self._compiled = re.compile(self.source)
-        return self._compiled
+def any_of(words: Iterable[str]) -> str:
+    """A pattern of these words as they are, of two at one place the longer."""
+    return "|".join(map(re.escape, sorted(set(words), key=len, reverse=True)))
 
 
 def blank(pattern: re.Pattern[str] | None, text: str) -> str:

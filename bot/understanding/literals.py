@@ -13,8 +13,9 @@ import re
 from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
-# the parser of `re` itself: nothing else reads patterns just as `re` does
+# the insides of `re` itself: nothing else reads patterns just as `re` does
 _parser: Any = importlib.import_module("re._parser")
+_compiler: Any = importlib.import_module("re._compiler")
 _ops: Any = importlib.import_module("re._constants")
 
 MOST_WORDS = 8  # that a run of characters may stand for before it is taken apart
@@ -26,16 +27,19 @@ _OFTEN, _SOMETIMES, _SELDOM, _RARELY = 0.2, 0.02, 0.001, 0.0002
 Clause = frozenset[str]  # words of which one must be there
 
 
-def needed(pattern: str) -> tuple[list[Clause], int]:
-    """What a text needs for the pattern: of each of these sets at least one word, the most telling set first. And how many
-    characters the shortest match has. Raises `re.error`.
+def compiled(pattern: str) -> tuple[re.Pattern[str], list[Clause]]:
+    """The pattern, and what a text needs for it: of each of these sets at least one word, the most telling set first.
+
+    Raises `re.error`, also for a pattern that matches where nothing is.
     """
-    tree = _parser.parse(pattern)
-    shortest: int = tree.getwidth()[0]
+    tree = _parser.parse(pattern)  # what takes longest is done once for both
+    expression: re.Pattern[str] = _compiler.compile(tree)
+    if not tree.getwidth()[0]:
+        raise re.error("matches where nothing is")
     if tree.state.flags & re.IGNORECASE:
-        return [], shortest
+        return expression, []
     _, clauses = _read(tree)
-    return sorted(set(clauses), key=lambda words: (likelihood(words), sorted(words))), shortest
+    return expression, sorted(set(clauses), key=lambda words: (likelihood(words), sorted(words)))
 
 
 def likelihood(words: Set[str]) -> float:
@@ -53,12 +57,8 @@ def _read(items: Iterable[tuple[Any, Any]]) -> tuple[set[str] | None, list[Claus
         if op is _ops.LITERAL:
             tail += chr(value)
             continue
-        if op in (_ops.ASSERT, _ops.ASSERT_NOT):
-            if value[0] < 0 and len(set(value[1].getwidth())) > 1:  # `re` says so only when it compiles
-                raise re.error("look-behind requires fixed-width pattern")
+        if op in (_ops.ASSERT, _ops.ASSERT_NOT, _ops.AT):
             continue  # of no width: what stands before and after it touches
-        if op is _ops.AT:
-            continue
         words, inner = _item(op, value)
         run, tail = {word + tail for word in run}, ""
         if words is not None and len(run) * len(words) <= MOST_WORDS:

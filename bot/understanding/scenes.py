@@ -7,11 +7,12 @@ there.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.errors import ConfigError
-from bot.understanding.lexicon import Lazy, WordFile
+from bot.understanding.lexicon import WordFile, any_of
 from bot.understanding.meaning import Danger
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ class Scene:
     danger: Danger
     head: int
     needs: int
-    families: tuple[Lazy, ...]
-    without: Lazy | None
+    families: tuple[re.Pattern[str], ...]
+    without: re.Pattern[str] | None
     span: int
 
 
@@ -61,7 +62,7 @@ class Scenes:
         for name, members in families.items():
             for word in members:
                 words[word] = words.get(word, 0) | 1 << bits[name]
-        patterns = {name: Lazy.any_of(found) for name, found in families.items()}
+        patterns = {name: re.compile(any_of(found)) for name, found in families.items()}
         scenes = []
         for danger, entry in file.table("scene").items():
             if danger not in set(Danger) or not isinstance(entry, dict):
@@ -76,7 +77,7 @@ class Scenes:
                 if unknown or len(names) < 2:
                     raise ConfigError(f"{file.path}: [scene.{danger}] {line!r} needs two families that are there")
                 needs = sum(1 << bits[name] for name in set(names))
-                without = Lazy("|".join(patterns[name].source for name in banned)) if banned else None
+                without = re.compile("|".join(patterns[name].pattern for name in banned)) if banned else None
                 scenes.append(
                     Scene(
                         line, Danger(danger), 1 << bits[names[0]], needs, tuple(patterns[name] for name in names), without, span
@@ -102,13 +103,13 @@ class Scenes:
         `whole` is the text before false friends were blanked out: what must not stand there is looked for in it.
         """
         first, *others = scene.families
-        for head in first().finditer(text):
+        for head in first.finditer(text):
             start, end = head.span()
             taken = [(start, end)]
             for family in others:
                 near = [
                     match.span()
-                    for match in family().finditer(text, max(0, end - scene.span), start + scene.span)
+                    for match in family.finditer(text, max(0, end - scene.span), start + scene.span)
                     if all(match.end() <= low or match.start() >= high for low, high in taken)
                 ]
                 if not near:
@@ -116,7 +117,7 @@ class Scenes:
                 taken.append(min(near, key=lambda span: max(end, span[1]) - min(start, span[0])))
                 start, end = min(start, taken[-1][0]), max(end, taken[-1][1])
             else:
-                if scene.without is None or not any(scene.without().search(clause(whole, *span)) for span in taken[:2]):
+                if scene.without is None or not any(scene.without.search(clause(whole, *span)) for span in taken[:2]):
                     yield start, end
 
 

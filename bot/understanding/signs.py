@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.errors import ConfigError
-from bot.understanding.lexicon import Lazy, WordFile
+from bot.understanding.lexicon import WordFile, any_of
 from bot.understanding.meaning import Danger
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Sign:
     name: str
     bit: int
     points: int
-    pattern: Lazy
+    pattern: re.Pattern[str]
     spelled: tuple[int, ...]
 
     @property
@@ -113,7 +113,7 @@ class Tally:
             (sign, match, sum(end - start for start, end in _stands(match)))
             for sign in self.signs
             if standing & sign.bit
-            for match in sign.pattern().finditer(text)
+            for match in sign.pattern.finditer(text)
         ]
         taken: set[int] = set()
         for sign, match, _ in sorted(found, key=lambda one: (-one[2], one[0].points > 0, -one[0].points)):
@@ -157,7 +157,7 @@ class Signs:
                     raise ConfigError(f"{file.path}: {name} takes in {word}, which is no family of scenes.toml")
                 if "+" in word:
                     parts = [ways(part) for part in word.split("+")]
-                    patterns.append("".join(GAPS.get(part[0]) or f"({Lazy.any_of(part).source})" for part in parts))
+                    patterns.append("".join(GAPS.get(part[0]) or f"({any_of(part)})" for part in parts))
                     parts = [part for part in parts if part[0] not in GAPS]
                     spelled.append(0)
                     # the rarest part last: it gets the highest bit, by which a text is asked first
@@ -170,8 +170,8 @@ class Signs:
             for word in members:
                 words[word] = words.get(word, 0) | bit
             if members:
-                patterns.append(Lazy.any_of(members).source)
-            return Sign(name, bit, entry[0], Lazy("|".join(patterns)), tuple(spelled))
+                patterns.append(any_of(members))
+            return Sign(name, bit, entry[0], re.compile("|".join(patterns)), tuple(spelled))
 
         common = [sign(name, entry) for name, entry in file.table("common").items()]
         tallies = []
@@ -190,7 +190,7 @@ class Signs:
                     sum(own[name].bit for name in must),
                     tuple(sorted((*own.values(), *common), key=lambda each: each.name not in core)),
                     len(core),
-                    Lazy.any_of(friends)() if friends else None,
+                    re.compile(any_of(friends)) if friends else None,
                 )
             )
         return Signs(words, tallies)
