@@ -96,6 +96,9 @@ class _Group:
     peace: datetime | None = None
 
 
+_HAD_NONE, _NO_GROUP = _Had(), _Group()
+
+
 def hold_back(
     connection: Connection, account: tuple[str, str], rows: Sequence[AnyRow], caps: Caps, now: datetime
 ) -> list[AnyRow]:
@@ -111,8 +114,8 @@ def hold_back(
     away: set[int] = set()
     quiet: set[str] = set()  # kinds that were put off in all chats
     for row in bound:
-        kind, group = kinds.get(row.campaign_id, "post"), groups.get(row.chat, _Group())
-        if over := _over(kind, had.get(row.chat, _Had()), group, caps):
+        kind, group = kinds.get(row.campaign_id, "post"), groups.get(row.chat, _NO_GROUP)
+        if over := _over(kind, had.get(row.chat, _HAD_NONE), group, caps):
             _change(connection, account, row.chat, kind, now, state="cancelled", problem=over)
             away.add(row.id)
             continue
@@ -125,7 +128,7 @@ def hold_back(
             if where is None:
                 quiet.add(kind)
             away.add(row.id)
-    return [row for row in rows if row.id not in away]
+    return [row for row in rows if row.id not in away] if away else list(rows)
 
 
 def _over(kind: str, had: _Had, group: _Group, caps: Caps) -> str | None:
@@ -141,8 +144,10 @@ def _over(kind: str, had: _Had, group: _Group, caps: Caps) -> str | None:
 def _later(kind: str, group: _Group, caps: Caps) -> datetime | None:
     if kind not in ("post", "correction"):
         return None
-    calm = group.peace if kind == "post" else None
-    return max((at for at in (caps.quiet_until, calm) if at is not None), default=None)
+    calm, quiet = group.peace if kind == "post" else None, caps.quiet_until
+    if calm is None or quiet is None:
+        return calm or quiet
+    return max(calm, quiet)
 
 
 def _kinds(connection: Connection, rows: Iterable[Row]) -> dict[int | None, str]:

@@ -409,6 +409,21 @@ async def test_a_definite_refusal_needs_no_mark(bench: Bench) -> None:
     assert bench.notice("x").attempt == 3
 
 
+async def test_a_task_that_was_stopped_sends_nothing_more(bench: Bench) -> None:
+    bench.make(rule=OutboxRule(in_flight=3, in_flight_reserve=2))  # one post at a time
+    bench.platform.fail(Hang(), chat="g1")
+    bench.platform.fail(Hang(), chat="g2")
+    bench.write("x", chat="g1", lane=Lane.CAMPAIGN)
+    bench.write("y", chat="g2", lane=Lane.CAMPAIGN)
+    draining = asyncio.create_task(bench.outbox.drain())
+    await until(lambda: len(bench.platform.attempts) == 1)
+    (first,) = bench.outbox._tasks
+    first.cancel()
+    await until(lambda: len(bench.platform.attempts) == 2)
+    assert first.done()
+    bench.orphans += [draining, *bench.outbox._tasks]
+
+
 # --- restarts and nodes -------------------------------------------------------------------------------------------
 
 
