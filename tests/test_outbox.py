@@ -626,3 +626,19 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
+
+
+async def test_what_is_too_old_to_be_deleted_says_that_it_was_taken_back(bench: Bench) -> None:
+    bench.platform.can = Capabilities(edit=True)  # as Telegram after 48 hours
+    bench.write("wrong", "wrong, with a photo")
+    await bench.drain()
+    for key, instead in (("wrong", "taken back"), ("wrong, with a photo", "")):
+        told = bench.notice(key).message_id
+        recall = NewNotice(f"recall {key}", Lane.OFFICER, Address("telegram", "a", "g1"), instead, recalls=told)
+        bench.writer.run_now(lambda session, recall=recall: enqueue(session, recall, bench.clock()))  # type: ignore[misc]
+    await bench.drain()
+    assert [(one.message_id, one.what.text) for one in bench.platform.edited] == [
+        (bench.notice("wrong").message_id, "taken back")
+    ]
+    states = bench.states()
+    assert (states["recall wrong"], states["recall wrong, with a photo"]) == ("sent", "dead")

@@ -63,7 +63,13 @@ def follow(
 
 
 def take_back(campaigns: Campaigns, campaign_id: int) -> None:
-    """Ask the platforms to take back every message of a campaign, ahead of whatever is said instead."""
+    """Ask the platforms to take back every message of a campaign, ahead of whatever is said instead.
+
+    What a platform deletes no more says from then on that it was taken back; a photo cannot be unsaid so, and counts as not taken
+    back.
+    """
+    campaign = campaigns.session.get(Campaign, campaign_id)
+    instead = campaigns.phrases.say("posts.taken_back") if campaign is not None and campaign.photo is None else ""
     sent = campaigns.session.exec(
         select(Notice).where(Notice.campaign_id == campaign_id, Notice.state == "sent", col(Notice.message_id).is_not(None))
     ).all()
@@ -74,7 +80,7 @@ def take_back(campaigns: Campaigns, campaign_id: int) -> None:
                 key=f"recall:{campaign_id}:{notice.group_id}",
                 lane=Lane.OFFICER,
                 to=Address(notice.platform, notice.account, notice.chat, thread=notice.thread),
-                text="",
+                text=instead,
                 group_id=notice.group_id,
                 recalls=notice.message_id,
             )

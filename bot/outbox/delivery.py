@@ -71,6 +71,10 @@ class Delivery:
             return Sent(claim, receipt.message_id, self._clock())
         if await adapter.recall(address, claim.recalls):
             return Sent(claim, "", self._clock())
+        if claim.text and adapter.can.edit:  # too old to be deleted: other words in its place
+            instead = replace(self._verdicts.outbound(adapter, claim), text=claim.text)
+            if await adapter.edit(address, claim.recalls, instead):
+                return Sent(claim, "", self._clock())
         return Ended(claim, "dead", "the platform does not take it back")
 
     async def _change(self, adapter: Adapter, address: Address, claim: Claim) -> Result | None:

@@ -297,7 +297,7 @@ class TelegramPlatform:
             return False
         if event.kind is Kind.JOINED:
             await owners.introduced(chat, event.group_name)  # what is said next has its group
-        elif event.kind is Kind.MESSAGE and chat not in self._introduced and self.me is not None:
+        elif chat not in self._introduced and self.me is not None:
             if not await owners.introduced(chat, event.group_name) and self._feed is not None:
                 await self._feed.take(await self._standing(event, self.me))
                 self._looked_at.add(chat)

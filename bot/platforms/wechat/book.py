@@ -176,6 +176,8 @@ class Book:
                 return
             row.present = row.present if present is None else present
             row.announced = row.announced if announced is None else announced
+            if not row.present:
+                row.topic, row.members = "", 0  # where we are no more it is not ours to know
             row.fetched_at = None if stale else row.fetched_at
             session.add(row)
 

@@ -141,6 +141,18 @@ async def test_at_night_a_gap_is_told_in_the_morning_and_late_it_is_told_no_more
         assert timedelta(minutes=55) < notice.due_at - now <= timedelta(minutes=61)
         assert len(line.puppet.sent) == 1
 
+        # a minute of silence is told to nobody, a little more is
+        def told(session: Session) -> dict[int, bool]:
+            return {row.id or 0: row.told for row in session.exec(select(WechatGap)).all()}
+
+        adapter = app.adapters["wechat", "main"]
+        for number, seconds in ((78, 60.0), (79, 60.5)):
+            began = now - timedelta(seconds=seconds)
+            row = WechatGap(id=number, account="main", from_at=began, to_at=now)
+            await app.writer.run(lambda session, row=row: session.add(row))  # type: ignore[misc]
+            await adapter._on_gap(Gap(number, "main", began, now))  # type: ignore[attr-defined]
+        assert await app.writer.read(told) == {77: True, 78: False, 79: True}
+
 
 async def test_a_warning_of_wechat_holds_back_all_but_alarms_in_the_whole_house(line: Line, tmp_path: Path) -> None:
     async with bot_on(line.puppet, tmp_path) as app:
