@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from bot.errors import ConfigError
 from bot.understanding.lexicon import WordFile
@@ -46,19 +47,30 @@ class Gated:
     """Any of several patterns, each behind the gate."""
 
     def __init__(self, file: WordFile, patterns: Sequence[str], gate: Gate) -> None:
-        self._patterns = [_Pattern(file, pattern, gate) for pattern in patterns]
-        self._heads = 0
-        for pattern in self._patterns:
-            self._heads |= pattern.head
+        self._by_head: dict[int, list[tuple[int, int, re.Pattern[str]]]] = {}  # order, what is needed, expression
+        for order, pattern in enumerate(patterns):
+            try:
+                expression, clauses = compiled(file.expand(pattern))
+            except re.error as error:
+                raise ConfigError(f"{file.path}: {error} in {pattern!r}") from error
+            bits = [gate.bit(clause) for clause in clauses[:MOST_CLAUSES]] or [ALWAYS]
+            self._by_head.setdefault(bits[0], []).append((order, sum(set(bits)), expression))
+        self._heads = sum(self._by_head)
 
     def __bool__(self) -> bool:
-        return bool(self._patterns)
+        return bool(self._by_head)
 
     def open(self, held: int) -> Choice:
         """The patterns that may match in a text that holds these words, or in a part of it."""
-        if not held & self._heads:
+        left = held & self._heads
+        if not left:
             return NONE
-        return Choice(tuple([pattern.expression for pattern in self._patterns if held & pattern.needs == pattern.needs]))
+        found = []
+        while left:
+            head = left & -left
+            left ^= head
+            found += [one for one in self._by_head[head] if held & one[1] == one[1]]
+        return Choice(tuple([expression for _, _, expression in sorted(found, key=itemgetter(0))])) if found else NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +103,3 @@ class Choice:
 
 
 NONE = Choice(())
-
-
-class _Pattern:
-    """One pattern: what it needs, with the bit of its most telling words as `head`."""
-
-    __slots__ = ("expression", "head", "needs")
-
-    def __init__(self, file: WordFile, pattern: str, gate: Gate) -> None:
-        try:
-            self.expression, clauses = compiled(file.expand(pattern))
-        except re.error as error:
-            raise ConfigError(f"{file.path}: {error} in {pattern!r}") from error
-        bits = [gate.bit(clause) for clause in clauses[:MOST_CLAUSES]] or [ALWAYS]
-        self.head = bits[0]
-        self.needs = 0
-        for bit in bits:
-            self.needs |= bit

@@ -141,6 +141,7 @@ class Understanding:
         self._classes = classes
         self._model = model
         self._weighed = classes.weighed(model.wants) if model is not None else None
+        self._fitting = self._fitting_categories()
         self._dangers = tuple(Danger)
         self._features = self._named_features()
         self._featured = sum(self._features)
@@ -274,14 +275,22 @@ class Understanding:
     def _category(self, intent: Intent, sight: _Sight) -> str:
         """The likeliest category of the intent by the model; the intent's plain one where the model knows none."""
         if self._model is not None:
-            head = self._model.heads["category"]
-            kinds = _KINDS.get(intent, (intent.value,))
             features = np.concatenate([_grams(sight), named(self._names(sight))])
-            odds = zip(head.probabilities(features).tolist(), head.labels, strict=True)
-            fitting = [pair for pair in odds if self.taxonomy.categories[pair[1]].kind in kinds]
-            if fitting and max(fitting)[0] >= 0.1:
-                return max(fitting)[1]
+            odds = self._model.heads["category"].probabilities(features).tolist()
+            best = max([(odds[number], label) for number, label in self._fitting.get(intent, ())], default=(0.0, ""))
+            if best[0] >= 0.1:
+                return best[1]
         return _PLAIN_CATEGORY.get(intent, "other")
+
+    def _fitting_categories(self) -> dict[Intent, list[tuple[int, str]]]:
+        """For each intent the categories that the model knows and that are of its kind, with their places among the labels."""
+        labels = self._model.heads["category"].labels if self._model is not None else ()
+        known = self.taxonomy.categories
+        kinds = [(number, label, known[label].kind) for number, label in enumerate(labels) if label in known]
+        return {
+            intent: [(number, label) for number, label, kind in kinds if kind in _KINDS.get(intent, (intent.value,))]
+            for intent in Intent
+        }
 
     def _judge(self, sight: _Sight) -> Scam:
         """Whether the text is bait: what the rules see in it is among the features of the model, which weighs it."""
