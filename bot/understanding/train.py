@@ -36,6 +36,7 @@ OPEN_TYPES = {
     "identity_theft": "bank",
     "fake_customer_service": "bank",
 }
+CLOSE = 2.0  # what counts an honest message that sounds like bait: a warning, a bank, a shop, money in the family
 HONEST, BAIT = "honest", "scam"  # in this order: the head gives the probability of honest first
 
 
@@ -107,11 +108,13 @@ def scams(content_dir: Path, open_data: Path | None) -> list[Example]:
     examples = []
     for row in rows(content_dir / "training"):
         honest = "intent" in row or row["scam"] is None
-        examples.append(Example(row["text"], HONEST if honest else row["scam"], 1.0 if "scam" in row else 0.5))
+        weight = 0.5 if "intent" in row else CLOSE if honest else 1.0
+        examples.append(Example(row["text"], HONEST if honest else row["scam"], weight))
     if open_data is not None:
         for row in _lines(open_data / "scam_detection.jsonl"):
             label = OPEN_TYPES[row["type"]] if row["label"] else HONEST
-            examples.append(Example(row["text"], label, 0.3 if row["label"] else 0.5, row["src"]))
+            weight = 0.3 if row["label"] else 1.0 if row["src"] == "lccc" else 0.5
+            examples.append(Example(row["text"], label, weight, row["src"]))
     return examples
 
 
