@@ -235,7 +235,7 @@ def main() -> None:
     for name in ("heldout.txt", "development.txt"):
         intents(understanding, name, options.errors)
     emergencies(understanding, options.errors)
-    for name in ("scams", "baits", "lures"):
+    for name in ("scams", "baits", "lures", "voices", "doors", "stalls", "yards"):
         verdicts(understanding, f"heldout_{name}.txt", options.errors)
     if options.open is not None:
         places(options.open)
