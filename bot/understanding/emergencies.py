@@ -33,6 +33,8 @@ ORDER = (
     Danger.GAS, Danger.FIRE, Danger.ELECTRIC, Danger.DROWNING, Danger.SELF_HARM, Danger.COLLAPSE,
     Danger.VIOLENCE, Danger.MEDICAL, Danger.INTRUDER, Danger.MISSING, Danger.MONEY,
 )  # fmt: skip
+SHORT = 10  # characters: a message of fewer is all danger or none, and nothing else in it bears it out
+BELOW = 3  # points fewer than any danger needs, from which on a phrase or scene stands alone in its message
 BEYOND = 3  # points more than a danger needs, from which on weak guards are not asked
 STOPS = "。！？!?\n；;…"
 _BUT = re.compile("但|可是|不过|还有人|还在|又|还没|没完全")
@@ -158,11 +160,11 @@ class Emergencies:
                     return alarm
             if among is None or rule.danger in among:
                 words = self._words(rule, text, parts, held)
-                if words:
+                if words and self._borne_out(rule.danger, words, text, standing, held):
                     return Alarm(rule.danger, words)
             if rule.triggers and rule.danger in staged:
                 words = self._scene(rule, text, staged[rule.danger], held)
-                if words:
+                if words and self._borne_out(rule.danger, words, text, standing, held):
                     return Alarm(rule.danger, words)
         return self._added_up(text, tallies, standing, held)
 
@@ -205,6 +207,20 @@ class Emergencies:
             if not self._denied(rule, text, cleared, start, end, held, sure=points >= tally.need + BEYOND):
                 best = points - tally.need, Alarm(tally.danger, f"{text[start:end]} ({points} points)")
         return best[1] if best is not None else None
+
+    def _borne_out(self, danger: Danger, words: str, text: str, standing: int, held: int) -> bool:
+        """Whether what else a message says bears out a phrase in it: "榨菜坛子漏气 长白毛" has no other sign of any danger.
+
+        The longer the phrase, the more it says itself. Signs of its own danger are looked for first, then those of others, for
+        what kills seldom keeps to one kind.
+        """
+        if len(text) < SHORT:
+            return True
+        below = BELOW + min(3, (len(words.split(" (")[0]) - 2) // 4)
+        return any(
+            tally.weight(self._by_danger[tally.danger].quiet.open(held).blank(text), standing) > tally.need - below
+            for tally in sorted(self.signs.tallies, key=lambda one: one.danger is not danger)
+        )
 
     def _denied(self, rule: Rule, text: str, cleared: str, start: int, end: int, held: int, *, sure: bool = False) -> bool:
         """Whether a guard speaks against what stands in a text from start to end, or the same sentence says that it is over."""

@@ -27,17 +27,42 @@ GAPS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
-    """One class of words of one danger: its bit, its points (negative: it speaks against), its words.
+class Spelled:
+    """An entry that is spelled by its parts: the bits of all that it cannot be without, of which the highest, that of the rarest,
+    stands for the entry.
+    """
 
-    `spelled` has, for each entry that is spelled by its parts, the bits of all parts that it cannot be without.
+    needs: int
+    pattern: re.Pattern[str]
+
+    @property
+    def head(self) -> int:
+        """The bit of the rarest part."""
+        return 1 << (self.needs.bit_length() - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One class of words of one danger: its bits, its points (negative: it speaks against), its words.
+
+    `bit` has two bits: `whole`, which says that one of the words in `pattern` is there, and one which says that an entry may be
+    that is spelled by its parts.
     """
 
     name: str
     bit: int
     points: int
-    pattern: re.Pattern[str]
-    spelled: tuple[int, ...]
+    whole: int
+    pattern: re.Pattern[str] | None
+    spelled: tuple[Spelled, ...]
+
+    def matches(self, text: str, standing: int) -> Iterator[re.Match[str]]:
+        """Every place of a text where one of the words may be seen to stand (`Signs.standing`)."""
+        if self.pattern is not None and standing & self.whole:
+            yield from self.pattern.finditer(text)
+        for entry in self.spelled:
+            if standing & entry.head:
+                yield from entry.pattern.finditer(text)
 
     @property
     def most(self) -> int:
@@ -74,7 +99,7 @@ class Tally:
 
         `standing` has the bits of the classes of which a word may stand there (`Signs.standing`).
 
-        A class counts once, and half again when another of its words stands there too.
+        A class counts once, and half again for each of two more of its words.
         """
         found = list(self._found(text, standing))
         best: tuple[int, int, int] | None = None
@@ -100,6 +125,19 @@ class Tally:
                 best = points, start, end
         return best
 
+    def weight(self, text: str, standing: int) -> int:
+        """The points of all classes in a text whose false friends are blanked out, wherever they stand."""
+        points = 0
+        said: dict[int, set[str]] = {}
+        for sign, first, last in self._found(text, standing):
+            words = said.setdefault(sign.bit, set())
+            if not words:
+                points += sign.points
+            elif len(words) <= 2 and text[first:last] not in words and sign.points > 0:
+                points += sign.points // 2
+            words.add(text[first:last])
+        return points
+
     def _is_told_of(self, bits: Iterable[int]) -> bool:
         """Whether somebody is named to whom it happens, where the danger asks for that."""
         return not self.must or any(bit & self.must for bit in bits)
@@ -113,7 +151,7 @@ class Tally:
             (sign, match, sum(end - start for start, end in _stands(match)))
             for sign in self.signs
             if standing & sign.bit
-            for match in sign.pattern.finditer(text)
+            for match in sign.matches(text, standing)
         ]
         taken: set[int] = set()
         for sign, match, _ in sorted(found, key=lambda one: (-one[2], one[0].points > 0, -one[0].points)):
@@ -128,13 +166,13 @@ class Signs:
 
     def __init__(self, words: Mapping[str, int], tallies: Sequence[Tally]) -> None:
         self.words = words
-        self._tallies = tuple(tallies)
-        self._whole = 0  # the bits of all classes
-        self._by_head: dict[int, list[tuple[int, int]]] = {}  # by its rarest part, all parts of an entry and the bit of its class
+        self.tallies = tuple(tallies)
+        self._by_head: dict[int, tuple[int, int]] = {}  # by the bit of its rarest part, all parts of an entry and its class
+        self._wholes = 0
         for sign in {sign.bit: sign for tally in tallies for sign in tally.signs}.values():
-            self._whole |= sign.bit
-            for parts in sign.spelled:
-                self._by_head.setdefault(1 << (parts.bit_length() - 1), []).append((parts, sign.bit))
+            self._wholes |= sign.whole
+            for entry in sign.spelled:
+                self._by_head[entry.head] = entry.needs, entry.head | (sign.bit ^ sign.whole)
         self._heads = sum(self._by_head)
 
     @staticmethod
@@ -151,27 +189,30 @@ class Signs:
             if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], int) or not isinstance(entry[1], str):
                 raise ConfigError(f'{file.path}: {name} must be [points, "words"]')
             members: list[str] = []
-            bit, spelled, patterns = 1 << next(bits), [], []
+            whole = 1 << next(bits)
+            spelled: list[Spelled] = []
             for word in entry[1].split():
                 if any(way.startswith("@") and way[1:] not in families for way in re.split("[+|]", word)):
                     raise ConfigError(f"{file.path}: {name} takes in {word}, which is no family of scenes.toml")
                 if "+" in word:
                     parts = [ways(part) for part in word.split("+")]
-                    patterns.append("".join(GAPS.get(part[0]) or f"({any_of(part)})" for part in parts))
-                    parts = [part for part in parts if part[0] not in GAPS]
-                    spelled.append(0)
+                    needed = 0
                     # the rarest part last: it gets the highest bit, by which a text is asked first
-                    for part in sorted((one for one in parts if "" not in one), key=lambda one: (min(map(len, one)), -len(one))):
-                        spelled[-1] |= 1 << next(bits)
+                    essential = [part for part in parts if "" not in part and part[0] not in GAPS]
+                    for part in sorted(essential, key=lambda one: (min(map(len, one)), -len(one))):
+                        head = 1 << next(bits)
+                        needed |= head
                         for way in part:
-                            words[way] = words.get(way, 0) | 1 << (spelled[-1].bit_length() - 1)
+                            words[way] = words.get(way, 0) | head
+                    pattern = "".join(GAPS.get(part[0]) or f"({any_of(part)})" for part in parts)
+                    spelled.append(Spelled(needed, re.compile(pattern)))
                 else:
                     members += families[word[1:]] if word.startswith("@") else word.split("|")
             for word in members:
-                words[word] = words.get(word, 0) | bit
-            if members:
-                patterns.append(any_of(members))
-            return Sign(name, bit, entry[0], re.compile("|".join(patterns)), tuple(spelled))
+                words[word] = words.get(word, 0) | whole
+            return Sign(
+                name, whole | 1 << next(bits), entry[0], whole, re.compile(any_of(members)) if members else None, tuple(spelled)
+            )
 
         common = [sign(name, entry) for name, entry in file.table("common").items()]
         tallies = []
@@ -196,20 +237,22 @@ class Signs:
         return Signs(words, tallies)
 
     def standing(self, families: int) -> int:
-        """The bits of the classes of which a text with these families of words may hold one: whole, or spelled by its parts."""
-        found = families & self._whole
+        """The bits of the classes of which a text with these families of words may hold one: whole, or spelled by its parts; and
+        the bits that say which of them.
+        """
+        found = families & self._wholes
         left = families & self._heads
         while left:
             head = left & -left
             left ^= head
-            for parts, bit in self._by_head[head]:
-                if families & parts == parts:
-                    found |= bit
+            needs, bits = self._by_head[head]
+            if families & needs == needs:
+                found |= bits
         return found
 
     def staged(self, standing: int) -> list[Tally]:
         """The tallies that a text in which these classes may stand can fill."""
-        return [tally for tally in self._tallies if standing & tally.core and tally.may_fill(standing)]
+        return [tally for tally in self.tallies if standing & tally.core and tally.may_fill(standing)]
 
 
 def _stands(match: re.Match[str]) -> list[tuple[int, int]]:

@@ -147,3 +147,21 @@ def test_a_set_of_cries_is_heard_and_its_false_friends_are_not(
 )
 def test_a_word_spelled_by_its_parts_counts(understanding: Understanding, text: str, danger: Danger) -> None:
     assert understanding.glance(f"保安 {text} 快来").danger is danger
+
+
+@pytest.mark.parametrize(
+    ("text", "danger"),
+    [
+        ("儿媳吃着饭筷子忽然掉了，说话舌头捋不直", Danger.MEDICAL),  # entries with a gap between their parts
+        ("戏台那边看台塌下去一块，下面坐的都是老人", Danger.COLLAPSE),
+        ("我不知道是不是小题大做，别笑话，爹那屋炉子的烟囱堵了，他嘴唇红得很，话说不利索，坐地上了", Danger.MEDICAL),  # a stray "别"
+        ("着火了，幸福里7号楼，快", Danger.FIRE),  # who names the danger needs no other sign
+    ],
+)
+def test_what_is_seen_is_heard(understanding: Understanding, text: str, danger: Danger) -> None:
+    assert understanding.glance(text).danger is danger
+
+
+@pytest.mark.parametrize("text", ["榨菜坛子漏气，长白毛", "社区团购群解散了，换新群"])
+def test_a_phrase_that_nothing_bears_out_is_no_alarm(understanding: Understanding, text: str) -> None:
+    assert understanding.glance(text).danger is None
