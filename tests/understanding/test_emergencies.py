@@ -154,7 +154,7 @@ def test_a_word_spelled_by_its_parts_counts(understanding: Understanding, text: 
     [
         ("儿媳吃着饭筷子忽然掉了，说话舌头捋不直", Danger.MEDICAL),  # entries with a gap between their parts
         ("戏台那边看台塌下去一块，下面坐的都是老人", Danger.COLLAPSE),
-        ("我不知道是不是小题大做，别笑话，爹那屋炉子的烟囱堵了，他嘴唇红得很，话说不利索，坐地上了", Danger.MEDICAL),  # a stray "别"
+        ("也许是小题大做，别笑话，爹那屋烟囱堵了，他嘴唇红得很，话说不利索，坐地上了", Danger.MEDICAL),  # a stray "别"
         ("着火了，幸福里7号楼，快", Danger.FIRE),  # who names the danger needs no other sign
     ],
 )
