@@ -54,9 +54,11 @@ class Owners:
         """We are not there any more, or are there anew."""
         self._known.pop(chat, None)
 
-    async def introduced(self, chat: str, name: str) -> bool:
-        """Whether the bot has said in a group of ours who it is. A group that has no row gets one."""
-        if await self._writer.read(lambda session: is_introduced(session, self._platform, self._account, chat)):
-            return True
-        await self._writer.run(lambda session: list_chat(session, self._platform, self._account, chat, name))
-        return False
+    async def introduced(self, chat: str) -> bool:
+        """Whether the bot is in a group of ours and has said there who it is."""
+        return await self._writer.read(lambda session: is_introduced(session, self._platform, self._account, chat))
+
+    async def enlist(self, chat: str, name: str) -> None:
+        """Give a group of ours its row if it has none, so that what is kept of it has its group."""
+        if not await self.introduced(chat):
+            await self._writer.run(lambda session: list_chat(session, self._platform, self._account, chat, name))

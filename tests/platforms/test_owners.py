@@ -71,7 +71,7 @@ async def test_a_chat_is_free_again_when_its_account_has_left(nodes: tuple[Write
     later = Owners(nodes[1], "telegram", "b", ACCOUNTS, lambda: now[0])
     for chat in ("left", "thrown out"):
         assert await one.mine(chat)
-        await one.introduced(chat, "")
+        await one.enlist(chat, "")
         assert not await later.mine(chat)
 
     def leave(session: Session) -> None:
@@ -91,7 +91,7 @@ async def test_a_group_on_the_list_stays_with_the_account_that_is_in_it(nodes: t
     """Groups that were there before there was a second account; and an account that is configured no more has none."""
     alone = Owners(nodes[0], "telegram", "a")
     assert await alone.mine("old")
-    await alone.introduced("old", "老群")
+    await alone.enlist("old", "老群")
     one, other = both(nodes)
     assert not await other.mine("old")
     assert await one.mine("old")
@@ -113,7 +113,8 @@ async def test_a_chat_that_gets_another_id_stays_whose_it_was(nodes: tuple[Write
 
 async def test_a_group_has_its_row_before_anything_is_kept_of_it_and_only_one(nodes: tuple[Writer, Writer]) -> None:
     one, _ = both(nodes)
-    assert await asyncio.gather(*(one.introduced("new", "新群") for _ in range(8))) == [False] * 8
+    await asyncio.gather(*(one.enlist("new", "新群") for _ in range(8)))
+    assert not await one.introduced("new")
 
     def groups(session: Session) -> list[Group]:
         return list(session.exec(select(Group)).all())

@@ -296,21 +296,27 @@ class TelegramPlatform:
             self._introduced.discard(chat)
             return False
         if event.kind is Kind.JOINED:
-            await owners.introduced(chat, event.group_name)  # what is said next has its group
+            await owners.enlist(chat, event.group_name)
         elif chat not in self._introduced and self.me is not None:
-            if not await owners.introduced(chat, event.group_name) and self._feed is not None:
-                await self._feed.take(await self._standing(event, self.me))
+            if not await owners.introduced(chat) and self._feed is not None:
+                joined = await self._standing(event, self.me)
+                if joined is None:
+                    return True  # said before we were taken out, and heard after it
+                await owners.enlist(chat, event.group_name)
+                await self._feed.take(joined)
                 self._looked_at.add(chat)
             if len(self._introduced) >= MOST_NAMES:
                 self._introduced.clear()
             self._introduced.add(chat)
         return True
 
-    async def _standing(self, event: Inbound, me: Me) -> Inbound:
-        """That we are in the group of an event, and what we can hear there if Telegram says so."""
+    async def _standing(self, event: Inbound, me: Me) -> Inbound | None:
+        """That we are in the group of an event, and what we can hear there if Telegram says so; None when we are not."""
         standing = None
         with contextlib.suppress(TelegramError, ValueError):
             member = await self._bot.get_chat_member(int(event.address.chat), me.id)
+            if member.status in ("left", "kicked"):
+                return None
             standing = standing_of(member.status, bool(getattr(member, "can_send_messages", False)), me)
         return Inbound(
             event_id=f"standing:{event.address.chat}:{int(self._started.timestamp())}",
@@ -325,7 +331,7 @@ class TelegramPlatform:
     async def _find_standing(self, event: Inbound, me: Me) -> None:
         """Tell the bot what it can hear in a group that it has been in since before it last started."""
         found = await self._standing(event, me)
-        if self._feed is not None and found.standing is not None:
+        if self._feed is not None and found is not None and found.standing is not None:
             with contextlib.suppress(StorageUnavailable):
                 await self._feed.take(found)
 

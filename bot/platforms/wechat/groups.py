@@ -100,7 +100,7 @@ class Groups:
 
     async def enlist(self, joined: Inbound) -> None:
         """Before anything is kept of a group it has its row, so that what is said next has its group."""
-        await self._owners.introduced(joined.address.chat, joined.group_name)
+        await self._owners.enlist(joined.address.chat, joined.group_name)
 
     async def told(self, room: str) -> None:
         """The bot knows of this group now."""

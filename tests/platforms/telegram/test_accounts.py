@@ -125,6 +125,20 @@ async def test_a_group_that_nobody_has_spoken_in_is_answered_by_one_of_them(tmp_
         assert app.writer.read_now(group_of_the_case) is not None
 
 
+async def test_what_is_heard_late_brings_no_group_back(tmp_path: Path) -> None:
+    """Said before the bot was taken out, and heard after it: the group stays what it is, gone."""
+    async with two_bots(tmp_path) as (app, one, _):
+        here = one.group("老群")
+        one.membership(here, "left", "member")
+        await heard(app, one)
+        one.membership(here, "member", "left")
+        await heard(app, one)
+        one.say("张阿姨", here, "/帮助")
+        one.say("张阿姨", one.group("没听说过的群"), "/帮助")
+        await heard(app, one)
+        assert app.writer.read_now(groups) == [("1000001", "老群", False), ("1000001", "没听说过的群", True)]
+
+
 async def test_without_the_claim_such_a_group_is_answered_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: as long as nobody has the group, everybody does."""
     monkeypatch.setattr(bot.platforms.owners, "claim_chat", lambda _session, _platform, _chat, account, _accounts: account)
