@@ -1,10 +1,11 @@
 """Claims of the outbox on PostgreSQL, beside pgqueuer's, in one run; and how sending grows with nodes.
 
-    python -m benchmarks.claims [--rows 4000] [claims nodes]      (from .venv-bench; PostgreSQL comes from .venv)
+    python -m benchmarks.claims [--rows 4000] [claims enqueue nodes]      (from .venv-bench; PostgreSQL comes from .venv)
 
 * claims: 1, 10 and 50 workers take all rows, ten (or a hundred) at a time, and write down that they are sent. Ours is `claim` and
   `write_back` of storage/claims.py in one transaction, which keeps the order in each chat (four rows each, checked); pgqueuer's
   is `dequeue` and `log_jobs`, of the same number at a time.
+* enqueue: the notices of a campaign to 6,017 groups, five at once and the others held, beside as many jobs by pgqueuer.
 * nodes: 1, 2 and 4 processes with an outbox each empty one table; every send takes 20 ms, as over a network.
 """
 
@@ -40,6 +41,8 @@ from bot.outbox import Outbox
 from bot.pacing import Pacing
 from storage import claims as rows
 from storage.database import prepare
+from storage.notices import ForGroup, insert_for_groups
+from storage.tables import Group
 from storage.writer import Writer
 from tests.kit.fake_platform import FakePlatform
 
@@ -177,6 +180,41 @@ async def theirs(base: str, count: int, workers: int, batch: int) -> Found:
     return Found(rate, 1e6 * spent / count)
 
 
+def enqueueing(base: str, groups: int = 6017, trial: int = 5) -> float:
+    """Milliseconds, median, of writing down a campaign's notices in a transaction of its own."""
+    url = database(base)
+    writer = fill(url, 0, 1)
+    places = [Group(platform="telegram", account="b", chat=f"-100{n:07d}", name=f"g{n}") for n in range(groups)]
+    writer.run_now(lambda session: session.add_all(places))
+    took = []
+    for n in range(1, 8):
+        targets = [ForGroup(group, f"群{group}：" + "x" * 60, held=group > trial) for group in range(1, groups + 1)]
+        began = time.perf_counter()
+        writer.run_now(
+            lambda session, n=n, targets=targets: insert_for_groups(session.connection(), n, 3, None, targets, datetime.now(UTC))
+        )
+        took.append(1000 * (time.perf_counter() - began))
+    writer.close()
+    return statistics.median(took)
+
+
+async def enqueueing_there(base: str, jobs: int = 6017) -> float:
+    """The same of as many jobs by pgqueuer."""
+    from pgqueuer.db import PsycopgDriver
+    from pgqueuer.queries import Queries
+
+    connection = await psycopg.AsyncConnection.connect(database(base), autocommit=True)
+    queue = Queries(PsycopgDriver(connection))
+    await queue.install()
+    took = []
+    for _ in range(7):
+        began = time.perf_counter()
+        await queue.enqueue(["send"] * jobs, [b"x" * 66] * jobs, [0] * jobs)
+        took.append(1000 * (time.perf_counter() - began))
+    await connection.close()
+    return statistics.median(took)
+
+
 def node(url: str, number: int, accounts: int, go: object, done: object) -> None:
     """One node that sends what its leases give it."""
 
@@ -247,7 +285,7 @@ def growing(base: str, count: int, nodes: int, accounts: int = 8) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["claims", "nodes"])
+    parser.add_argument("what", nargs="*", default=["claims", "enqueue", "nodes"])
     parser.add_argument("--rows", type=int, default=4000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, nargs="*", help="only so many workers")
@@ -270,6 +308,9 @@ def main() -> None:
                     f"in processor time {cheaper:.2f}",
                     flush=True,
                 )
+        if "enqueue" in given.what:
+            told = enqueueing(base), asyncio.run(enqueueing_there(base))
+            print(f"enqueue of 6017: ours {told[0]:.0f} ms, pgqueuer {told[1]:.0f} ms", flush=True)
         if "nodes" in given.what:
             for nodes in (1, 2, 4):
                 print(f"nodes {nodes}: {growing(base, given.rows, nodes):.0f} messages/s", flush=True)

@@ -207,6 +207,8 @@ def test_a_campaign_is_written_down_once_for_every_group(writer: Writer) -> None
         targets = [notices.ForGroup(2, "二"), notices.ForGroup(3, "三", None, later), notices.ForGroup(1, "一", held=True)]
         notices.insert_for_groups(connection, 1, Lane.CAMPAIGN, None, targets, NOW)
         notices.insert_for_groups(connection, 1, Lane.CAMPAIGN, None, [notices.ForGroup(2, "又")], NOW)
+        twice = [notices.ForGroup(4, '"四\\"'), notices.ForGroup(3, "又"), notices.ForGroup(4, "又")]
+        notices.insert_for_groups(connection, 1, Lane.CAMPAIGN, None, twice, NOW)
 
     writer.run_now(work)
 
@@ -220,6 +222,7 @@ def test_a_campaign_is_written_down_once_for_every_group(writer: Writer) -> None
             (2, "g2", "二", "pending", None),
             (3, "g3", "三", "pending", NOW + timedelta(minutes=1)),
             (1, "g1", "一", "held", None),
+            (4, "g4", '"四\\"', "pending", None),
         },
         {(2, "law/a", "", NOW), (3, "law/a", "", NOW), (1, "law/a", "", NOW), (4, "law/a", "daily cap", NOW)},
     )
