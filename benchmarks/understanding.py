@@ -230,7 +230,7 @@ def main() -> None:
     if options.times:
         times(understanding)
         return
-    for name in ("intents", "second", "fresh", "third", "fourth", "fifth", "sixth", "seventh"):
+    for name in ("intents", "second", "fresh", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"):
         intents(understanding, f"heldout_{name}.txt", options.errors)
     for name in ("heldout.txt", "development.txt"):
         intents(understanding, name, options.errors)

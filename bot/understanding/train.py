@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bot.understanding.understanding import Understanding
 
 SIZES = {"intent": 1 << 16, "category": 1 << 13, "scam": 1 << 16, "scam_type": 1 << 14}
-STRENGTH = {"intent": 40.0, "category": 30.0, "scam": 20.0, "scam_type": 30.0}
+STRENGTH = {"intent": 15.0, "category": 30.0, "scam": 20.0, "scam_type": 30.0}
 OPEN_TYPES = {
     "kidnap": "kidnap",
     "phishing_call": "bank",
@@ -37,6 +37,9 @@ OPEN_TYPES = {
     "fake_customer_service": "bank",
 }
 CLOSE = 2.0  # what counts an honest message that sounds like bait: a warning, a bank, a shop, money in the family
+# How much a line counts that is small talk to the intent head only by the way: the more of them there are, the more they push
+# everything towards silence
+HONEST_TALK, OPEN_TALK = 0.3, 0.2
 HONEST, BAIT = "honest", "scam"  # in this order: the head gives the probability of honest first
 
 
@@ -84,10 +87,10 @@ def intents(content_dir: Path, open_data: Path | None) -> list[Example]:
     """Examples for the intent head: our own, and where present a sample of real chat as small talk."""
     examples = [Example(row["text"], row["intent"]) for row in rows(content_dir / "training") if "intent" in row]
     honest = (row for row in rows(content_dir / "training") if "scam" in row and row["scam"] is None)
-    examples += [Example(row["text"], "chat", 0.5) for row in honest]
+    examples += [Example(row["text"], "chat", HONEST_TALK) for row in honest]
     if open_data is not None:
         chat = (row for row in _lines(open_data / "scam_detection.jsonl") if row["src"] == "lccc")
-        examples += [Example(row["text"], "chat", 0.3, "lccc") for row in chat]
+        examples += [Example(row["text"], "chat", OPEN_TALK, "lccc") for row in chat]
     return examples
 
 
