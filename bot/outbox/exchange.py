@@ -139,11 +139,11 @@ class Exchange:
         return {key: len(account.queue) + len(answer.claims.get(key, ())) for key, account in self._accounts.items()}
 
     def _claim(self, session: Session, key: AccountKey, now: datetime, answer: Answer) -> None:
+        pauses = answer.pauses or {}
         with self._picture:
             rooms = self._rooms(key, now, answer)
+            free = not pauses and not self._pacing.limits_chats(key)
         soon = now + timedelta(seconds=self.rule.horizon)
-        pauses = answer.pauses or {}
-        free = not pauses and not self._pacing.limits_chats(key)
 
         def room(lane: int) -> int:
             return rooms[lane]
