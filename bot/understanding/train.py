@@ -39,7 +39,7 @@ OPEN_TYPES = {
 CLOSE = 2.0  # what counts an honest message that sounds like bait: a warning, a bank, a shop, money in the family
 # How much a line counts that is small talk to the intent head only by the way: the more of them there are, the more they push
 # everything towards silence
-HONEST_TALK, OPEN_TALK = 0.3, 0.2
+HONEST_TALK, OPEN_TALK = 0.2, 0.2
 HONEST, BAIT = "honest", "scam"  # in this order: the head gives the probability of honest first
 
 
