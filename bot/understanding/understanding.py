@@ -59,7 +59,7 @@ A_FEW = 5  # characters: less ("满意", "好了") says nothing in a group unles
 OVERRULE = 0.5  # so sure must the model be of another want than the rule's to take its place
 DREAD = 0.9  # so sure of danger that no rule sees: it is no alarm (no model decides about one), but somebody should look at it
 # The same for a text that nobody asked about, by the points that the rules alone give it: plainer tricks need a less sure model
-CERTAIN = ((2.5, 0.8), (1.5, 0.92), (0.95, 0.96))
+CERTAIN = ((2.5, 0.8), (1.5, 0.92), (0.95, 0.96), (0.4, 0.97))
 BAIT = 0.5  # so sure must the model be that a text is bait; families talk about money and officials about fraud
 
 SHORTEST = 8  # characters: less ("代开发票") is named as bait by the rules of its type alone
