@@ -86,6 +86,7 @@ class Emergencies:
         signs: Signs,
         safe_triggers: tuple[str, ...],
         safe: re.Pattern[str],
+        hard: re.Pattern[str],
     ) -> None:
         self.rules = rules
         self._gate = gate
@@ -94,6 +95,7 @@ class Emergencies:
         self._by_danger = {rule.danger: rule for rule in rules if rule.triggers}
         self.safe_triggers = safe_triggers
         self._safe = safe
+        self._hard = hard
 
     @staticmethod
     def load(folder: Path) -> Emergencies:
@@ -122,11 +124,12 @@ class Emergencies:
                 cries.append(Rule(danger, (), cry, quiet, tuple(guards[name] for name in named)))
         table = file.table("safe")
         safe = file.compile(file.texts(table, "sure"))
-        if safe is None:
+        hard = file.compile(("{hard}",))
+        if safe is None or hard is None:
             raise ConfigError(f"{file.path}: [safe] has no patterns")
         scenes = Scenes.load(folder)
         signs = Signs.load(folder, scenes.families, len(scenes.families))
-        return Emergencies((*rules, *cries), gate, scenes, signs, file.texts(table, "triggers"), safe)
+        return Emergencies((*rules, *cries), gate, scenes, signs, file.texts(table, "triggers"), safe, hard)
 
     def family_words(self) -> Iterator[tuple[str, int]]:
         """Every word of a scene or a sign with the bits of its families, for the automaton."""
@@ -214,7 +217,7 @@ class Emergencies:
         The longer the phrase, the more it says itself. Signs of its own danger are looked for first, then those of others, for
         what kills seldom keeps to one kind.
         """
-        if len(text) < SHORT:
+        if len(text) < SHORT or self._hard.search(words):
             return True
         below = BELOW + min(3, (len(words.split(" (")[0]) - 2) // 4)
         return any(

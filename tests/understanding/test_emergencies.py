@@ -23,6 +23,13 @@ def test_cries_for_help_are_heard(understanding: Understanding) -> None:
     assert len(missed) <= len(rows) // 100, missed
 
 
+def test_a_cry_is_heard_wherever_it_comes_from(understanding: Understanding) -> None:
+    """Guards against talk of shops, offices and games must not silence who cries there."""
+    texts = lines("cries_anywhere.txt")
+    assert len(texts) >= 60
+    assert [text for text in texts if understanding.glance(text).danger is None] == []
+
+
 def test_the_kind_of_danger_is_right(understanding: Understanding) -> None:
     wrong = [(text, danger) for kinds, text in corpus() if (danger := understanding.glance(text).danger) and danger not in kinds]
     assert len(wrong) <= 6, wrong
