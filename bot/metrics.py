@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from bot.inbox import Inbox
 from bot.platforms.base import Health
+from bot.timers import failing
 from storage.notices import unfinished
 from storage.tables import Alarm, Case, InboxEvent, WechatGap
 
@@ -25,6 +26,9 @@ class Metrics:
         self._inbox = Gauge("qianshao_inbox", "Kept events by state", ["state"], registry=self._registry)
         self._cases = Gauge("qianshao_cases", "Cases by state", ["state"], registry=self._registry)
         self._alarms = Gauge("qianshao_alarms_waiting", "Emergencies that nobody has acknowledged", registry=self._registry)
+        self._timers = Gauge(
+            "qianshao_timers_failing", "What was due, failed three times and is tried again", ["kind"], registry=self._registry
+        )
         self._platforms = Gauge(
             "qianshao_platform_listening", "1 while a platform listens", ["platform"], registry=self._registry
         )
@@ -46,6 +50,9 @@ class Metrics:
                 gauge.labels(state).set(number)
         waiting = session.exec(select(func.count()).select_from(Alarm).where(col(Alarm.acknowledged_at).is_(None))).one()
         self._alarms.set(waiting)
+        self._timers.clear()
+        for kind, number in failing(session).items():
+            self._timers.labels(kind).set(number)
         newest = select(WechatGap.account, func.max(WechatGap.id), func.count()).group_by(WechatGap.account)
         for account, last, times in session.exec(newest).all():
             gap = session.get_one(WechatGap, last)

@@ -27,6 +27,7 @@ AccountKey = tuple[str, str]  # platform, account
 MINUTE = timedelta(minutes=1)
 NEVER = datetime.max.replace(tzinfo=UTC)  # not before a slot is booked
 OVERALL = "overall"
+CATCH_UP = timedelta(milliseconds=150)  # a booked slot is used so much too late rather than lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +71,50 @@ class PacingRule:
 
 
 @dataclass(slots=True)
+class _Second:
+    """What left lately: a platform counts in any second, so what left late must not be followed by all that is in time.
+
+    One more than the rate is let into a second, and that second is half a slot longer than one: what is picked and leaves some
+    milliseconds later is in another second for the platform than for us.
+    """
+
+    interval: timedelta
+    left: deque[datetime] = field(init=False)
+    span: timedelta = field(init=False)
+
+    def __post_init__(self) -> None:
+        # a slot is a whole number of microseconds, and so a little longer or shorter than its share of a second
+        most = int(timedelta(seconds=1) / self.interval + 0.01) + 1 if self.interval else 1
+        self.left = deque(maxlen=most)
+        self.span = (most - 0.5) * self.interval
+
+    def ready_at(self, now: datetime) -> datetime:
+        if len(self.left) < (self.left.maxlen or 0) or self.left[-1] > now:  # the clock was set back
+            return now
+        return self.left[0] + self.span
+
+    def take(self, now: datetime) -> None:
+        if self.left and self.left[-1] > now:
+            self.left.clear()
+        self.left.append(now)
+
+
+@dataclass(slots=True)
 class _Schedule:
     """Slots at fixed distances in absolute time: a late start does not shift the following ones by more than one slot."""
 
     interval: timedelta
     next_at: datetime | None = None
+    second: _Second = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.second = _Second(self.interval)
 
     def ready_at(self, now: datetime) -> datetime:
         if self.next_at is None or not self.interval:
             return now
         # more than one slot ahead can only mean that the clock was set back
-        return self.next_at if now < self.next_at <= now + self.interval else now
+        return max(self.next_at if now < self.next_at <= now + self.interval else now, self.second.ready_at(now))
 
     def take(self, now: datetime) -> None:
         if not self.interval:
@@ -89,6 +123,7 @@ class _Schedule:
         if previous is None or previous > now + self.interval:
             previous = now
         self.next_at = max(previous, now - self.interval) + self.interval
+        self.second.take(now)
 
     def restore(self, at: datetime) -> None:
         self.next_at = max(self.next_at or at, at + self.interval)
@@ -96,20 +131,31 @@ class _Schedule:
 
 @dataclass(slots=True)
 class _Booked:
-    """Slots that were booked in storage, ours to use one after the other; one that was missed by more than a slot is lost."""
+    """Slots that were booked in storage, ours to use one after the other; one that was missed by more than `patience` is lost.
+
+    Where one node uses all slots of a scope, as of an account, it knows what left in the last second and may use a slot late.
+    """
 
     interval: timedelta
+    shared: bool = False
     slots: deque[datetime] = field(default_factory=deque)
+    second: _Second = field(init=False)
+    patience: timedelta = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.second = _Second(self.interval)
+        self.patience = self.interval if self.shared else max(self.interval, CATCH_UP)
 
     def ready_at(self, now: datetime) -> datetime:
         if not self.interval:
             return now
         self._drop_missed(now)
-        return self.slots[0] if self.slots else NEVER
+        return max(self.slots[0], self.second.ready_at(now)) if self.slots else NEVER
 
-    def take(self, now: datetime) -> None:  # noqa: ARG002 (the same call as of the other kind)
+    def take(self, now: datetime) -> None:
         if self.slots:
             self.slots.popleft()
+            self.second.take(now)
 
     def restore(self, at: datetime) -> None:
         """What was sent before was booked before."""
@@ -122,7 +168,7 @@ class _Booked:
         return max(0, messages - len(self.slots))
 
     def _drop_missed(self, now: datetime) -> None:
-        while self.slots and self.slots[0] < now - self.interval:
+        while self.slots and self.slots[0] < now - self.patience:
             self.slots.popleft()
 
 
@@ -156,10 +202,11 @@ class Pacing:
             raise ValueError("overall_per_second must be above 0")
         self._rules = dict(rules or {})
         self._default = default or PacingRule()
-        self._kind: type[_Schedule] | type[_Booked] = _Booked if booking else _Schedule
+        self._booking = booking
         self._random = rng or random.Random()
         self._cautions: dict[AccountKey, tuple[datetime | None, datetime | None]] = {}
-        self._overall = self._kind(_interval(overall_per_second))
+        all_together = _interval(overall_per_second)
+        self._overall = _Booked(all_together, shared=True) if booking else _Schedule(all_together)
         self._accounts: dict[AccountKey, _Account] = {}
 
     @classmethod
@@ -253,7 +300,8 @@ class Pacing:
         state = self._accounts.get(account)
         if state is None:
             rule = self.rule(account[0])
-            state = self._accounts[account] = _Account(rule, self._kind(_interval(rule.per_account_per_second)))
+            interval = _interval(rule.per_account_per_second)
+            state = self._accounts[account] = _Account(rule, _Booked(interval) if self._booking else _Schedule(interval))
             if rule.account is not None:
                 state.allowance = Allowance(rule.account, self._random, *self._cautions.get(account, (None, None)))
         return state

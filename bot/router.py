@@ -123,7 +123,7 @@ def _may_follow(command: Command, name: str, tail: str) -> bool:
     return tail[0].isdigit() if command.number else len(tail) > 2
 
 
-SLOTS = ("danger", "blocked", "safe", "addition", "clue", "photo", "brought", "otherwise", "failed")
+SLOTS = ("danger", "blocked", "safe", "addition", "clue", "photo", "brought", "otherwise", "failed", "stuck")
 
 
 @dataclass(slots=True)
@@ -148,6 +148,7 @@ class Router:
     brought: Handler | None = None
     otherwise: Handler | None = None
     failed: Handler | None = None
+    stuck: Handler | None = None
 
     def command(
         self,
@@ -216,7 +217,7 @@ class Router:
         return register
 
     def special(self, slot: str) -> Callable[[Handler], Handler]:
-        """Fill one of the single places: danger, blocked, safe, addition, clue, photo, brought, otherwise, failed."""
+        """Fill one of the single places: danger, blocked, safe, addition, clue, photo, brought, otherwise, failed, stuck."""
 
         def register(handler: Handler) -> Handler:
             if getattr(self, slot) is not None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import bindparam
 from sqlalchemy.orm import SessionTransaction
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from bot.clock import Clock
 from storage.tables import Timer
@@ -20,7 +20,8 @@ from storage.writer import StorageUnavailable, Writer
 log = structlog.get_logger(__name__)
 
 MOST_TRIES = 3
-TRY_AGAIN_AFTER = timedelta(seconds=30)
+TRY_AGAIN_AFTER = timedelta(seconds=30)  # doubled at every failure …
+LONGEST_WAIT = timedelta(hours=1)  # … up to this
 _BY_KEY = select(Timer).where(Timer.kind == bindparam("kind"), Timer.key == bindparam("key"))
 
 
@@ -31,6 +32,14 @@ class Due:
     kind: str
     key: str
     data: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """What was done about a timer that has failed too often: `over` takes it away; else it stays and is tried now and then."""
+
+    over: bool
+    afterwards: Callable[[], None]
 
 
 def given_up(kind: str) -> str:
@@ -92,10 +101,10 @@ class TimerLoop:
         writer: Writer,
         clock: Clock,
         run: Callable[[Session, Due], Callable[[], None]],
-        give_up: Callable[[Session, Due], Callable[[], None]] | None = None,
+        give_up: Callable[[Session, Due, int], GivenUp] | None = None,
     ) -> None:
         """`run` does the work inside the transaction and gives back what is to be done after the commit; `give_up` does the same
-        for a timer that has failed three times, so that whoever waits for it hears that it will not come."""
+        at each failure from the third on, with their number, so that somebody hears of it."""
         self._writer = writer
         self._clock = clock
         self._run = run
@@ -142,37 +151,50 @@ class TimerLoop:
         except StorageUnavailable:
             raise
         except Exception as problem:
-            log.error("timer_failed", problem=type(problem).__name__, exc_info=problem)
-            lost = await self._writer.run(lambda session: _put_off(session, timer_id, now))
-            if lost is None:
+            failed = await self._writer.run(lambda session: _put_off(session, timer_id, now))
+            kind, tries = (failed[0].kind, failed[1]) if failed else ("", 0)
+            log.error("timer_failed", kind=kind, tries=tries, problem=type(problem).__name__, exc_info=problem)
+            if failed is None or tries < MOST_TRIES:
                 return
-            afterwards = await self._tell_lost(lost)
+            afterwards = await self._tell(timer_id, *failed)
         if afterwards is not None:
             afterwards()
 
-    async def _tell_lost(self, due: Due) -> Callable[[], None] | None:
-        """The timer is gone by now: whatever goes wrong here, it blocks nothing."""
+    async def _tell(self, timer_id: int, due: Due, tries: int) -> Callable[[], None] | None:
+        """Somebody hears of it; whatever goes wrong here, the timer is put off by now and blocks nobody."""
         give_up = self._give_up
         if give_up is None:
             return None
+
+        def work(session: Session) -> Callable[[], None]:
+            told = give_up(session, due, tries)
+            row = session.get(Timer, timer_id)
+            if told.over and row is not None:
+                session.delete(row)
+            return told.afterwards
+
         try:
-            return await self._writer.run(lambda session: give_up(session, due))
+            return await self._writer.run(work)
         except StorageUnavailable:
             raise
         except Exception as problem:
-            log.error("timer_not_given_up", problem=type(problem).__name__, exc_info=problem)
+            log.error("timer_not_told", kind=due.kind, problem=type(problem).__name__, exc_info=problem)
             return None
 
 
-def _put_off(session: Session, timer_id: int, now: datetime) -> Due | None:
-    """After three failures a timer is given up, so that it cannot block the ones behind it; returns what it was then."""
+def _put_off(session: Session, timer_id: int, now: datetime) -> tuple[Due, int] | None:
+    """What failed is tried again after a while that grows, so that it cannot block the ones behind it: what it is, and how often
+    it has failed by now. Nothing is thrown away: what a mistake of ours held up is done as soon as the mistake is mended."""
     row = session.get(Timer, timer_id)
     if row is None:
         return None
     row.tries += 1
-    if row.tries >= MOST_TRIES:
-        session.delete(row)
-        return Due(row.kind, row.key, json.loads(row.data))
-    row.due_at = now + TRY_AGAIN_AFTER
+    row.due_at = now + min(LONGEST_WAIT, TRY_AGAIN_AFTER * 2 ** min(row.tries - 1, 16))
     session.add(row)
-    return None
+    return Due(row.kind, row.key, json.loads(row.data)), row.tries
+
+
+def failing(session: Session) -> dict[str, int]:
+    """How many timers of each kind have failed so often that somebody was told, and wait to be tried again."""
+    found = session.exec(select(Timer.kind, func.count()).where(Timer.tries >= MOST_TRIES).group_by(Timer.kind))
+    return dict(found.all())

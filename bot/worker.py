@@ -23,7 +23,7 @@ from bot.messages import Attachment, Inbound, Kind
 from bot.mind import Mind
 from bot.permissions import acting_officer
 from bot.router import Call, Handler, named_number, wants_of
-from bot.timers import Due, given_up
+from bot.timers import MOST_TRIES, Due, GivenUp, given_up
 from bot.turn import Answered, Brought, Effects, House, LoosePhotos, Photos, Reading, Turn
 from bot.understanding.meaning import Intent, Meaning
 from bot.understanding.understanding import Understanding
@@ -34,7 +34,6 @@ from storage.writer import StorageUnavailable, Writer
 
 log = structlog.get_logger(__name__)
 
-MOST_TRIES = 3
 NOTHING = Meaning(Intent.CHAT, 0.0)
 
 
@@ -91,10 +90,16 @@ class Worker:
         effects = turn.run_timer()
         return lambda: self._learn(effects, None)
 
-    def give_up_timer(self, session: Session, due: Due) -> Callable[[], None]:
-        """What is done about a timer that has failed for the last time, for `TimerLoop`: nothing, where nobody waits for it."""
+    def give_up_timer(self, session: Session, due: Due, tries: int) -> GivenUp:
+        """What is done about a timer that goes on failing, for `TimerLoop`: whoever waits for it hears that it is over, where its
+        handlers say so; else the operator hears of it once, and it is tried now and then."""
         lost = changed(due, kind=given_up(due.kind))
-        return self.run_timer(session, lost) if lost.kind in self._house.router.timers else lambda: None
+        if lost.kind in self._house.router.timers:
+            return GivenUp(True, self.run_timer(session, lost))
+        if tries > MOST_TRIES:
+            return GivenUp(False, lambda: None)
+        effects = Turn(self._house, session, self._clock(), None, None, due).run_stuck()
+        return GivenUp(False, lambda: self._learn(effects, None))
 
     async def _once(self, job: Job) -> None:
         failpoint("inbox.confirmed")

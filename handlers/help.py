@@ -9,6 +9,7 @@ from bot.notices import Lane
 from bot.permissions import Role
 from bot.router import Router, Words
 from bot.say import Say
+from bot.timers import MOST_TRIES, Due
 from bot.turn import Menu, Rules
 from bot.understanding.meaning import Meaning
 from cases.dispatch import dispatchers
@@ -72,6 +73,13 @@ def first_private_words(message: Inbound, officer: Officer | None, say: Say, rul
         return
     kept = rules.rooms_keep_days if message.address.platform == "web" else None
     say.reply("help.met", name=rules.bot_name, station=rules.station, kept=kept, quote=False)
+
+
+@router.special("stuck")
+def cannot_do(due: Due, roster: Roster, say: Say) -> None:
+    """What was to be done by itself goes on failing: the admins hear what it is, once; without admins the supervisors do."""
+    who = roster.with_role(Role.ADMIN) or roster.with_role(Role.SUPERVISOR)
+    say.to_officers(who, "help.stuck_card", kind=due.kind, tries=MOST_TRIES)
 
 
 @router.special("failed")

@@ -27,11 +27,12 @@ from bot.app import open_database
 from bot.cli import main
 from bot.cli.confirming import NoWaker
 from bot.cli.shell import CONTENT
+from bot.timers import MOST_TRIES
 from cases.pending import PendingActions, PendingRules
 from cases.roster import Roster
 from cases.totp import Totp
 from storage.sealing import Sealer
-from storage.tables import Notice, Officer
+from storage.tables import Notice, Officer, Timer
 
 ROOT = Path(__file__).parent.parent
 MONDAY_TEN = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -501,7 +502,7 @@ def test_check_tells_what_is_well(shell: Shell) -> None:
     assert done.code == 0, done.out
     assert [line.split()[:2] for line in done.out.splitlines()] == [
         ["ok", "settings:"], ["ok", "content:"], ["ok", "working"], ["ok", "handlers:"], ["ok", "database:"],
-        ["ok", "gazetteer:"], ["ok", "pictures:"], ["ok", "web"],
+        ["ok", "timers:"], ["ok", "gazetteer:"], ["ok", "pictures:"], ["ok", "web"],
     ]  # fmt: skip
     assert not Path("data").exists(), "checking makes nothing"
 
@@ -532,6 +533,18 @@ def test_check_names_everything_that_is_wrong(shell: Shell, tmp_path: Path, monk
         "cannot be listened on",
     ):
         assert says in done.out, f"{says!r} is not in\n{done.out}"
+
+
+def test_check_tells_of_what_goes_on_failing(district: Shell, tmp_path: Path) -> None:
+    def fail(session: Session) -> None:
+        session.add(Timer(kind="callback.ask", key="1", due_at=MONDAY_TEN, tries=MOST_TRIES))
+        session.add(Timer(kind="desk.clock", key="1", due_at=MONDAY_TEN, tries=MOST_TRIES - 1))
+
+    _in_database(tmp_path, fail)
+    done = district("check")
+    assert done.code == 1
+    assert "problem  timers: 1 x callback.ask failed 3 times or more and is tried on" in done.out
+    assert "desk.clock" not in done.out
 
 
 def test_check_knows_what_must_not_be_served(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.outbox import Lane
-from bot.pacing import Pacing, PacingRule
+from bot.pacing import NEVER, OVERALL, Pacing, PacingRule, _Second
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 A = ("telegram", "a")
@@ -58,6 +58,51 @@ def test_a_broadcast_keeps_the_rate_and_never_breaks_a_sliding_second(late_ms: i
             window.popleft()
         assert len(window) <= 30
     assert 207.4 <= (now - START).total_seconds() <= 207.5 * 1.02
+
+
+def broadcast_by_bookings(pacing: Pacing, groups: int, rng: random.Random) -> list[datetime]:
+    """When each message leaves, on a machine that now and then wakes late and lets some milliseconds pass after that."""
+    now, left, booked = START, [], 0
+    for i in range(groups):
+        while (
+            slot := pacing.account_ready_at(A, now)
+        ) == NEVER:  # as the storage books them: one after the other, none in the past
+            booked = max(booked, math.ceil((now - START).total_seconds() * 29))
+            bookings = pacing.wanted({A: 10}, now)
+            pacing.book(bookings, {one.scope: at(booked / 29) for one in bookings})
+            booked += 10
+        now = max(now, slot) + timedelta(milliseconds=rng.choices((0, 1, 5, 30, 90), (60, 20, 13, 5, 2))[0])
+        pacing.take(A, f"g{i}", now)
+        left.append(now + timedelta(milliseconds=rng.uniform(0, 12)))
+    return left
+
+
+def fullest_second(times: list[datetime]) -> int:
+    times, fullest, first = sorted(times), 0, 0
+    for last, moment in enumerate(times):
+        while moment - times[first] >= timedelta(seconds=1):
+            first += 1
+        fullest = max(fullest, last - first + 1)
+    return fullest
+
+
+def test_booked_slots_that_are_used_late_never_fill_a_second_and_are_not_lost() -> None:
+    left = broadcast_by_bookings(Pacing(booking=True), 6000, random.Random(3))
+    assert fullest_second(left) <= 30
+    assert (left[-1] - START).total_seconds() <= 6000 / 29 * 1.015
+
+
+def test_without_a_look_at_the_last_second_late_slots_fill_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Second, "ready_at", lambda self, now: now)
+    assert fullest_second(broadcast_by_bookings(Pacing(booking=True), 6000, random.Random(3))) > 30
+
+
+def test_slots_that_several_nodes_share_are_lost_when_they_are_missed() -> None:
+    pacing = Pacing(default=PacingRule.unlimited(), overall_per_second=10, booking=True)
+    pacing.book(pacing.wanted({A: 3}, START), {OVERALL: START})
+    assert pacing.account_ready_at(A, at(0.15)) == at(0.15)
+    pacing.take(A, "g", at(0.15))
+    assert pacing.account_ready_at(A, at(0.15)) == at(0.2), "the first slot was missed, the second was used"
 
 
 def test_a_pause_gives_back_one_slot_and_no_more() -> None:

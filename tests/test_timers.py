@@ -1,4 +1,4 @@
-"""Timers: rows that are found when due, done once, and given up after three failures."""
+"""Timers: rows that are found when due, done once, told of after three failures, and never thrown away."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 
 from bot.app import open_database
 from bot.clock import ManualClock
-from bot.timers import Due, TimerLoop, Timers
+from bot.timers import Due, GivenUp, TimerLoop, Timers, failing
 from storage.tables import Timer
 from storage.writer import Writer
 from tests.kit.empty import lay_empty
@@ -38,7 +38,7 @@ class Bench:
         self.done: list[Due] = []
         self.fails: set[str] = set()
         self.tried: list[str] = []
-        self.given_up: list[Due] = []
+        self.given_up: list[tuple[str, int]] = []
         self.some_done = asyncio.Event()
         self.loop = TimerLoop(writer, self.clock, self.run, self.give_up)
 
@@ -48,10 +48,10 @@ class Bench:
             raise RuntimeError("planted")
         return lambda: self._note(due)
 
-    def give_up(self, session: Session, due: Due) -> Callable[[], None]:
+    def give_up(self, session: Session, due: Due, tries: int) -> GivenUp:
         if due.key == "worse":
             raise RuntimeError("planted")
-        return lambda: self.given_up.append(due)
+        return GivenUp(due.key == "over", lambda: self.given_up.append((due.key, tries)))
 
     def _note(self, due: Due) -> None:
         self.done.append(due)
@@ -91,18 +91,26 @@ async def test_set_again_it_moves_and_cancelled_it_is_gone(writer: Writer) -> No
     assert bench.keys() == ["a"]
 
 
-async def test_one_that_fails_is_tried_three_times_and_blocks_nobody(writer: Writer) -> None:
+async def test_one_that_fails_is_told_at_the_third_time_tried_on_and_blocks_nobody(writer: Writer) -> None:
     bench = Bench(writer)
-    bench.fails = {"bad", "worse"}
+    bench.fails = {"bad", "worse", "over"}
     bench.set(1, "bad", what="x")
     bench.set(1, "worse")
+    bench.set(1, "over")
     bench.set(2, "good")
     await bench.pass_minutes(2)
     assert bench.keys() == ["good"]
-    for _ in range(5):
-        await bench.pass_minutes(1)
-    assert (bench.tried.count("bad"), bench.tried.count("worse")) == (3, 3)
-    assert bench.given_up == [Due("test", "bad", {"what": "x"})]
+    await bench.pass_minutes(0.5)
+    assert (bench.given_up, writer.read_now(failing)) == ([], {})
+    await bench.pass_minutes(1)
+    assert bench.given_up == [("bad", 3), ("over", 3)]
+    assert writer.read_now(failing) == {"test": 2}, "what is over is gone, the others stay, whoever could not be told"
+    for _ in range(2):
+        await bench.pass_minutes(60)
+    assert (bench.tried.count("over"), bench.tried.count("bad"), bench.tried.count("worse")) == (3, 5, 5)
+    bench.fails = set()
+    await bench.pass_minutes(60)
+    assert bench.done[1:] == [Due("test", "bad", {"what": "x"}), Due("test", "worse", {})]
     assert writer.read_now(lambda session: session.exec(select(Timer)).all()) == []
 
 

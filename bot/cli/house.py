@@ -78,6 +78,7 @@ def check() -> None:
         ("working days", lambda _: iter(()), _working_days),
         ("handlers", _handler_problems, lambda s: f"{len(s.bot.handlers)} of your own"),
         ("database", _database_problems, _database_name),
+        ("timers", _timer_problems, lambda _: "none that goes on failing"),
         ("gazetteer", _gazetteer_problems, _gazetteer_places),
         ("pictures", lambda _: iter(()), _pictures),
         ("web port", _port_problems, lambda s: f"{s.web.host}:{s.web.port}" if s.web.enabled else "web is off"),
@@ -249,6 +250,28 @@ def _database_problems(chosen: Settings) -> Iterator[str]:
         yield f"{_database_name(chosen)} does not open: {str(getattr(problem, 'orig', problem)).strip()}; check storage.url"
     finally:
         engine.dispose()
+
+
+def _timer_problems(chosen: Settings) -> Iterator[str]:
+    """What was due and goes on failing; nothing while there is no database, or one that does not open."""
+    from sqlmodel import Session
+
+    from bot.timers import MOST_TRIES, failing
+    from storage.writer import open_engine
+
+    file = _sqlite_file(chosen)
+    if file is not None and not file.exists():
+        return
+    engine = open_engine(chosen.database_url)
+    try:
+        with Session(engine) as session:
+            found = failing(session)
+    except SQLAlchemyError:
+        return  # told as a problem of the database
+    finally:
+        engine.dispose()
+    for kind, number in sorted(found.items()):
+        yield f"{number} x {kind} failed {MOST_TRIES} times or more and is tried on, hourly at least: see timer_failed in the log"
 
 
 def _database_name(chosen: Settings) -> str:

@@ -79,6 +79,12 @@ class Turn(Supplies):
             call(self.house.router.failed, self)
         return self.effects
 
+    def run_stuck(self) -> Effects:
+        """The due timer goes on failing: tell whoever can look into it."""
+        if self.house.router.stuck is not None:
+            call(self.house.router.stuck, self)
+        return self.effects
+
     def run_timer(self) -> Effects:
         """Call the handler of the due timer."""
         if self.due is None:

@@ -5,7 +5,8 @@
 Every bot bears 30 messages in any second and is used at 29, as on Telegram; two bots need 1 min 44 s for 6,017 groups, which
 takes a quarter of two processors for the nodes, the database and this program together. More bots need more: the summary says how
 much was used. `--talk` is how many residents write in a second; `--kill` kills one working node with signal 9 in the middle and
-starts it again. Prints what happened, and a verdict in one line.
+starts it again. Prints what happened, and a verdict in one line. The exit code is 1 when a figure misses its limit or a node ends
+by itself, and then the end of its log says why.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from sqlmodel import Session, col, func, select
 from bot.messages import Address
 from bot.notices import Lane, NewNotice, enqueue_all
 from storage.tables import Campaign, Group, Notice
-from tests.cluster.story import Cluster, Nursery
+from tests.cluster.story import Cluster, NotUp, Nursery
 from tests.cluster.world import World
-from tests.kit.postgres import PostgresServer
+from tests.kit.postgres import MISSING, PostgresServer
 from tests.kit.proxy import FaultProxy
 
 BEARS, PACE = 30, 29.0
@@ -91,9 +92,10 @@ def uncertain(session: Session) -> int:
 
 
 async def watch(cluster: Cluster, total: int, began: float, deadline: float) -> float:
-    """Say how far it is; returns when the last group had it."""
+    """Say how far it is; returns when the last group had it. NotUp when a node ends by itself."""
     world, last_told = cluster.world, began
     while True:
+        cluster.all_live()
         there = {attempt.key for attempt in world.attempts if attempt.arrived and attempt.key.startswith("bulk:")}
         now = time.monotonic()
         over = len(there) >= total or now > deadline
@@ -107,8 +109,8 @@ async def watch(cluster: Cluster, total: int, began: float, deadline: float) -> 
         await asyncio.sleep(0.2)
 
 
-def report(cluster: Cluster, groups: int, bots: int, took: float, began: float, used: dict[str, float]) -> None:
-    """What happened, in figures."""
+def report(cluster: Cluster, groups: int, bots: int, took: float, began: float, used: dict[str, float]) -> bool:
+    """What happened, in figures; whether each kept its limit."""
     world = cluster.world
     verdict = cluster.judge()
     late = sorted(attempt.began - attempt.left for attempt in world.attempts if attempt.left)
@@ -146,14 +148,16 @@ def report(cluster: Cluster, groups: int, bots: int, took: float, began: float, 
             f"(a slot is {1000 / PACE:.0f} ms)"
         )
     tell(str(verdict))
-    for fault in verdict.faults[:10]:
-        tell(f"  {fault}")
+    if verdict.faults:
+        tell(cluster.what_happened(verdict))
     longest = waits[int(len(waits) * 0.95)] if waits else 0.0
-    tell(summary(took / plan, verdict.refused, world.in_pause, longest, len(verdict.faults)))
+    passed, words = summary(took / plan, verdict.refused, world.in_pause, longest, len(verdict.faults))
+    tell(words)
+    return passed
 
 
-def summary(ratio: float, refused: int, in_pause: int, wait: float, faults: int) -> str:
-    """One line: each figure with its limit, and whether all are kept.
+def summary(ratio: float, refused: int, in_pause: int, wait: float, faults: int) -> tuple[bool, str]:
+    """Whether all figures keep their limits, and one line that names each with its own.
 
     `wait` is what 19 of 20 residents did not exceed, in seconds. It is shown and not judged, because a word's way through a busy
     machine takes longer than the slot that it waits for.
@@ -164,9 +168,52 @@ def summary(ratio: float, refused: int, in_pause: int, wait: float, faults: int)
         (f"requests in a pause {in_pause} (limit 0)", in_pause == 0),
         (f"lost, doubled or out of order {faults} (limit 0)", faults == 0),
     ]
-    verdict = "PASSED" if all(kept for _, kept in judged) else "MISSED"
+    passed = all(kept for _, kept in judged)
+    verdict = "PASSED" if passed else "MISSED"
     told = "; ".join(words if kept else f"{words} MISSED" for words, kept in judged)
-    return f"VERDICT {verdict}: {told}; residents' p95 {wait * 1000:.0f} ms; load {os.getloadavg()[0]:.1f}"
+    return passed, f"VERDICT {verdict}: {told}; residents' p95 {wait * 1000:.0f} ms; load {os.getloadavg()[0]:.1f}"
+
+
+async def send(cluster: Cluster, bots: int, per_second: float, kill: bool) -> bool:
+    """A campaign through the running nodes while residents talk; whether every figure kept its limit."""
+    over = asyncio.Event()
+    talking = asyncio.create_task(talk(cluster, over, per_second))
+    try:
+        before = cluster.processor_seconds
+        began = time.monotonic()
+        total = await cluster.writer.run(lay_campaign)
+        tell(f"{total} notices written in {(time.monotonic() - began) * 1000:.0f} ms")
+        plan = total / (bots * PACE)
+        watching = asyncio.create_task(watch(cluster, total, began, began + PATIENCE * plan + 30))
+        if kill:
+            await asyncio.sleep(plan / 2)
+            tell("  kill -9 left")
+            cluster.kill("left")
+            cluster.start("left")
+        took = await watching
+        used = {name: now - before.get(name, 0.0) for name, now in cluster.processor_seconds.items()}
+    finally:
+        over.set()
+        await talking
+    await cluster.quiet(60, cluster.all_live)
+    return report(cluster, total, bots, took, began, used)
+
+
+async def go(cluster: Cluster, bots: int, per_second: float, kill: bool) -> int:
+    """Start the nodes and send; the exit code. Whoever cannot go on says why, with the last lines of the logs."""
+    try:
+        cluster.start()
+        await cluster.up()
+        if cluster.unheard:
+            raise NotUp(f"nobody hears {', '.join(cluster.unheard)}\n{cluster.logs()}")
+        tell(
+            f"{len(cluster.ROLES)} nodes are up: "
+            + ", ".join(f"{name} ({' '.join(roles)})" for name, roles in cluster.ROLES.items())
+        )
+        return 0 if await send(cluster, bots, per_second, kill) else 1
+    except NotUp as problem:
+        tell(f"STOPPED: {problem}")
+        return 1
 
 
 async def run(groups: int, bots: int, per_second: float, kill: bool) -> int:
@@ -177,32 +224,11 @@ async def run(groups: int, bots: int, per_second: float, kill: bool) -> int:
             cluster = Cluster(nursery, server, world, proxy, Path(folder), chats_of(groups, bots))
             cluster.per_second = PACE
             cluster.hurry = False  # the times of service: a busy machine must not cost a node its accounts
-            cluster.start()
-            await cluster.up()
-            tell("four nodes are up: " + ", ".join(f"{name} ({' '.join(roles)})" for name, roles in cluster.ROLES.items()))
-            over = asyncio.Event()
-            talking = asyncio.create_task(talk(cluster, over, per_second))
-            before = cluster.processor_seconds
-            began = time.monotonic()
-            total = await cluster.writer.run(lay_campaign)
-            tell(f"{total} notices written in {(time.monotonic() - began) * 1000:.0f} ms")
-            plan = total / (bots * PACE)
-            watching = asyncio.create_task(watch(cluster, total, began, began + PATIENCE * plan + 30))
-            if kill:
-                await asyncio.sleep(plan / 2)
-                tell("  kill -9 left")
-                cluster.kill("left")
-                cluster.start("left")
-            took = await watching
-            used = {name: now - before.get(name, 0.0) for name, now in cluster.processor_seconds.items()}
-            over.set()
-            await talking
-            await cluster.quiet(60)
-            report(cluster, total, bots, took, began, used)
-            faults = len(cluster.judge().faults)
-            await cluster.close()
-        nursery.close()
-    return 1 if faults else 0
+            try:
+                return await go(cluster, bots, per_second, kill)
+            finally:
+                await cluster.close()
+                nursery.close()
 
 
 def main() -> None:
@@ -212,7 +238,11 @@ def main() -> None:
     parser.add_argument("--talk", type=float, default=4.0)
     parser.add_argument("--kill", action="store_true")
     given = parser.parse_args()
-    raise SystemExit(asyncio.run(run(given.groups, given.bots, given.talk, given.kill)))
+    try:
+        code = asyncio.run(run(given.groups, given.bots, given.talk, given.kill))
+    except ImportError:
+        raise SystemExit(MISSING) from None
+    raise SystemExit(code)
 
 
 if __name__ == "__main__":

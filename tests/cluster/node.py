@@ -58,6 +58,11 @@ class Order:
     environ: tuple[tuple[str, str], ...] = ()
     hurry: bool = True  # leases and patience a fifth of those in service, so that a test's troubles are over soon
 
+    @property
+    def ready(self) -> Path:
+        """The file that is there as soon as the node is at work."""
+        return Path(self.folder) / f"{self.name}.ready"
+
     def line(self) -> str:
         return json.dumps(asdict(self)) + "\n"
 
@@ -113,6 +118,7 @@ async def live(order: Order, library: Library) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with app.running():
+        order.ready.touch()
         await stop.wait()
     await photos.close()
     await asyncio.to_thread(writer.close)

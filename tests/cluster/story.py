@@ -12,7 +12,7 @@ import sys
 import time
 import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
@@ -27,6 +27,7 @@ from storage.sealing import Sealer
 from storage.tables import Group, InboxEvent, Notice, Occurrence
 from storage.writer import StorageUnavailable, Writer
 from tests.cluster.checker import Trouble, Verdict, judge
+from tests.cluster.history import histories
 from tests.cluster.node import Order
 from tests.cluster.remote import PLATFORM
 from tests.cluster.world import World
@@ -34,13 +35,19 @@ from tests.kit.postgres import PostgresServer, spent
 from tests.kit.proxy import FaultProxy
 
 ACCOUNTS = ("a1", "a2", "a3")
+LAST_LINES = 15  # of a log, which hold the end of a traceback
 CHATS = tuple((account, f"{account}-g{n}") for account in ACCOUNTS for n in range(4))
+
+
+class NotUp(Exception):
+    """A node ended by itself, or nobody hears an account; the words carry the ends of the logs."""
 
 
 class Nursery:
     """Forks nodes: the content is read once."""
 
     def __init__(self, log: Path) -> None:
+        self._path = log
         self._log = log.open("wb")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.cluster.node"],
@@ -51,16 +58,25 @@ class Nursery:
         )
 
     def start(self, order: Order) -> int:
-        """The new node's process id."""
+        """The new node's process id. NotUp when the process that all nodes are made from has ended."""
         if self._process.stdin is None or self._process.stdout is None:
             raise OSError("no pipe")
-        self._process.stdin.write(order.line())
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(order.line())
+            self._process.stdin.flush()
+        if not (answer := self._process.stdout.readline()):
+            raise NotUp(f"no node can be started\n{_end_of(self._path)}")
+        return int(answer)
 
     def close(self) -> None:
         self._process.communicate(timeout=10)
         self._log.close()
+
+
+def _end_of(log: Path) -> str:
+    """A log's last lines."""
+    words = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    return f"--- {log.stem}\n" + ("\n".join(words.splitlines()[-LAST_LINES:]) or "(its log is empty)")
 
 
 def _lives(pid: int) -> bool:
@@ -110,6 +126,7 @@ class Cluster:
         self._server = server
         self._folder = folder
         self._pids: dict[str, int] = {}
+        self._orders: dict[str, Order] = {}
         self._said: dict[str, int] = {}
         self._bulk = 0
         name = f"c{uuid.uuid4().hex[:10]}"
@@ -156,7 +173,9 @@ class Cluster:
                 tuple(self.environ.items()),
                 self.hurry,
             )
+            order.ready.unlink(missing_ok=True)
             self._pids[name] = self._nursery.start(order)
+            self._orders[name] = order
 
     def kill(self, name: str) -> None:
         self._trouble("kill", name)
@@ -219,11 +238,20 @@ class Cluster:
         self.environ["QIANSHAO_SCHEDULES"] = json.dumps(table)
 
     async def up(self, seconds: float = 120.0) -> None:
-        """Return when somebody hears every account."""
+        """Return when every node is at work and every account is heard, or when the patience ends. NotUp when a node ends."""
+        deadline = time.monotonic() + seconds
+        while not all(order.ready.exists() for order in self._orders.values()) and time.monotonic() < deadline:
+            self.all_live()
+            await asyncio.sleep(0.05)
         for account, chat in dict(self.chats).items():
             self._said[f"{chat}-first"] = 1
             self.world.say(account, chat, f"{chat}-first", "/回声 1")
-        await self.quiet(seconds)
+        await self.quiet(deadline - time.monotonic(), self.all_live)
+
+    def all_live(self) -> None:
+        """Raise NotUp, with its last words, when a node has ended that nobody has killed."""
+        if ended := [name for name, pid in self._pids.items() if not _lives(pid)]:
+            raise NotUp(f"ended by itself: {', '.join(ended)}\n{self.logs(*ended)}")
 
     async def sending(self, most: int = 12) -> str:
         """The node that is in the middle of sending: it has just said so many things, and has more to say."""
@@ -233,11 +261,12 @@ class Cluster:
                 await asyncio.sleep(0.002)
         return self.world.attempts[-1].node
 
-    async def quiet(self, seconds: float = 150.0) -> None:
-        """Return when everything is confirmed, handled and sent, or when the patience ends."""
+    async def quiet(self, seconds: float = 150.0, look: Callable[[], None] = lambda: None) -> None:
+        """Return when everything is confirmed, handled and sent, or when the patience ends; `look` is called meanwhile."""
         deadline = time.monotonic() + seconds
         still = 0
         while still < 3 and time.monotonic() < deadline:
+            look()
             try:
                 busy = await self.writer.read(self._busy)
             except StorageUnavailable:
@@ -266,6 +295,11 @@ class Cluster:
         verdict.lost += [f"the node {name} ended by itself" for name, pid in self._pids.items() if not _lives(pid)]
         return verdict
 
+    def what_happened(self, verdict: Verdict) -> str:
+        """Everything that is known about a verdict's faults, for a test that failed."""
+        told = self.writer.read_now(lambda session: histories(session, self.world, self.troubles, verdict.faults))
+        return f"{verdict}\n{told}\n{self.logs()}"
+
     async def comes_to(self, fault: str, seconds: float) -> list[str]:
         """What is wrong as soon as this is: for a planted bug that needs its time."""
         deadline = time.monotonic() + seconds
@@ -275,14 +309,15 @@ class Cluster:
                 return faults
             await asyncio.sleep(0.2)
 
-    def logs(self) -> str:
-        """The end of each node's log, for a test that failed."""
-        parts = []
-        for name in self.ROLES:
-            log = self._folder / f"{name}.log"
-            if log.exists():
-                parts.append(f"--- {name}\n{log.read_text(encoding='utf-8', errors='replace')[-1500:]}")
-        return "\n".join(parts)
+    @property
+    def unheard(self) -> list[str]:
+        """The accounts of which nobody has confirmed a word."""
+        heard = {self.world.heard[event]["account"] for event in self.world.confirmed}
+        return [account for account in self.accounts if account not in heard]
+
+    def logs(self, *names: str) -> str:
+        """The end of each of these nodes' logs, or of all."""
+        return "\n".join(_end_of(self._folder / f"{name}.log") for name in names or self._orders)
 
     async def close(self) -> None:
         for pid in self._pids.values():

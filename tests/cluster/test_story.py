@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from bot.notices import Lane
+from tests.cluster.__main__ import go
 from tests.cluster.story import Cluster
 
 ROUNDS = int(os.environ.get("QIANSHAO_CLUSTER_ROUNDS", "1"))
@@ -76,11 +77,21 @@ async def test_nothing_is_lost_whatever_happens(cluster: Cluster) -> None:
             chance.shuffle(troubles)
         await live_through(cluster, *troubles)
     verdict = cluster.judge()
-    print(verdict)
-    assert not verdict.faults, f"{verdict.faults[:20]}\n{cluster.logs()}"
+    assert not verdict.faults, cluster.what_happened(verdict)
     assert verdict.repeated <= verdict.ambiguous
     assert verdict.acknowledged >= 100
     assert verdict.recovered > 0, "nothing happened to anything"
+
+
+async def test_a_node_that_dies_at_its_start_is_told_with_its_last_words(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Cluster, "ROLES", {"ear": ("ingest",), "left": ("juggle",)})
+    assert await go(cluster, 2, 4.0, kill=False) == 1
+    told = capsys.readouterr().out
+    assert "STOPPED: ended by itself: left" in told
+    assert "ValueError: 'juggle' is not a valid Role" in told
+    assert "--- ear" not in told, "the log of a node that lives tells nothing about it"
 
 
 # --- planted bugs: what the checker must notice ---------------------------------------------------------------------
@@ -113,7 +124,7 @@ async def test_one_limiter_for_all_nodes(cluster: Cluster) -> None:
     await cluster.quiet()
     verdict = cluster.judge()
     assert verdict.refused == 0
-    assert not verdict.faults, f"{verdict.faults[:20]}\n{cluster.logs()}"
+    assert not verdict.faults, cluster.what_happened(verdict)
 
 
 async def test_limits_in_each_nodes_memory_are_not_one_limit(cluster: Cluster) -> None:
