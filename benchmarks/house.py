@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import ahocorasick
+from ahocorasick_rs import AhoCorasick
 
 from benchmarks.corpus import GROUPS, PEOPLE, Said
 from bot.app import CONTENT, App, Library, open_database
@@ -81,14 +81,11 @@ class _People:
 
 def keyword_glance(keywords: list[str]) -> Callable[[str], Hint]:
     """A report is what has one of the keywords."""
-    automaton = ahocorasick.Automaton(ahocorasick.STORE_LENGTH)
-    for word in keywords:
-        automaton.add_word(word)
-    automaton.make_automaton()
+    automaton = AhoCorasick(keywords)
     report, quiet = Hint(report=True), Hint()
 
     def look(text: str) -> Hint:
-        return quiet if next(automaton.iter(text), None) is None else report
+        return report if automaton.find_matches_as_indexes(text) else quiet
 
     return look
 

@@ -30,7 +30,7 @@ LIBRARIES = (
     "PIL.Image",
     "prometheus_client",
     "psycopg",
-    "ahocorasick",
+    "ahocorasick_rs",
     "pydantic_settings",
     "nacl.secret",
     "nacl.public",

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import ahocorasick
 import aiohttp
 import pytest
 import structlog
+from ahocorasick_rs import AhoCorasick
 from sqlmodel import Session, func, select
 
 import bot.inbox
@@ -60,12 +60,9 @@ class Traces:
     """Looks for many texts at once, in every form in which a program could have kept them."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._automaton = ahocorasick.Automaton()
-        for text in texts:
-            if len(text) >= SHORTEST:
-                for form in self._forms(text):
-                    self._automaton.add_word(form.decode("latin-1"), text)
-        self._automaton.make_automaton()
+        forms = {form.decode("latin-1"): text for text in texts if len(text) >= SHORTEST for form in self._forms(text)}
+        self._texts = tuple(forms.values())
+        self._automaton = AhoCorasick(forms)
 
     @staticmethod
     def _forms(text: str) -> Iterator[bytes]:
@@ -77,7 +74,8 @@ class Traces:
             yield coded[(shift * 8 + 5) // 6 : len(coded) - 1]
 
     def in_bytes(self, data: bytes) -> list[str]:
-        return [text for _, text in self._automaton.iter(data.decode("latin-1"))]
+        found = self._automaton.find_matches_as_indexes(data.decode("latin-1"), overlapping=True)
+        return [self._texts[number] for number, _, _ in found]
 
     def in_files(self, folder: Path) -> dict[str, list[str]]:
         """Which files below the folder hold which of the texts."""

@@ -24,7 +24,7 @@ from bot.messages import Address, Inbound, Sender
 from bot.mind import Mind
 from bot.understanding import segment, text
 from bot.understanding.meaning import Hint
-from bot.understanding.triggers import LONG, Triggers
+from bot.understanding.triggers import Triggers, Vocabulary
 from storage.sealing import Sealer
 from storage.tables import InboxEvent
 from storage.writer import Writer
@@ -76,10 +76,18 @@ def test_triggers_are_found_like_by_searching_for_each() -> None:
     dice = random.Random(5)
     alphabet = "一二三火着了电动车充水"
     words = {"".join(dice.choices(alphabet, k=dice.randint(1, 4))): 1 << n for n in range(120)}
-    triggers = Triggers(words)
+    vocabulary = Vocabulary()
+    half = [Triggers(vocabulary, dict(list(words.items())[start::2])) for start in (0, 1)]
     for _ in range(3_000):
-        line = "".join(dice.choices(alphabet + "abc ，", k=dice.choice((0, 1, 2, 9, 30, LONG, LONG + 1, 3 * LONG))))
-        assert triggers.mask(line) == sum({mask for word, mask in words.items() if word in line})
+        line = "".join(dice.choices(alphabet + "abc ，", k=dice.choice((0, 1, 2, 9, 30, 600))))
+        seen = vocabulary.look(line)
+        assert sum(triggers.mask(seen) for triggers in half) == sum({mask for word, mask in words.items() if word in line})
+
+
+def test_half_a_character_hides_no_word_beside_it() -> None:
+    vocabulary = Vocabulary()
+    triggers = Triggers(vocabulary, {"着火": 1, "漏气": 2})
+    assert triggers.mask(vocabulary.look("着火了\ud83d漏气")) == 3
 
 
 # --- the writer ---

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from bot.understanding.scenes import Scene
     from bot.understanding.signs import Tally
+    from bot.understanding.triggers import Seen, Vocabulary
 
 # Which alarm goes first when a message holds several: what kills soonest, or what the advice must not get wrong.
 ORDER = (
@@ -98,10 +99,10 @@ class Emergencies:
         self._hard = hard
 
     @staticmethod
-    def load(folder: Path) -> Emergencies:
+    def load(folder: Path, vocabulary: Vocabulary) -> Emergencies:
         """Read `emergencies.toml` from the lexicon folder."""
         file = WordFile(folder / "emergencies.toml")
-        gate = Gate()
+        gate = Gate(vocabulary)
         guards = {name: _guard(file, name, table, gate) for name, table in file.table("guard").items()}
         tables = file.table("danger")
         rules: list[Rule] = []
@@ -140,28 +141,30 @@ class Emergencies:
         """Whether a text with these families of words may show a scene, or signs enough."""
         return bool(self.scenes.staged(families) or self.signs.staged(self.signs.standing(families)))
 
-    def find(self, text: str, among: frozenset[Danger] | None = None, families: int = -1) -> Alarm | None:
+    def find(self, text: str, among: frozenset[Danger], families: int, seen: Seen) -> Alarm | None:
         """The first alarm of a plain text, by `ORDER`.
 
-        `among` are the dangers whose triggers it holds (None: try all), `families` has a bit for every family of words that it
-        holds (-1: try all).
+        `among` are the dangers whose triggers it holds, `families` has a bit for every family of words that it holds, `seen` is
+        what the vocabulary saw in it.
         """
         staged = self.scenes.staged(families)
         standing = self.signs.standing(families)
         tallies = self.signs.staged(standing)
-        if among is not None and not (among or staged or tallies):
+        if not (among or staged or tallies):
             return None  # most messages
         if len(text) > 4000:  # a wall of text is not a cry for help; its beginning and end are enough
             text = text[:2000] + "\n" + text[-2000:]
-        text = text.replace(" ", "，").replace(",", "，")  # who types on a phone parts clauses by spaces
+        held = self._gate.held(text, seen)
+        if " " in text or "," in text:  # who types on a phone parts clauses by spaces
+            text = text.replace(" ", "，").replace(",", "，")
+            held = self._gate.held(text)
         parts = sentences(text)
-        held = self._gate.held(text)
         for rule in self.rules:
             if tallies and not rule.triggers:  # a bare cry says least about the danger: what else is told goes first
                 alarm, tallies = self._added_up(text, tallies, standing, held), []
                 if alarm is not None:
                     return alarm
-            if among is None or rule.danger in among:
+            if rule.danger in among:
                 words = self._words(rule, text, parts, held)
                 if words and self._borne_out(rule.danger, words, text, standing, held):
                     return Alarm(rule.danger, words)

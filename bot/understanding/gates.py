@@ -14,7 +14,7 @@ from operator import itemgetter
 from bot.errors import ConfigError
 from bot.understanding.lexicon import WordFile
 from bot.understanding.literals import Clause, compiled
-from bot.understanding.triggers import Triggers
+from bot.understanding.triggers import Seen, Triggers, Vocabulary
 
 ALWAYS = 1  # the bit of what needs no word
 MOST_CLAUSES = 2  # of a pattern that are asked for: a third hardly ever closes what two leave open
@@ -23,24 +23,23 @@ MOST_CLAUSES = 2  # of a pattern that are asked for: a third hardly ever closes 
 class Gate:
     """The words that the patterns of one file need, and which of them a text holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._triggers = Triggers(vocabulary)
         self._bits: dict[Clause, int] = {}
-        self._triggers: Triggers | None = None
 
     def bit(self, clause: Clause) -> int:
         """The bit that says that one of these words is there."""
-        self._triggers = None
-        return self._bits.setdefault(clause, 2 << len(self._bits))
+        bit = self._bits.get(clause)
+        if bit is None:
+            bit = self._bits[clause] = 2 << len(self._bits)
+            for word in clause:
+                self._triggers.mark(word, bit)
+        return bit
 
-    def held(self, text: str) -> int:
-        """The bits of all that is there in a text, for `Gated.open`."""
-        if self._triggers is None:
-            masks: dict[str, int] = {}
-            for clause, bit in self._bits.items():
-                for word in clause:
-                    masks[word] = masks.get(word, 0) | bit
-            self._triggers = Triggers(masks)
-        return self._triggers.mask(text) | ALWAYS
+    def held(self, text: str, seen: Seen | None = None) -> int:
+        """The bits of all that is there in a text, for `Gated.open`; `seen` is what the vocabulary has seen in it."""
+        return self._triggers.mask(self._vocabulary.look(text) if seen is None else seen) | ALWAYS
 
 
 class Gated:

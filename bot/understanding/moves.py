@@ -10,10 +10,12 @@ import re
 from typing import TYPE_CHECKING
 
 from bot.understanding.lexicon import WordFile
-from bot.understanding.triggers import Triggers
+from bot.understanding.triggers import Triggers, Vocabulary
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from bot.understanding.triggers import Seen
 
 # shapes that are no words: an amount, a share of a hundred, a number to call or a name to add, an address on the net
 _SHAPES = (
@@ -32,27 +34,27 @@ _SHAPES = (
 class Moves:
     """The families, each a bit of one pass over the text."""
 
-    def __init__(self, families: dict[str, tuple[str, ...]], official: re.Pattern[str]) -> None:
+    def __init__(self, families: dict[str, tuple[str, ...]], official: re.Pattern[str], vocabulary: Vocabulary) -> None:
         masks: dict[str, int] = {}
         for bit, words in enumerate(families.values()):
             for word in words:
                 masks[word] = masks.get(word, 0) | 1 << bit
-        self._words = Triggers(masks)
+        self._words = Triggers(vocabulary, masks)
         self._names = tuple(families)
         self._official = official
 
     @staticmethod
-    def load(folder: Path) -> Moves:
+    def load(folder: Path, vocabulary: Vocabulary) -> Moves:
         """Read `moves.toml` from the lexicon folder."""
         file = WordFile(folder / "moves.toml")
         table = file.table("moves")
         families = {name: tuple(file.text(table, name).split()) for name in table}
         hosts = "|".join(re.escape(host) for host in file.text(file.table("hosts"), "official").split())
-        return Moves(families, re.compile(f"(?<![a-z0-9\\-])(?:{hosts})(?![a-z0-9.\\-])"))
+        return Moves(families, re.compile(f"(?<![a-z0-9\\-])(?:{hosts})(?![a-z0-9.\\-])"), vocabulary)
 
-    def signs(self, text: str) -> list[str]:
-        """The moves of a plain text and each two of them, as names of features."""
-        mask = self._words.mask(text)
+    def signs(self, text: str, seen: Seen | None = None) -> list[str]:
+        """The moves of a plain text and each two of them, as names of features; `seen` is what the vocabulary saw in it."""
+        mask = self._words.mask(self._words.vocabulary.look(text) if seen is None else seen)
         found = [name for bit, name in enumerate(self._names) if mask >> bit & 1]
         found += [name for name, shape in _SHAPES if shape.search(text)]
         if "host" in found and self._official.search(text):

@@ -19,6 +19,7 @@ from bot.understanding.moves import Moves
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bot.understanding.triggers import Seen, Vocabulary
     from content.taxonomy import Taxonomy
 
 SURE, HINT, MOST = 1.0, 0.5, 3.0
@@ -83,11 +84,11 @@ class Scams:
         self._line = line
 
     @staticmethod
-    def load(folder: Path, taxonomy: Taxonomy) -> Scams:
+    def load(folder: Path, taxonomy: Taxonomy, vocabulary: Vocabulary) -> Scams:
         """Read `scams.toml` from the lexicon folder; every type must be in the taxonomy."""
         file = WordFile(folder / "scams.toml")
         rules = []
-        gate = Gate()
+        gate = Gate(vocabulary)
         for code, table in file.table("type").items():
             if code not in taxonomy.scams:
                 raise ConfigError(f"{file.path}: scam type {code!r} is not in the taxonomy")
@@ -97,12 +98,15 @@ class Scams:
             raise ConfigError(f"{file.path}: line must be a number")
         link, benign = _rule(file, "link", file.table("link"), gate), _rule(file, "benign", file.table("benign"), gate)
         words = file.texts(file.table("triggers"), "words")
-        return Scams(tuple(rules), gate, link, benign, Moves.load(folder), words, line)
+        return Scams(tuple(rules), gate, link, benign, Moves.load(folder, vocabulary), words, line)
 
-    def traces(self, text: str) -> Traces:
-        """All that the rules see in a plain text. The rest of this class only counts it in different ways."""
+    def traces(self, text: str, seen: Seen | None = None) -> Traces:
+        """All that the rules see in a plain text. The rest of this class only counts it in different ways.
+
+        `seen` is what the vocabulary saw in it, if it was looked at.
+        """
         text = text[:3000]
-        held = self._gate.held(text)
+        held = self._gate.held(text, seen)
         types = tuple([trace for rule in self.rules if (trace := _trace(rule, text, held)) is not None])
         return Traces(len(text), types, _trace(self._link, text, held) or NO_LINK, _trace(self._benign, text, held) or NOT_BENIGN)
 
@@ -135,9 +139,9 @@ class Scams:
         found += [f"honest:{number}" for number in range(traces.benign.sure)]
         return found + [f"honest hint:{number}" for number in traces.benign.hints]
 
-    def moves(self, text: str) -> list[str]:
-        """The moves of bait and of honest words in a plain text, as features for the model; a pass over its words."""
-        return self._moves.signs(text[:MOVED])
+    def moves(self, text: str, seen: Seen | None = None) -> list[str]:
+        """The moves of bait and of honest words in a plain text, as features for the model."""
+        return self._moves.signs(text[:MOVED], seen if len(text) <= MOVED else None)
 
     def shout(self, text: str) -> Scam:
         """The verdict on a few characters, by rules alone; who asks or tells ("刻章店在哪条街") offers nothing."""

@@ -1,51 +1,82 @@
-"""Which of some thousand words stand in a text, as one number with a bit for each meaning.
+"""Which of some twenty thousand words stand in a text: one pass for all that anything looks for.
 
-A chat message is short and most hold none of the words, so it is asked first which pairs of characters it has: two set operations
-in C. An Aho-Corasick automaton, which is right for long texts, looks through the children of its root one by one, and with 2,700
-single characters there that costs more than everything else in the glance.
+Rules, signs, gates and moves each know words of their own, and many are the same. All put them into one vocabulary; a text is
+looked through once, and each reads off what was seen what concerns it, as one number with a bit for each meaning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from operator import add
+from functools import reduce
+from operator import itemgetter, or_
+from typing import TYPE_CHECKING
 
-import ahocorasick
+from ahocorasick_rs import AhoCorasick, Implementation
 
-LONG = 200  # characters; beyond, one pass of the automaton is cheaper than many searches
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Seen = set[int]  # the numbers of all words that stand in a text, which mean something to their vocabulary alone
+_NUMBER = itemgetter(0)  # of what the automaton found; where that stands nobody asks
+
+
+class Vocabulary:
+    """All words, and the automaton that finds them. Filled at the start, then only read."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+        self._automaton: AhoCorasick | None = None
+        self._columns: list[list[int]] = []
+
+    def column(self) -> list[int]:
+        """A place for the mask of every word, none of which has one yet; it grows with the vocabulary."""
+        self._columns.append([0] * len(self.numbers))
+        return self._columns[-1]
+
+    def number(self, word: str) -> int:
+        """The number of a word, which is taken in if it is new."""
+        number = self.numbers.setdefault(word, len(self.numbers))
+        if number == len(self._columns[0]):
+            self._automaton = None
+            for column in self._columns:
+                column.append(0)
+        return number
+
+    def look(self, text: str) -> Seen:
+        """All words that stand anywhere in a text."""
+        automaton = self._automaton or self._build()
+        try:
+            found = automaton.find_matches_as_indexes(text, overlapping=True)
+        except UnicodeEncodeError:  # half a character, from a program that cut one in two
+            found = automaton.find_matches_as_indexes(text.encode(errors="replace").decode(), overlapping=True)
+        return set(map(_NUMBER, found))
+
+    def _build(self) -> AhoCorasick:
+        # of the three ways this one is the smallest: between two messages little of it leaves the processor's caches
+        self._automaton = AhoCorasick(self.numbers, store_patterns=False, implementation=Implementation.ContiguousNFA)
+        return self._automaton
 
 
 class Triggers:
-    """Built once from words and their masks, then only read."""
+    """Words of a vocabulary, each with a mask."""
 
-    def __init__(self, masks: Mapping[str, int]) -> None:
-        self.words = frozenset(masks)
+    def __init__(self, vocabulary: Vocabulary, masks: Mapping[str, int] | None = None) -> None:
+        self.vocabulary = vocabulary
+        self._masks = vocabulary.column()
         shared: dict[int, int] = {}  # a mask may have a thousand bits, and hundreds of words have the same
-        masks = {word: shared.setdefault(mask, mask) for word, mask in masks.items()}
-        self._characters = {word: mask for word, mask in masks.items() if len(word) == 1}
-        self._single = frozenset(self._characters)
-        by_pair: dict[str, list[tuple[str, int]]] = {}
-        self._automaton = ahocorasick.Automaton()
-        for word, mask in masks.items():
-            if len(word) > 1:
-                by_pair.setdefault(word[:2], []).append((word, mask))
-            if word:
-                self._automaton.add_word(word, mask)
-        self._automaton.make_automaton()
-        self._by_pair = {pair: tuple(words) for pair, words in by_pair.items()}
-        self._pairs = frozenset(by_pair)
+        for word, mask in (masks or {}).items():
+            self.mark(word, shared.setdefault(mask, mask))
 
-    def mask(self, text: str) -> int:
-        """The bits of every word that stands anywhere in the text."""
-        found = 0
-        if len(text) > LONG:
-            for _, bits in self._automaton.iter(text):
-                found |= bits
-            return found
-        for character in self._single.intersection(text):
-            found |= self._characters[character]
-        for pair in self._pairs.intersection(map(add, text, text[1:])):
-            for word, bits in self._by_pair[pair]:
-                if word in text:
-                    found |= bits
-        return found
+    def mark(self, word: str, bits: int) -> None:
+        """Give these bits to a word, beside those that it has."""
+        if word:
+            number = self.vocabulary.number(word)
+            self._masks[number] = self._masks[number] | bits if self._masks[number] else bits
+
+    @property
+    def words(self) -> set[str]:
+        """All words that have bits."""
+        return {word for word, number in self.vocabulary.numbers.items() if self._masks[number]}
+
+    def mask(self, seen: Seen) -> int:
+        """The bits of all words that were seen in a text."""
+        return reduce(or_, map(self._masks.__getitem__, seen), 0)

@@ -16,7 +16,7 @@ from bot.understanding.model import Model, Sums, characters, named
 from bot.understanding.places import Places
 from bot.understanding.scams import PHISHING, Scams, Traces
 from bot.understanding.text import Normaliser, Plain
-from bot.understanding.triggers import Triggers
+from bot.understanding.triggers import Triggers, Vocabulary
 from content.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bot.understanding.emergencies import Alarm
+    from bot.understanding.triggers import Seen
 
 NOTHING = Hint()
 _CATEGORY = {
@@ -107,6 +108,7 @@ class _Sight:
     """
 
     plain: Plain
+    seen: Seen
     mask: int
     alarm: Alarm | None
     safe: bool
@@ -130,6 +132,7 @@ class Understanding:
         scams: Scams,
         places: Places,
         classes: Classes,
+        vocabulary: Vocabulary,
         model: Model | None = None,
     ) -> None:
         self.taxonomy = taxonomy
@@ -139,6 +142,7 @@ class Understanding:
         self._scams = scams
         self._places = places
         self._classes = classes
+        self._vocabulary = vocabulary
         self._model = model
         self._weighed = classes.weighed(model.wants) if model is not None else None
         self._fitting = self._fitting_categories()
@@ -158,30 +162,32 @@ class Understanding:
         Raises `ConfigError` or `TaxonomyError` naming the file that is wrong.
         """
         folder = content_dir / "lexicon"
-        taxonomy = Taxonomy.load(content_dir / "taxonomy.toml")
+        taxonomy, vocabulary = Taxonomy.load(content_dir / "taxonomy.toml"), Vocabulary()
         return Understanding(
             taxonomy,
             Normaliser.load(folder),
-            Emergencies.load(folder),
+            Emergencies.load(folder, vocabulary),
             Intents.load(folder, taxonomy),
-            Scams.load(folder, taxonomy),
+            Scams.load(folder, taxonomy, vocabulary),
             Places.load(folder),
             Classes.load(folder),
+            vocabulary,
             Model.load(content_dir / "model" / "understanding.npz") if weights else None,
         )
 
     def with_model(self, model: Model | None) -> Understanding:
         """The same rules with other weights, or with none; for measuring and training."""
         parts = (self.taxonomy, self._normaliser, self._emergencies, self._intents, self._scams, self._places, self._classes)
-        return Understanding(*parts, model)
+        return Understanding(*parts, self._vocabulary, model)
 
     def glance(self, text: str) -> Hint:
         """What a chat message may be, in microseconds when it is small talk. Pure; nothing of the text is kept."""
-        mask = self._triggers(text)
+        seen = self._vocabulary.look(text)
+        mask = self.triggers.mask(seen)
         known = mask & self._known or self._emergencies.staged(mask >> self._families)
         if not known and (self._model is None or (len(text) < A_LINE and not self._is_classed(text, mask))):
             return NOTHING
-        sight = self._look(text, mask)
+        sight = self._look(text, seen, mask)
         if sight.alarm is not None:
             return Hint(sight.alarm.danger, sight=sight)
         intent = Intent.CHAT
@@ -202,8 +208,8 @@ class Understanding:
 
         `hint` is the glance at the same text, if there was one; what it has worked out is not done again.
         """
-        seen = hint.sight
-        sight = seen if isinstance(seen, _Sight) and seen.plain.original == text else self._look(text, self._triggers(text))
+        before = hint.sight
+        sight = before if isinstance(before, _Sight) and before.plain.original == text else self._look(text)
         places = self._places.find(sight.plain)
         scam = self._judge(sight)
         if sight.alarm is not None:
@@ -266,8 +272,8 @@ class Understanding:
 
     def _quoted(self, sight: _Sight, quoted: str) -> _Verdict | None:
         """A short answer to a report or to its result belongs to it: "修好了" under "路灯坏了" is feedback."""
-        earlier = self._look(quoted, self._triggers(quoted)).finding
-        joined = self._look(quoted + "，" + sight.plain.text, self._triggers(quoted + sight.plain.text)).finding
+        earlier = self._look(quoted).finding
+        joined = self._look(quoted + "，" + sight.plain.text).finding
         if earlier is None or joined is None or joined.intent is not Intent.FEEDBACK:
             return None
         return _Verdict(Intent.FEEDBACK, 0.8, "feedback", False, (f"quoted {earlier.category}, {joined.words}",))
@@ -325,12 +331,12 @@ class Understanding:
 
     def _traces(self, sight: _Sight) -> Traces:
         if sight.traces is None:
-            sight.traces = self._scams.traces(sight.plain.text)
+            sight.traces = self._scams.traces(sight.plain.text, sight.seen)
         return sight.traces
 
     def _signs(self, sight: _Sight) -> Sequence[str]:
         """The moves of a text, and what the scam rules see; those do not look at a short text without any of their words."""
-        moves = self._scams.moves(sight.plain.text)
+        moves = self._scams.moves(sight.plain.text, sight.seen)
         if sight.mask >> _SCAM & 1 or len(sight.plain.text) > 60:
             return moves + self._scams.signs(self._traces(sight))
         return moves
@@ -342,14 +348,14 @@ class Understanding:
 
     def features(self, head: str, text: str) -> NDArray[np.int64]:
         """The hashed features of a text for the head of this name, just as a reading sees them; for training."""
-        sight = self._look(text, self._triggers(text))
+        sight = self._look(text)
         names = self._signs(sight) if head.startswith("scam") else self._names(sight)
         classes = [self._classes.features(sight.mask >> self._classed)] if head == "intent" else []
         return np.concatenate([characters(sight.plain.text), named(names), *classes])
 
     def category_by_rules(self, text: str, intent: str) -> str | None:
         """The category that the rules give to a text of this intent, if they do."""
-        finding = self._look(text, self._triggers(text)).finding
+        finding = self._look(text).finding
         return finding.category if finding is not None and finding.intent == intent else None
 
     def _names(self, sight: _Sight) -> list[str]:
@@ -371,26 +377,28 @@ class Understanding:
         dangers = {1 << bit: f"danger:{danger}" for bit, danger in enumerate(self._dangers)}
         return dangers | {1 << _RULES + rule.bit: f"trigger:{rule.name}" for rule in self._intents.rules}
 
-    def _look(self, text: str, mask: int) -> _Sight:
+    def _look(self, text: str, seen: Seen | None = None, mask: int = 0) -> _Sight:
+        """The sight of a text; `seen` and `mask` are what a first look at it has shown, if there was one."""
+        if seen is None:
+            seen = self._vocabulary.look(text)
+            mask = self.triggers.mask(seen)
         plain = Plain(text, text)
         if mask >> _RAW & 1 or " " in text:
             plain = self._normaliser.plain(text)
-            mask = self._triggers(plain.text) & ~(1 << _RAW)
+            seen = self._vocabulary.look(plain.text)
+            mask = self.triggers.mask(seen) & ~(1 << _RAW)
         families, mask = mask >> self._families, mask & self._low
         dangers = self._dangers if mask & _DANGER_BITS else ()
         among = frozenset([danger for bit, danger in enumerate(dangers) if mask >> bit & 1])
-        alarm = self._emergencies.find(plain.text, among, families) if among or families else None
+        alarm = self._emergencies.find(plain.text, among, families, seen) if among or families else None
         safe = bool(mask >> _SAFE & 1) and self._emergencies.safe(plain.text)
         ruled = (mask & self._known) >> _RULES
         finding = self._intents.find(plain.text, ruled) if alarm is None and ruled else None
-        return _Sight(plain, mask, alarm, safe, finding)
+        return _Sight(plain, seen, mask, alarm, safe, finding)
 
     def _is_classed(self, text: str, mask: int) -> bool:
         """Whether a short text without any other word of the lexicon has words of two classes, as "求个梯子" has."""
         return len(text) >= A_FEW and ((mask & self._low) >> self._classed).bit_count() > 1
-
-    def _triggers(self, text: str) -> int:
-        return self.triggers.mask(text)
 
     def _build(self) -> Triggers:
         masks: dict[str, int] = {}
@@ -416,7 +424,7 @@ class Understanding:
             masks[word] = masks.get(word, 0) | families << self._families
         for word in self._normaliser.marks():
             mark(word, _RAW)
-        return Triggers(masks)
+        return Triggers(self._vocabulary, masks)
 
 
 def _grams(sight: _Sight) -> NDArray[np.int64]:

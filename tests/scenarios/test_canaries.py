@@ -20,9 +20,9 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
-import ahocorasick
 import pytest
 import structlog
+from ahocorasick_rs import AhoCorasick
 from sqlmodel import Session, select
 
 from bot.cli import main
@@ -68,17 +68,14 @@ def spellings(canary: str) -> Iterator[bytes]:
 
 def hits(folder: Path, canaries: Iterable[str]) -> list[str]:
     """Which canary lies in which file; every file is read once, for all of them."""
-    wanted = ahocorasick.Automaton()
-    for canary in canaries:
-        for spelled in set(spellings(canary)):
-            if len(spelled) > 7:
-                wanted.add_word(spelled.decode("latin-1"), canary)
-    wanted.make_automaton()
+    spelled = {form.decode("latin-1"): canary for canary in canaries for form in spellings(canary) if len(form) > 7}
+    names, wanted = tuple(spelled.values()), AhoCorasick(spelled)
     found = set()
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             data = path.read_bytes().decode("latin-1")  # a character per byte
-            found |= {f"{path.relative_to(folder)}: {canary}" for _, canary in wanted.iter(data)}
+            seen = {number for number, _, _ in wanted.find_matches_as_indexes(data, overlapping=True)}
+            found |= {f"{path.relative_to(folder)}: {names[number]}" for number in seen}
     return sorted(found)
 
 

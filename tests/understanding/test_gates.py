@@ -12,6 +12,7 @@ from bot.understanding import gates
 from bot.understanding.gates import Gate, Gated
 from bot.understanding.lexicon import WordFile
 from bot.understanding.literals import compiled
+from bot.understanding.triggers import Vocabulary
 
 ROOT = Path(__file__).parents[2]
 LEXICON = ROOT / "content" / "lexicon"
@@ -44,7 +45,7 @@ def differences() -> list[tuple[str, str]]:
     found = []
     said = texts()
     for file, patterns in groups():
-        gate = Gate()
+        gate = Gate(Vocabulary())
         gated = Gated(file, patterns, gate)
         joined = re.compile("|".join(f"(?:{file.expand(pattern)})" for pattern in patterns))
         for text in said:
@@ -93,4 +94,4 @@ def test_a_pattern_that_cannot_be_used_is_named(tmp_path: Path, pattern: str) ->
     path = tmp_path / "words.toml"
     path.write_text("", encoding="utf-8")
     with pytest.raises(ConfigError, match=re.escape(repr(pattern))):
-        Gated(WordFile(path), (pattern,), Gate())
+        Gated(WordFile(path), (pattern,), Gate(Vocabulary()))
