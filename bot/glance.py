@@ -19,14 +19,15 @@ from bot.understanding.meaning import Danger, Hint
 
 @dataclass(frozen=True, slots=True)
 class Senses:
-    """What the glance may ask: the reading of words, which command a text calls, whether an answer is certain, our name, and
-    whether a text asks if something is true."""
+    """What the glance may ask: the reading of words, which command a text calls, whether an answer is certain, our name,
+    whether a text asks if something is true, and whether it looks like an officers' command, mistyped."""
 
     glance: Callable[[str], Hint]
     command: Callable[[str], Command | None]
     certain: Callable[[str], bool]
     me: str = ""
     doubts: Callable[[str], bool] = lambda _: False
+    slip: Callable[[str], bool] = lambda _: False
 
 
 def glance(event: Inbound, mind: Mind, senses: Senses, now: datetime) -> Job | None:
@@ -63,6 +64,8 @@ def glance(event: Inbound, mind: Mind, senses: Senses, now: datetime) -> Job | N
         or (hint.question and senses.certain(text))
     ):
         return Job(event, hint, addressed=addressed)
+    if text.lstrip()[:1] in ("/", "／") and senses.slip(text):
+        return Job(event, hint, addressed=False, slip=True)
     if event.lone_photo:
         return Job(replace(event, text="", quote=None), QUIET, addressed=addressed, waiting=True)
     if _brings_something(event, mind, now) and senses.doubts(text):

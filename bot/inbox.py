@@ -208,8 +208,10 @@ class Inbox:
         hint = QUIET if other else hint_of(event, self._senses, self.mind)
         addressed = other or event.addressed
         command = event.text.lstrip()[:1] in ("/", "／")
-        wanted = addressed or command or hint.report or hint.safe or hint.question or CASE_NUMBER.search(event.text) is not None
+        named = CASE_NUMBER.search(event.text) is not None
+        wanted = addressed or command or hint.report or hint.safe or hint.question or named
         asking = hint.bait or (not wanted and self._senses.doubts(event.text))
+        slip = command and not (addressed or hint.report or hint.safe or named) and self._senses.slip(event.text)
         return Job(
             event,
             hint,
@@ -218,6 +220,7 @@ class Inbox:
             waiting=state == "waiting",
             late=late,
             asking=asking,
+            slip=slip and not (hint.question and self._senses.certain(event.text)),
             claim=claim,
         )
 

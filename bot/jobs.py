@@ -32,6 +32,7 @@ class Job(_Kept, frozen=True, kw_only=True):
     late: bool = False  # its sender, group or platform talks too much just now (`bot.flood`)
     parts: tuple[Inbound, ...] = ()  # the other photos of the same album
     asking: bool = False  # kept only because it asks whether something is true: if there is nothing to say, nothing is kept
+    slip: bool = False  # kept only because it looks like an officers' command, mistyped: nobody but an officer is told
     in_turn: bool = False  # it had overtaken what the same person said before, and was put behind that
     claim: EventClaim | None = None  # where several nodes work: the right to end it
 

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from bot.errors import RefusedInput
 from bot.messages import Kind
 from bot.permissions import Role
+from bot.slips import MUCH_ALIKE, nearest
 from bot.understanding.meaning import Intent
 
 Handler = Callable[..., None]
@@ -260,6 +261,13 @@ class Router:
             if command is not None and _may_follow(command, word[:length], word[length:]):
                 return Call(command, (found[1][_consumed(found[1], length) :] + " " + rest).strip())
         return word
+
+    def is_slip(self, text: str) -> bool:
+        """Whether a text that calls no command looks like an officers' command, mistyped."""
+        word = self.find_command(text)
+        if not isinstance(word, str) or len(word) < 2 or not word[0].isalnum():
+            return False
+        return nearest(word, (name for name, command in self.commands.items() if command.needs), MUCH_ALIKE) != ""
 
     def all_handlers(self) -> Iterable[Handler]:
         """Every registered handler, once."""

@@ -127,7 +127,10 @@ class Worker:
         waited: tuple[Inbound, ...] = ()
         own: tuple[Attachment, ...] = ()
         brought = Brought()
-        if job.hint.danger is None:
+        confided = self._is_confided(job, meaning)
+        if confided:
+            waited = self._waiting_photos(mind, key, now)  # nobody takes them along with what this person says next
+        elif job.hint.danger is None:
             # nothing slow stands before the sentence that may save a life, and nothing is fetched that nobody will keep
             before = () if job.waiting else self._waiting_photos(mind, key, now)
             brought = await self._judge.judge(job, meaning, before, kept=wanted)
@@ -137,7 +140,9 @@ class Worker:
                 waited, own = before, tuple(file for one in (event, *job.parts) for file in one.attachments)
         elif job.advised:
             waited, own = self._waiting_photos(mind, key, now), event.attachments
-        reading = await self._read(job, meaning, waited, own, brought)
+        reading = (
+            Reading(meaning, Answered(), waited=waited) if confided else await self._read(job, meaning, waited, own, brought)
+        )
 
         def transaction(session: Session) -> Effects:
             effects = Turn(self._house, session, now, job, reading, None).run()
@@ -162,6 +167,13 @@ class Worker:
             effects.reported += self._house.photo_wait
         effects.apply(self._memory.mind, key, self._clock())
         self._after_commit(effects)
+
+    def _is_confided(self, job: Job, meaning: Meaning) -> bool:
+        """Whether it is a tip in a group, of which nothing is kept: no words, and no photos that came just before."""
+        if job.event.address.private or job.hint.danger is not None:
+            return False
+        found = self._house.router.find_command(job.event.text)
+        return found.command.confidential if isinstance(found, Call) else meaning.intent is Intent.TIP
 
     def _is_command_with_photos(self, event: Inbound) -> bool:
         found = self._house.router.find_command(event.text)

@@ -43,7 +43,7 @@ class Blocks:
             raise Refusal("blocks.usage", most=MOST_DAYS, number=case.number)
         accounts = Identities(self._session, self._now).accounts(case.platform, case.reporter)
         if any(self._is_officers(account) for account in accounts):
-            raise Refusal("blocks.officer")
+            raise Refusal("blocks.not_possible", number=case.number)  # not why: who brought it stays unsaid
         until = self._now + timedelta(days=days)
         for row in self._rows(self._persons(accounts)):
             self._lift(row, officer)  # the new one takes its place

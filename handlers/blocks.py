@@ -12,7 +12,7 @@ from bot.permissions import Rights, Role
 from bot.router import CaseNumber, Router, Words
 from bot.say import Say
 from bot.turn import Rules
-from cases.blocks import MOST_DAYS, Blocks
+from cases.blocks import Blocks
 from cases.desk import CaseDesk
 from cases.dispatch import supervisors
 from content.masking import mask
@@ -46,10 +46,13 @@ def block(
     case = desk.find(number)
     officer = rights.require("person.block", grid_id=case.grid_id, unit_ids=desk.units(case), target=case.number)
     found = _DAYS.fullmatch(words)
-    if found is None:
-        raise Refusal("blocks.usage", most=MOST_DAYS, number=number)
-    reason = mask(found[2].strip())
-    row = blocks.block(case, officer, reason, int(found[1]))
+    reason = mask(found[2].strip()) if found else ""
+    try:
+        row = blocks.block(case, officer, reason, int(found[1]) if found else 0)
+    except Refusal as refusal:  # in a group the neighbours would learn from it who brought the case, or what is thought of them
+        rights.audit("person.block", target=case.number, allowed=False, reason=refusal.phrase)
+        say.privately(refusal.phrase, **refusal.values)
+        return
     rights.audit("person.block", target=case.number, allowed=True, reason=f"until {row.until:%Y-%m-%d}")
     until = _day(row, zone)
     say.privately("blocks.done", case=case, number=case.number, until=until)

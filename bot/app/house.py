@@ -189,7 +189,8 @@ class App:
 
     def _make_inbox(self) -> Inbox:
         library, name = self.library, self.settings.bot.name
-        senses = Senses(library.understanding.glance, self._command, library.answers.certain, name, library.doubts)
+        certain, slip = library.answers.certain, self.router.is_slip
+        senses = Senses(library.understanding.glance, self._command, certain, name, library.doubts, slip)
         keeper = self.nodes.traffic if self.nodes else self.writer
         names = NameWatch(keeper, library.officials, self._sealer.fingerprint_key, self.clock, name, self.timers.wake)
         wait = timedelta(seconds=self.settings.bot.photo_wait_seconds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -14,6 +13,7 @@ from bot.jobs import Job
 from bot.kept import done
 from bot.messages import Kind
 from bot.router import Call, CaseNumber, Handler, call, named_number, split_arguments
+from bot.slips import ALIKE, MUCH_ALIKE, nearest
 from bot.turn.parameters import Brought, Effects, NotMine
 from bot.turn.supplies import Supplies
 from bot.understanding.meaning import Danger, Intent
@@ -158,8 +158,8 @@ class Turn(Supplies):
             for handler in router.events.get(event.kind, ()):
                 call(handler, self)
         elif unknown_command and (job.addressed or self.rights.officer is not None):
-            self._unknown(unknown_command)
-        elif self._run_before_meaning(job):
+            self._unknown(unknown_command, job)
+        elif self._run_before_meaning(job) or job.slip:
             pass
         elif job.waiting:
             if router.photo is not None:
@@ -255,16 +255,19 @@ class Turn(Supplies):
             return CaseNumber(number)
         return named_number(event.quote.text) if event.quote.mine else None
 
-    def _unknown(self, word: str) -> None:
+    def _unknown(self, word: str, job: Job) -> None:
+        """To whoever talks to us; an officer who mistyped a command in a group hears it alone, and the group is not bothered."""
         menu = self._menu().commands
         # of two that are equally near the everyday one is meant
         sides = ([command.name for command in menu if command.aside == aside] for aside in (False, True))
-        close = next(filter(None, (difflib.get_close_matches(word[:20], names, n=1, cutoff=0.4) for names in sides)), [])
+        alike = MUCH_ALIKE if job.slip else ALIKE
+        close = next(filter(None, (nearest(word, names, alike) for names in sides)), "")
+        say = self.say.reply if job.addressed else self.say.privately
         # an unknown "/微笑" is how WeChat writes an emoji: only somebody who talks to the bot gets an answer
         if close:
-            self.say.reply("help.unknown_near", word=word[:20], near=close[0])
-        else:
-            self.say.reply("help.unknown", word=word[:20])
+            say("help.unknown_near", word=word[:20], near=close)
+        elif not job.slip:
+            say("help.unknown", word=word[:20])
 
     def _refuse(self, refusal: Refusal) -> None:
         if isinstance(refusal, NotAllowed):

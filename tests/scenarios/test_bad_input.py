@@ -170,6 +170,20 @@ def test_unknown_commands_and_near_misses(chat: Scenario) -> None:
     chat.silence()
 
 
+def test_an_officer_who_mistypes_in_a_group_is_told_alone_and_a_resident_is_not_bothered(chat: Scenario) -> None:
+    for line, word, near in (("/待扮", "待扮", "待办"), ("／接弹 3号楼的", "接弹", "接单")):
+        chat.say("张阿姨", GROUP, line)
+        chat.silence()
+        chat.say("王建国", GROUP, line)
+        chat.silence_in(GROUP)
+        chat.expect("王建国", f"没有“/{word}”这个命令，您是想用“/{near}”吗？*")
+    for emoji in ("/微笑", "/抱拳", "/强", "/:rose 早上好"):
+        chat.say("王建国", GROUP, emoji)
+    chat.silence()
+    assert set(chat.rows(InboxEvent.state)) == {"done"}
+    assert set(chat.rows(InboxEvent.body)) == {None}
+
+
 def test_a_name_behind_a_command_is_not_part_of_it(chat: Scenario) -> None:
     chat.say("张阿姨", PRIVATE, "/help@otherbot")
     chat.expect("张阿姨", "直接说就行：*")

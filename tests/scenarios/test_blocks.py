@@ -227,6 +227,19 @@ def test_nobody_is_blocked_whose_other_account_is_an_officers(chat: Scenario) ->
         Roster(session, chat.clock()).bind(officer, name, tablet)
 
     chat.app.writer.run_now(bind)
-    chat.say(OFFICER, PRIVATE, f"/拉黑 {chat.number} 7天 连着发广告")
-    chat.expect(OFFICER, "*这是登记过的同事，不能拉黑。*")
+    chat.say(OFFICER, GROUP, f"/拉黑 {chat.number} 7天 连着发广告")
+    chat.silence_in(GROUP)
+    chat.expect(OFFICER, f"{chat.number}的反映人不能这样拉黑，没有执行。消息照常受理；确实影响了别人，请管理员来处理。")
     assert chat.rows(Block.id) == []
+    assert ("person.block", False, "blocks.not_possible") in [
+        tuple(row) for row in chat.rows(Audit.action, Audit.allowed, Audit.reason)
+    ]
+
+
+def test_a_slip_in_a_group_is_told_in_private(chat: Scenario) -> None:
+    chat.say(RESIDENT, GROUP, SOME)
+    chat.expect(GROUP, "收到，编号*")
+    chat.skip_officers()
+    chat.say(OFFICER, GROUP, f"/拉黑 {chat.number} 烦人")
+    chat.silence_in(GROUP)
+    chat.expect(OFFICER, "还差一点：请发 /拉黑 编号 天数 原因*")

@@ -49,6 +49,18 @@ def name_of(chat: Scenario) -> str:
     return card.what.text.rpartition(" ")[2]
 
 
+@pytest.mark.parametrize("line", [TIP, f"/举报 {TIP}"])
+def test_photos_that_came_just_before_a_tip_in_a_group_go_with_nothing_else(chat: Scenario, line: str) -> None:
+    chat.say("林小雨", GROUP, photo=jpeg(1))
+    chat.say("林小雨", GROUP, line)
+    chat.expect(GROUP, IN_GROUP)
+    chat.say("林小雨", GROUP, "3号楼2单元楼道有人给电动车充电")
+    chat.expect(GROUP, "收到，编号*")
+    chat.skip_officers()
+    assert chat.rows(Attachment.id) == []
+    assert not list(chat.folder.rglob("*.photo"))
+
+
 def test_in_a_group_one_sentence_and_nothing_of_the_words_in_any_file(chat: Scenario) -> None:
     for number, line in enumerate((TIP, f"@前哨 {TIP}", f"/举报 {TIP}", f"／tip {TIP}")):
         chat.say("林小雨", GROUP, line, photo=jpeg(number))
