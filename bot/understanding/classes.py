@@ -12,14 +12,13 @@ from zlib import crc32
 import numpy as np
 
 from bot.understanding.lexicon import WordFile
+from bot.understanding.triggers import bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-    from bot.understanding.model import Question
 
 
 class Classes:
@@ -46,38 +45,16 @@ class Classes:
 
     def features(self, mask: int) -> NDArray[np.int64]:
         """The hashed features of a text with words of the classes whose bits `mask` has: each class, and every two."""
-        index = np.array(_numbers(mask), dtype=np.intp)
+        index = np.array(bits(mask), dtype=np.intp)
         rows, columns = np.triu_indices(len(index))
         found: NDArray[np.int64] = self._hashes[index[rows], index[columns]]
         return found
 
-    def weighed(self, question: Question) -> Weighed:
-        """What the classes weigh in a head."""
-        return Weighed(question.rows(self._hashes.ravel()).reshape(len(self.names), len(self.names), -1))
+    def every(self) -> NDArray[np.int64]:
+        """The hashed features of all classes and pairs, in the order of `places`."""
+        return self._hashes.ravel()
 
-
-class Weighed:
-    """The weights of all classes and pairs in one head, laid out so that a text's are added up in two steps, not one by one."""
-
-    def __init__(self, rows: NDArray[np.float32]) -> None:
-        self._shape = rows.shape[1:]
-        rows = rows * np.float32(0.5)  # a pair is met from both its sides
-        rows[np.diag_indices(len(rows))] *= 2
-        self._rows = np.ascontiguousarray(rows.reshape(len(rows), -1))
-
-    def sums(self, mask: int) -> list[float]:
-        """What `Classes.features` of this mask weigh together: for each label, then the squares of their rarities."""
-        numbers = _numbers(mask)
-        met = np.add.reduce(self._rows.take(numbers, axis=0), axis=0).reshape(self._shape)
-        found: list[float] = np.add.reduce(met.take(numbers, axis=0), axis=0).tolist()
-        return found
-
-
-def _numbers(mask: int) -> list[int]:
-    """The numbers of the bits that a mask has."""
-    numbers = []
-    while mask:
-        lowest = mask & -mask
-        numbers.append(lowest.bit_length() - 1)
-        mask ^= lowest
-    return numbers
+    def places(self, mask: int) -> list[int]:
+        """Where in `every` the features stand that a text with words of these classes has."""
+        width, numbers = len(self.names), bits(mask)
+        return [one * width + other for number, one in enumerate(numbers) for other in numbers[number:]]

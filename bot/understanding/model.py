@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from operator import add
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -20,17 +21,21 @@ from bot.errors import ConfigError
 from bot.understanding.text import calm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 VERSION = 2
 LONGEST = 400  # characters; what a text wants is said in its first sentences
-Sums = tuple[list[float], float]  # weights added up, a number for each label, and the square of the length of the text's vector
+LINE = 16  # numbers of four bytes: what the processor fetches at once
 _DIGITS = str.maketrans("123456789", "000000000")
 # what stands for a face or a flower says nothing of what is wanted, and everybody puts it everywhere
 _FACES = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f]|\\[[\u4e00-\u9fff]{1,3}\\]|@\\S{1,20}")
+# what one of these three would change: most texts hold nothing of it
+_UNEVEN = re.compile("[1-9\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\\[@]|(.)\\1\\1")
+# where each pair of characters stands among code points of four bytes, and the second of it, from left to right
+_CUTS = [slice(0, 8), *(slice(at, at + size) for at in range(4, 4 * LONGEST + 4, 4) for size in (4, 8))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,59 +69,69 @@ class Head:
 
 
 class Question:
-    """A head that is put to every text. What the characters weigh is known already (`Sums`); what rules see in it is added."""
+    """A head that is put to every text, with its columns in the table of `Model`."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Head, first: int, square: int) -> None:
         self.labels = head.labels
-        self._head = head
+        self.square = square
+        self._columns = slice(first, first + len(head.labels))
         self._lines = tuple(
             (scale / head.temperature, bias / head.temperature)
             for scale, bias in zip(head.scale.tolist(), head.bias.tolist(), strict=True)
         )
-        self._rows: dict[str, tuple[list[int], float]] = {}  # by name: those of rules and signs, nothing of a message
 
-    def odds(self, sums: Sums, names: Iterable[str]) -> list[float]:
-        """Calibrated probabilities of the labels, in their order, for the characters and these features that have a name."""
-        points, square = sums
-        for name in set(names):
-            row, rarity = self._rows.get(name) or self._row(name)
-            points = list(map(add, points, row))
-            square += rarity
-        length = math.sqrt(square)
-        scores = [scale * point / length + bias for point, (scale, bias) in zip(points, self._lines, strict=True)]
+    def odds(self, points: Sequence[float], more: Sequence[float] = (), square: float = 0.0) -> list[float]:
+        """Calibrated probabilities of the labels, in their order, for weights that were added up (`Model.points`).
+
+        `more` are weights to be added to those of the labels, `square` to the square of the length of the text's vector.
+        """
+        length = math.sqrt(points[self.square] + square)
+        own = points[self._columns]
+        if more:
+            own = list(map(add, own, more))
+        scores = [scale * point / length + bias for point, (scale, bias) in zip(own, self._lines, strict=True)]
         top = max(scores)
         odds = [math.exp(score - top) for score in scores]
         total = sum(odds)
         return [each / total for each in odds]
 
-    def rows(self, hashed: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The weights of these features, a row for each, and the square of its rarity at the end of the row."""
-        index = hashed & (len(self._head.weights) - 1)
-        return np.hstack([self._head.weights[index].astype(np.float32), self._head.rarity[index][:, None] ** 2])
-
-    def _row(self, name: str) -> tuple[list[int], float]:
-        """The weights of one feature, and the square of its rarity."""
-        number = _hashed(name) & (len(self._head.weights) - 1)
-        self._rows[name] = self._head.weights[number].tolist(), float(self._head.rarity[number]) ** 2
-        return self._rows[name]
-
 
 class Model:
     """All heads of one file, by name.
 
-    Two of them, `wants` and `bait`, are put to every text. The rows of their weights stand side by side, and so do their
-    rarities: fetching rows from all over half a megabyte is what a reading waits for.
+    Two of them, `wants` and `bait`, are put to every text. Their weights and the squares of their rarities stand side by side, a
+    row of 64 bytes for every feature, and are added up together: fetching rows from all over the memory is what a reading
+    waits for. Behind the rows of all hashed features stand those of `wants` alone (`keep`).
     """
 
     def __init__(self, heads: Mapping[str, Head]) -> None:
         wants, bait = heads["intent"], heads["scam"]
-        self._parting = len(wants.labels)
-        self._weights = np.hstack([wants.weights, bait.weights])
-        self._rarity = np.stack([wants.rarity, bait.rarity], axis=1)
-        wants = replace(wants, weights=self._weights[:, : self._parting], rarity=self._rarity[:, 0])
-        bait = replace(bait, weights=self._weights[:, self._parting :], rarity=self._rarity[:, 1])
-        self.heads = {**heads, "intent": wants, "scam": bait}
-        self.wants, self.bait = Question(wants), Question(bait)
+        self.heads = heads
+        self._mask = len(wants.weights) - 1
+        if len(bait.weights) != len(wants.weights) or any(len(head.weights) > len(wants.weights) for head in heads.values()):
+            raise ConfigError("the heads intent and scam must be of the same size, and no other larger; run `qianshao train`")
+        squares = np.stack([wants.rarity, bait.rarity], axis=1) ** 2
+        self._rows = _lines(np.hstack([wants.weights.astype(np.float32), bait.weights.astype(np.float32), squares]))
+        self._labels = len(wants.labels) + len(bait.labels)
+        self.wants = Question(wants, 0, self._labels)
+        self.bait = Question(bait, len(wants.labels), self._labels + 1)
+
+    def keep(self, hashed: NDArray[np.int64]) -> int:
+        """Put rows for these features behind all others, with what they weigh in `wants` and nothing for `bait`.
+
+        Returns the number of the first.
+        """
+        first = len(self._rows)
+        rows = self._rows[hashed & self._mask]
+        rows[:, len(self.wants.labels) : self._labels] = rows[:, self.bait.square] = 0
+        self._rows = _lines(np.vstack([self._rows, rows]))
+        return first
+
+    def weights(self, hashed: NDArray[np.int64]) -> list[tuple[float, float, float]]:
+        """What each of these features weighs in `bait`: for honest and for bait, then the square of its rarity."""
+        rows = self._rows[hashed & self._mask]
+        columns = [*range(len(self.wants.labels), self._labels), self.bait.square]
+        return [(honest, bait, square) for honest, bait, square in rows[:, columns].tolist()]
 
     @staticmethod
     def load(path: Path) -> Model | None:
@@ -136,29 +151,53 @@ class Model:
                 heads[name] = Head(labels, weights, rarity, scale, bias, temperature)
         return Model(heads)
 
-    def sums(self, grams: NDArray[np.int64]) -> tuple[Sums, Sums]:
-        """What the characters of a text weigh in `wants` and in `bait`."""
-        index = grams & (len(self._weights) - 1)
-        points = np.add.reduce(self._weights.take(index, axis=0), axis=0, dtype=np.int32).tolist()
-        rarity = self._rarity.take(index, axis=0)
-        wants, bait = np.einsum("ij,ij->j", rarity, rarity).tolist()
-        return (points[: self._parting], wants), (points[self._parting :], bait)
+    def points(self, text: str, kept: Collection[int]) -> tuple[list[float], NDArray[np.int64]]:
+        """What the characters of a plain text and the kept rows of these numbers weigh together, a number for each column; and
+        the hashes of the characters.
+        """
+        grams = _grams(text)
+        number = len(grams)
+        rows = np.fromiter(chain(map(crc32, grams), kept), dtype=np.int64, count=number + len(kept))
+        hashed = rows[:number]
+        hashed &= self._mask
+        points: list[float] = np.add.reduce(self._rows.take(rows, axis=0), axis=0).tolist()
+        return points, hashed
 
 
 def characters(text: str) -> NDArray[np.int64]:
     """The features of a plain text's own characters and pairs of them, as hashes; the same for every head."""
-    text = _FACES.sub("", calm(text[:LONGEST])).translate(_DIGITS).rstrip("。！!～~ ")
-    raw = f"^{text}$".encode("utf-32-le")
-    end = len(raw)
-    grams = {raw[i : i + 4] for i in range(4, end - 4, 4)}
-    grams.update(raw[i : i + 8] for i in range(0, end - 4, 4))
+    grams = _grams(text)
     return np.fromiter(map(crc32, grams), dtype=np.int64, count=len(grams))
+
+
+def _grams(text: str) -> set[bytes]:
+    """The characters of a plain text and their pairs, each once."""
+    text = text[:LONGEST]
+    if _UNEVEN.search(text):
+        text = _FACES.sub("", calm(text)).translate(_DIGITS)
+    text = text.rstrip("。！!～~ ")
+    return set(map(f"^{text}$".encode("utf-32-le").__getitem__, _CUTS[: 2 * len(text) + 1]))
+
+
+def _lines(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same rows, each of them in as few lines of the processor's cache as can be."""
+    width = -len(rows[0]) % LINE + len(rows[0])
+    memory = np.zeros(len(rows) * width + LINE, dtype=np.float32)
+    start = -memory.ctypes.data % (4 * LINE) // 4
+    found = memory[start : start + len(rows) * width].reshape(len(rows), width)
+    found[:, : len(rows[0])] = rows
+    return found
 
 
 def named(names: Iterable[str]) -> NDArray[np.int64]:
     """Features that have a name (what lexicon and rules see), as hashes."""
     found = {_hashed(name) for name in names}
     return np.fromiter(found, dtype=np.int64, count=len(found))
+
+
+def hashes(names: Iterable[str]) -> NDArray[np.int64]:
+    """Features that have a name, as hashes, one for each in their order."""
+    return np.array([crc32(name.encode()) for name in names], dtype=np.int64)
 
 
 @lru_cache(maxsize=4096)

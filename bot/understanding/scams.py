@@ -77,7 +77,7 @@ class Scams:
     ) -> None:
         self.rules = rules
         self._gate = gate
-        self._moves = moves
+        self.moves = moves
         self.triggers = triggers
         self._link = link
         self._benign = benign
@@ -139,9 +139,9 @@ class Scams:
         found += [f"honest:{number}" for number in range(traces.benign.sure)]
         return found + [f"honest hint:{number}" for number in traces.benign.hints]
 
-    def moves(self, text: str, seen: Seen | None = None) -> list[str]:
-        """The moves of bait and of honest words in a plain text, as features for the model."""
-        return self._moves.signs(text[:MOVED], seen if len(text) <= MOVED else None)
+    def found(self, text: str, seen: Seen | None = None) -> list[int]:
+        """The numbers of the moves of bait and of honest words in a plain text."""
+        return self.moves.found(text[:MOVED], seen if len(text) <= MOVED else None)
 
     def shout(self, text: str) -> Scam:
         """The verdict on a few characters, by rules alone; who asks or tells ("刻章店在哪条街") offers nothing."""

@@ -80,3 +80,13 @@ class Triggers:
     def mask(self, seen: Seen) -> int:
         """The bits of all words that were seen in a text."""
         return reduce(or_, map(self._masks.__getitem__, seen), 0)
+
+
+def bits(mask: int) -> list[int]:
+    """The numbers of the bits that a mask has, the lowest first."""
+    numbers = []
+    while mask:
+        lowest = mask & -mask
+        numbers.append(lowest.bit_length() - 1)
+        mask ^= lowest
+    return numbers

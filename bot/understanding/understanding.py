@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import add
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,8 @@ from bot.understanding.classes import Classes
 from bot.understanding.emergencies import Emergencies, danger_words
 from bot.understanding.intents import Finding, Intents
 from bot.understanding.meaning import Danger, Hint, Intent, Meaning, Scam
-from bot.understanding.model import Model, Sums, characters, named
+from bot.understanding.model import Model, characters, hashes, named
+from bot.understanding.moves import Weighed
 from bot.understanding.places import Places
 from bot.understanding.scams import PHISHING, Scams, Traces
 from bot.understanding.text import Normaliser, Plain
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bot.understanding.emergencies import Alarm
+    from bot.understanding.moves import Row
     from bot.understanding.triggers import Seen
 
 NOTHING = Hint()
@@ -47,6 +48,7 @@ _CHILD = ("孩", "娃", "宝宝", "儿子", "女儿", "孙", "学生", "弟弟",
 # What a trigger found by the automaton stands for: bits 0 to 15 dangers, 16 safe, 17 scam, 18 "not plain yet",
 # 19 a word that makes a reading by the model worth while, from 20 intents.
 _SAFE, _SCAM, _RAW, _ASK, _RULES = 16, 17, 18, 19, 20
+_SCAM_BIT, _RAW_BIT = 1 << _SCAM, 1 << _RAW
 _DANGER_BITS = (1 << _SAFE) - 1
 
 
@@ -64,6 +66,7 @@ CERTAIN = ((2.5, 0.8), (1.5, 0.92), (0.95, 0.96), (0.4, 0.97))
 BAIT = 0.5  # so sure must the model be that a text is bait; families talk about money and officials about fraud
 
 SHORTEST = 8  # characters: less ("代开发票") is named as bait by the rules of its type alone
+SHORT = 60  # characters: without a word of the scam rules no pattern of theirs is tried
 _PLAIN_CATEGORY = {
     Intent.HAZARD: "other",
     Intent.TIP: "crime.tip",
@@ -91,13 +94,21 @@ class _Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Odds:
-    """What the model thinks of a sight: small talk, danger, the other wants one by one and together, the likeliest of them."""
+    """What the model thinks of a sight: of every label, of all wants together (small talk and danger are none), the likeliest."""
 
-    chat: float
-    danger: float
-    of: Mapping[str, float]
+    of: Mapping[Intent, float]
     wants: float
-    best: str
+    best: Intent
+
+    @property
+    def chat(self) -> float:
+        """How likely it is small talk."""
+        return self.of[Intent.CHAT]
+
+    @property
+    def danger(self) -> float:
+        """How likely it is a cry for help."""
+        return self.of[Intent.EMERGENCY]
 
 
 @dataclass(slots=True)
@@ -113,8 +124,7 @@ class _Sight:
     alarm: Alarm | None
     safe: bool
     finding: Finding | None
-    grams: NDArray[np.int64] | None = None
-    sums: tuple[Sums, Sums] | None = None
+    points: tuple[list[float], NDArray[np.int64]] | None = None  # of `Model.points`
     odds: _Odds | None = None
     traces: Traces | None = None  # of bait
     scam: Scam | None = None
@@ -144,7 +154,6 @@ class Understanding:
         self._classes = classes
         self._vocabulary = vocabulary
         self._model = model
-        self._weighed = classes.weighed(model.wants) if model is not None else None
         self._fitting = self._fitting_categories()
         self._dangers = tuple(Danger)
         self._features = self._named_features()
@@ -153,6 +162,14 @@ class Understanding:
         self._families = self._classed + len(classes.names)  # and from this one: families of words that make up scenes of danger
         self._known = (1 << self._classed) - 1
         self._low = (1 << self._families) - 1
+        self._wants = tuple(Intent(label) for label in model.wants.labels) if model is not None else ()
+        self._kept: dict[str, int] = {}  # where in the model's table the features with a name stand that rules and triggers see
+        if model is not None:
+            self._pairs = model.keep(classes.every())
+            names = self._rule_names()
+            self._kept = dict(zip(names, range(model.keep(hashes(names)), 1 << 30), strict=False))
+            self._moves = Weighed(scams.moves, model.weights)
+            self._traced: dict[str, Row] = {}
         self.triggers = self._build()
 
     @staticmethod
@@ -239,7 +256,7 @@ class Understanding:
             return Intent.CHAT
         if finding is not None and odds.of[odds.best] < OVERRULE * odds.wants:
             return finding.intent
-        return Intent(odds.best)
+        return odds.best
 
     def _decide(self, sight: _Sight, speak: float) -> _Verdict:
         """What the sight wants, with all that a reading says of it."""
@@ -259,16 +276,26 @@ class Understanding:
 
     def _odds(self, sight: _Sight, model: Model) -> _Odds:
         if sight.odds is None:
-            points, square = _sums(sight, model)[0]
-            classes = sight.mask >> self._classed
-            if classes and self._weighed is not None:
-                *more, extra = self._weighed.sums(classes)
-                points, square = list(map(add, points, more)), square + extra
-            found = model.wants.odds((points, square), self._names(sight))
-            odds = dict(zip(model.wants.labels, found, strict=True))
-            chat, danger = odds.pop(Intent.CHAT), odds.pop(Intent.EMERGENCY)
-            sight.odds = _Odds(chat, danger, odds, sum(odds.values()), max(odds, key=odds.__getitem__))
+            found = model.wants.odds(self._points(sight, model)[0])
+            of = dict(zip(self._wants, found, strict=True))
+            wants, best, most = 0.0, Intent.CHAT, -1.0
+            for want, odds in of.items():
+                if want is not Intent.CHAT and want is not Intent.EMERGENCY:
+                    wants += odds
+                    if odds > most:
+                        best, most = want, odds
+            sight.odds = _Odds(of, wants, best)
         return sight.odds
+
+    def _points(self, sight: _Sight, model: Model) -> tuple[list[float], NDArray[np.int64]]:
+        """What the text's characters, its classes of words and what rules see in it weigh together."""
+        if sight.points is None:
+            kept = {self._kept[name] for name in self._names(sight)}
+            classes = sight.mask >> self._classed
+            if classes:
+                kept.update([self._pairs + place for place in self._classes.places(classes)])
+            sight.points = model.points(sight.plain.text, kept)
+        return sight.points
 
     def _quoted(self, sight: _Sight, quoted: str) -> _Verdict | None:
         """A short answer to a report or to its result belongs to it: "修好了" under "路灯坏了" is feedback."""
@@ -281,7 +308,7 @@ class Understanding:
     def _category(self, intent: Intent, sight: _Sight) -> str:
         """The likeliest category of the intent by the model; the intent's plain one where the model knows none."""
         if self._model is not None:
-            features = np.concatenate([_grams(sight), named(self._names(sight))])
+            features = np.concatenate([self._points(sight, self._model)[1], named(self._names(sight))])
             odds = self._model.heads["category"].probabilities(features).tolist()
             best = max([(odds[number], label) for number, label in self._fitting.get(intent, ())], default=(0.0, ""))
             if best[0] >= 0.1:
@@ -307,23 +334,36 @@ class Understanding:
     def _judged(self, sight: _Sight) -> Scam:
         text, model = sight.plain.text, self._model
         if len(text) < SHORTEST:
-            return self._scams.shout(text) if sight.mask >> _SCAM & 1 else Scam()
+            return self._scams.shout(text) if sight.mask & _SCAM_BIT else Scam()
         if model is None:
             return self._scams.judge(text)
-        signs = self._signs(sight)
-        honest = model.bait.odds(_sums(sight, model)[1], signs)[0]
+        moves = self._scams.found(text, sight.seen)
+        points, grams = self._points(sight, model)
+        honest = self._honest(points, moves, self._rule_signs(sight), model)
         doubt = honest * BAIT
         score = (1 - honest) * (1 - BAIT) / ((1 - honest) * (1 - BAIT) + doubt) if honest < 1 else 0.0
         if score < 0.5:
             return Scam(False, round(score, 3))
+        signs = [*self._scams.moves.signs(moves), *self._rule_signs(sight)]
         types = model.heads["scam_type"]
-        features = np.concatenate([_grams(sight), named(signs)])
+        features = np.concatenate([grams, named(signs)])
         kind = types.labels[int(types.probabilities(features).argmax())]
         return Scam(True, round(score, 3), (self._scams.tale(self._traces(sight)) or kind) if kind == PHISHING else kind)
 
+    def _honest(self, points: Sequence[float], moves: Sequence[int], signs: Sequence[str], model: Model) -> float:
+        """How likely the model takes a text for honest: its points, its moves and what the scam rules see in it."""
+        honest, bait, square = self._moves.sums(moves)
+        for name in set(signs):
+            more = self._traced.get(name)
+            if more is None:
+                (more,) = model.weights(hashes((name,)))
+                self._traced[name] = more
+            honest, bait, square = honest + more[0], bait + more[1], square + more[2]
+        return model.bait.odds(points, (honest, bait), square)[0]
+
     def _is_surely_bait(self, sight: _Sight) -> bool:
         """Whether a text that nobody asked about is bait: a rule sees its trick, nothing official speaks, the model agrees."""
-        if not sight.mask >> _SCAM & 1 or self._model is None or len(sight.plain.text) < SHORTEST:
+        if not sight.mask & _SCAM_BIT or self._model is None or len(sight.plain.text) < SHORTEST:
             return False
         bait, honest, _ = self._scams.weigh(self._traces(sight))
         needed = next((score for points, score in CERTAIN if bait - honest >= points), None)
@@ -334,12 +374,11 @@ class Understanding:
             sight.traces = self._scams.traces(sight.plain.text, sight.seen)
         return sight.traces
 
-    def _signs(self, sight: _Sight) -> Sequence[str]:
-        """The moves of a text, and what the scam rules see; those do not look at a short text without any of their words."""
-        moves = self._scams.moves(sight.plain.text, sight.seen)
-        if sight.mask >> _SCAM & 1 or len(sight.plain.text) > 60:
-            return moves + self._scams.signs(self._traces(sight))
-        return moves
+    def _rule_signs(self, sight: _Sight) -> Sequence[str]:
+        """What the scam rules see of a text; they do not look at a short one without any of their words."""
+        if sight.mask & _SCAM_BIT or len(sight.plain.text) > SHORT:
+            return self._scams.signs(self._traces(sight))
+        return ()
 
     def _kind(self, danger: Danger, text: str) -> str:
         if danger is Danger.MISSING and any(word in text for word in _CHILD):
@@ -349,7 +388,11 @@ class Understanding:
     def features(self, head: str, text: str) -> NDArray[np.int64]:
         """The hashed features of a text for the head of this name, just as a reading sees them; for training."""
         sight = self._look(text)
-        names = self._signs(sight) if head.startswith("scam") else self._names(sight)
+        if head.startswith("scam"):
+            moves = self._scams.moves.signs(self._scams.found(sight.plain.text, sight.seen))
+            names = [*moves, *self._rule_signs(sight)]
+        else:
+            names = self._names(sight)
         classes = [self._classes.features(sight.mask >> self._classed)] if head == "intent" else []
         return np.concatenate([characters(sight.plain.text), named(names), *classes])
 
@@ -372,6 +415,12 @@ class Understanding:
             names.append("finds:danger" if sight.alarm is not None else "finds:nothing")
         return names
 
+    def _rule_names(self) -> list[str]:
+        """All names that `_names` may give, each once."""
+        found = ["finds:danger", "finds:nothing", *self._features.values()]
+        found += [f"finds:{name}" for rule in self._intents.rules for name in (rule.intent, rule.category)]
+        return list(dict.fromkeys(found))
+
     def _named_features(self) -> dict[int, str]:
         """The names of the features that triggers are, by their bits in the mask."""
         dangers = {1 << bit: f"danger:{danger}" for bit, danger in enumerate(self._dangers)}
@@ -383,10 +432,10 @@ class Understanding:
             seen = self._vocabulary.look(text)
             mask = self.triggers.mask(seen)
         plain = Plain(text, text)
-        if mask >> _RAW & 1 or " " in text:
+        if mask & _RAW_BIT or " " in text:
             plain = self._normaliser.plain(text)
             seen = self._vocabulary.look(plain.text)
-            mask = self.triggers.mask(seen) & ~(1 << _RAW)
+            mask = self.triggers.mask(seen) & ~_RAW_BIT
         families, mask = mask >> self._families, mask & self._low
         dangers = self._dangers if mask & _DANGER_BITS else ()
         among = frozenset([danger for bit, danger in enumerate(dangers) if mask >> bit & 1])
@@ -425,17 +474,3 @@ class Understanding:
         for word in self._normaliser.marks():
             mark(word, _RAW)
         return Triggers(self._vocabulary, masks)
-
-
-def _grams(sight: _Sight) -> NDArray[np.int64]:
-    """The characters of the text and their pairs, which every head looks at."""
-    if sight.grams is None:
-        sight.grams = characters(sight.plain.text)
-    return sight.grams
-
-
-def _sums(sight: _Sight, model: Model) -> tuple[Sums, Sums]:
-    """What these characters weigh in the two heads to which every text is put."""
-    if sight.sums is None:
-        sight.sums = model.sums(_grams(sight))
-    return sight.sums
