@@ -69,7 +69,7 @@ class Head:
 
 
 class Question:
-    """A head that is put to every text, with its columns in the table of `Model`."""
+    """A head that is put to every text, with its columns in the table."""
 
     def __init__(self, head: Head, first: int, square: int) -> None:
         self.labels = head.labels
@@ -81,7 +81,7 @@ class Question:
         )
 
     def odds(self, points: Sequence[float], more: Sequence[float] = (), square: float = 0.0) -> list[float]:
-        """Calibrated probabilities of the labels, in their order, for weights that were added up (`Model.points`).
+        """Calibrated probabilities of the labels, in their order, for weights that were added up (`Table.points`).
 
         `more` are weights to be added to those of the labels, `square` to the square of the length of the text's vector.
         """
@@ -97,41 +97,10 @@ class Question:
 
 
 class Model:
-    """All heads of one file, by name.
-
-    Two of them, `wants` and `bait`, are put to every text. Their weights and the squares of their rarities stand side by side, a
-    row of 64 bytes for every feature, and are added up together: fetching rows from all over the memory is what a reading
-    waits for. Behind the rows of all hashed features stand those of `wants` alone (`keep`).
-    """
+    """All heads of one file, by name."""
 
     def __init__(self, heads: Mapping[str, Head]) -> None:
-        wants, bait = heads["intent"], heads["scam"]
         self.heads = heads
-        self._mask = len(wants.weights) - 1
-        if len(bait.weights) != len(wants.weights) or any(len(head.weights) > len(wants.weights) for head in heads.values()):
-            raise ConfigError("the heads intent and scam must be of the same size, and no other larger; run `qianshao train`")
-        squares = np.stack([wants.rarity, bait.rarity], axis=1) ** 2
-        self._rows = _lines(np.hstack([wants.weights.astype(np.float32), bait.weights.astype(np.float32), squares]))
-        self._labels = len(wants.labels) + len(bait.labels)
-        self.wants = Question(wants, 0, self._labels)
-        self.bait = Question(bait, len(wants.labels), self._labels + 1)
-
-    def keep(self, hashed: NDArray[np.int64]) -> int:
-        """Put rows for these features behind all others, with what they weigh in `wants` and nothing for `bait`.
-
-        Returns the number of the first.
-        """
-        first = len(self._rows)
-        rows = self._rows[hashed & self._mask]
-        rows[:, len(self.wants.labels) : self._labels] = rows[:, self.bait.square] = 0
-        self._rows = _lines(np.vstack([self._rows, rows]))
-        return first
-
-    def weights(self, hashed: NDArray[np.int64]) -> list[tuple[float, float, float]]:
-        """What each of these features weighs in `bait`: for honest and for bait, then the square of its rarity."""
-        rows = self._rows[hashed & self._mask]
-        columns = [*range(len(self.wants.labels), self._labels), self.bait.square]
-        return [(honest, bait, square) for honest, bait, square in rows[:, columns].tolist()]
 
     @staticmethod
     def load(path: Path) -> Model | None:
@@ -151,13 +120,44 @@ class Model:
                 heads[name] = Head(labels, weights, rarity, scale, bias, temperature)
         return Model(heads)
 
-    def points(self, text: str, kept: Collection[int]) -> tuple[list[float], NDArray[np.int64]]:
-        """What the characters of a plain text and the kept rows of these numbers weigh together, a number for each column; and
-        the hashes of the characters.
+
+class Table:
+    """The weights of the two heads that are put to every text, `wants` and `bait`, ready to be added up.
+
+    Weights and squares of rarities stand side by side, a row of 64 bytes for every feature: fetching rows from all over the
+    memory is what a reading waits for. Behind the rows of all hashed features stand those that a text has beside its
+    characters, with what they weigh in `wants` and nothing for `bait`; `first` is the number of the first of them.
+    """
+
+    def __init__(self, model: Model, beside: NDArray[np.int64]) -> None:
+        wants, bait = model.heads["intent"], model.heads["scam"]
+        self.first = len(wants.weights)
+        self._mask = self.first - 1
+        if len(bait.weights) != self.first or any(len(head.weights) > self.first for head in model.heads.values()):
+            raise ConfigError("the heads intent and scam must be of the same size, and no other larger; run `qianshao train`")
+        parting, labels = len(wants.labels), len(wants.labels) + len(bait.labels)
+        self._rows = _empty(self.first + len(beside), labels + 2)
+        hashed, own = self._rows[: self.first], self._rows[self.first :]
+        hashed[:, :parting], hashed[:, parting:labels] = wants.weights, bait.weights
+        np.square(wants.rarity, out=hashed[:, labels])
+        np.square(bait.rarity, out=hashed[:, labels + 1])
+        own[:] = hashed[beside & self._mask]
+        own[:, parting:labels] = own[:, [labels + 1]] = 0
+        self._bait = [*range(parting, labels), labels + 1]
+        self.wants, self.bait = Question(wants, 0, labels), Question(bait, parting, labels + 1)
+
+    def weights(self, hashed: NDArray[np.int64]) -> list[tuple[float, float, float]]:
+        """What each of these features weighs in `bait`: for honest and for bait, then the square of its rarity."""
+        rows = self._rows[hashed & self._mask]
+        return [(honest, bait, square) for honest, bait, square in rows[:, self._bait].tolist()]
+
+    def points(self, text: str, beside: Collection[int]) -> tuple[list[float], NDArray[np.int64]]:
+        """What the characters of a plain text and the rows of these numbers weigh together, a number for each column; and the
+        hashes of the characters.
         """
         grams = _grams(text)
         number = len(grams)
-        rows = np.fromiter(chain(map(crc32, grams), kept), dtype=np.int64, count=number + len(kept))
+        rows = np.fromiter(chain(map(crc32, grams), beside), dtype=np.int64, count=number + len(beside))
         hashed = rows[:number]
         hashed &= self._mask
         points: list[float] = np.add.reduce(self._rows.take(rows, axis=0), axis=0).tolist()
@@ -179,14 +179,12 @@ def _grams(text: str) -> set[bytes]:
     return set(map(f"^{text}$".encode("utf-32-le").__getitem__, _CUTS[: 2 * len(text) + 1]))
 
 
-def _lines(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The same rows, each of them in as few lines of the processor's cache as can be."""
-    width = -len(rows[0]) % LINE + len(rows[0])
-    memory = np.zeros(len(rows) * width + LINE, dtype=np.float32)
+def _empty(number: int, width: int) -> NDArray[np.float32]:
+    """Rows of nothing, each of them in as few lines of the processor's cache as can be."""
+    width += -width % LINE
+    memory = np.zeros(number * width + LINE, dtype=np.float32)
     start = -memory.ctypes.data % (4 * LINE) // 4
-    found = memory[start : start + len(rows) * width].reshape(len(rows), width)
-    found[:, : len(rows[0])] = rows
-    return found
+    return memory[start : start + number * width].reshape(number, width)
 
 
 def named(names: Iterable[str]) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from bot.understanding.text import Plain, tagged
 from content.words import load_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _NUMBER = r"(?:\d+|\*+|[零一二三四五六七八九十百〇两]+|[a-z])"
@@ -27,6 +27,7 @@ NUMBERED = re.compile(
     r"(?:(?<=[楼栋幢座元])\d{3,4}室?(?![\d元块年]))?"
     r"|(?<![\d.])\d{1,3}[-－]\d{1,2}(?:[-－]\d{3,4})?(?![\d.年月元%])"
 )
+_NUMBERED_BY = frozenset("楼院门号幢栋座元层室弄组队社期区坊村巷道路街线家-－")  # one of which every number of a place has
 # numbers that count or order as often as they name: a place only with what follows ("12号门口") or after a name ("人民路12号")
 _LOOSE = re.compile(
     rf"第?{_NUMBER}(?:[-－~至、]{_NUMBER})*(?:号|门|区|社|期|道|路|街|线|家|巷)|[零一二三四五六七八九十两]层|\d{{1,3}}[-－]\d{{1,2}}"
@@ -80,6 +81,10 @@ class Places:
         heads, not_places, after, before, generic, strangers = (file.texts(file.tables, name) for name in names)
         regions = sorted(load_words(folder / "regions.txt"))
         return Places(heads, file.text(file.tables, "ends"), not_places, after, before, generic, strangers, regions)
+
+    def marks(self) -> Iterator[str]:
+        """Words and characters without any of which no text names a place."""
+        yield from self._closing | self._ends | _NUMBERED_BY | frozenset(_ENDINGS)
 
     def find(self, plain: Plain) -> tuple[Place, ...]:
         """The places of a text, with positions in the original text."""

@@ -11,7 +11,7 @@ from bot.understanding.classes import Classes
 from bot.understanding.emergencies import Emergencies, danger_words
 from bot.understanding.intents import Finding, Intents
 from bot.understanding.meaning import Danger, Hint, Intent, Meaning, Scam
-from bot.understanding.model import Model, characters, hashes, named
+from bot.understanding.model import Model, Table, characters, hashes, named
 from bot.understanding.moves import Weighed
 from bot.understanding.places import Places
 from bot.understanding.scams import PHISHING, Scams, Traces
@@ -46,9 +46,9 @@ _CATEGORY = {
 _CHILD = ("孩", "娃", "宝宝", "儿子", "女儿", "孙", "学生", "弟弟", "妹妹", "小朋友", "婴", "闺女", "幼儿园", "放学")
 
 # What a trigger found by the automaton stands for: bits 0 to 15 dangers, 16 safe, 17 scam, 18 "not plain yet",
-# 19 a word that makes a reading by the model worth while, from 20 intents.
-_SAFE, _SCAM, _RAW, _ASK, _RULES = 16, 17, 18, 19, 20
-_SCAM_BIT, _RAW_BIT = 1 << _SCAM, 1 << _RAW
+# 19 a word that makes a reading by the model worth while, 20 what a place may be named by, from 21 intents.
+_SAFE, _SCAM, _RAW, _ASK, _PLACE, _RULES = 16, 17, 18, 19, 20, 21
+_SCAM_BIT, _RAW_BIT, _PLACE_BIT = 1 << _SCAM, 1 << _RAW, 1 << _PLACE
 _DANGER_BITS = (1 << _SAFE) - 1
 
 
@@ -124,7 +124,7 @@ class _Sight:
     alarm: Alarm | None
     safe: bool
     finding: Finding | None
-    points: tuple[list[float], NDArray[np.int64]] | None = None  # of `Model.points`
+    points: tuple[list[float], NDArray[np.int64]] | None = None  # of `Table.points`
     odds: _Odds | None = None
     traces: Traces | None = None  # of bait
     scam: Scam | None = None
@@ -153,24 +153,30 @@ class Understanding:
         self._places = places
         self._classes = classes
         self._vocabulary = vocabulary
-        self._model = model
-        self._fitting = self._fitting_categories()
+        self._fitting: dict[Intent, list[tuple[int, str]]] = {}
         self._dangers = tuple(Danger)
         self._features = self._named_features()
         self._featured = sum(self._features)
         self._classed = _RULES + len(intents.rules)  # from this bit on: classes of words, which are the model's alone
         self._families = self._classed + len(classes.names)  # and from this one: families of words that make up scenes of danger
-        self._known = (1 << self._classed) - 1
+        self._known = (1 << self._classed) - 1 & ~_PLACE_BIT
         self._low = (1 << self._families) - 1
-        self._wants = tuple(Intent(label) for label in model.wants.labels) if model is not None else ()
-        self._kept: dict[str, int] = {}  # where in the model's table the features with a name stand that rules and triggers see
+        self._table: Table | None = None
         if model is not None:
-            self._pairs = model.keep(classes.every())
-            names = self._rule_names()
-            self._kept = dict(zip(names, range(model.keep(hashes(names)), 1 << 30), strict=False))
-            self._moves = Weighed(scams.moves, model.weights)
-            self._traced: dict[str, Row] = {}
+            self._take_in(model)
         self.triggers = self._build()
+
+    def _take_in(self, model: Model) -> None:
+        """Lay out what of a model is put to every text; the rest of its two large heads is not needed any more."""
+        self._types, self._categories = model.heads["scam_type"], model.heads["category"]
+        self._fitting = self._fitting_categories(self._categories.labels)
+        names, classes = self._rule_names(), self._classes.every()
+        self._table = Table(model, np.concatenate([classes, hashes(names)]))
+        self._pairs = self._table.first
+        self._named = {name: number for number, name in enumerate(names, self._pairs + len(classes))}
+        self._wants = tuple(map(Intent, self._table.wants.labels))
+        self._moves = Weighed(self._scams.moves, self._table.weights)
+        self._traced: dict[str, Row] = {}
 
     @staticmethod
     def load(content_dir: Path, *, weights: bool = True) -> Understanding:
@@ -202,7 +208,7 @@ class Understanding:
         seen = self._vocabulary.look(text)
         mask = self.triggers.mask(seen)
         known = mask & self._known or self._emergencies.staged(mask >> self._families)
-        if not known and (self._model is None or (len(text) < A_LINE and not self._is_classed(text, mask))):
+        if not known and (self._table is None or (len(text) < A_LINE and not self._is_classed(text, mask))):
             return NOTHING
         sight = self._look(text, seen, mask)
         if sight.alarm is not None:
@@ -227,7 +233,7 @@ class Understanding:
         """
         before = hint.sight
         sight = before if isinstance(before, _Sight) and before.plain.original == text else self._look(text)
-        places = self._places.find(sight.plain)
+        places = self._places.find(sight.plain) if sight.mask & _PLACE_BIT else ()
         scam = self._judge(sight)
         if sight.alarm is not None:
             danger = sight.alarm.danger
@@ -249,9 +255,9 @@ class Understanding:
         taken for the likeliest other want.
         """
         finding = sight.finding
-        if self._model is None:
+        if self._table is None:
             return finding.intent if finding is not None else Intent.CHAT
-        odds = self._odds(sight, self._model)
+        odds = self._odds(sight, self._table)
         if odds.wants < speak and odds.danger < DREAD:
             return Intent.CHAT
         if finding is not None and odds.of[odds.best] < OVERRULE * odds.wants:
@@ -263,9 +269,9 @@ class Understanding:
         intent, finding = self._want(sight, speak), sight.finding
         reasons = () if finding is None else (f"rule {finding.category}: {finding.words}",)
         rule = finding if finding is not None and finding.intent is intent else None
-        if self._model is None:
+        if self._table is None:
             return _Verdict(intent, 0.9, rule.category if rule else None, rule is not None and rule.urgent, reasons)
-        odds = self._odds(sight, self._model)
+        odds = self._odds(sight, self._table)
         shown = f"model {odds.best} {odds.of[odds.best]:.2f}, all wants {odds.wants:.2f}, small talk {odds.chat:.2f}"
         reasons = (*reasons, f"{shown}, danger {odds.danger:.2f}")
         if intent is Intent.CHAT:
@@ -274,9 +280,9 @@ class Understanding:
             return _Verdict(intent, max(0.5, odds.of.get(intent, 0.0)), rule.category, rule.urgent, reasons)
         return _Verdict(intent, odds.of[intent], self._category(intent, sight), odds.danger >= DREAD, reasons)
 
-    def _odds(self, sight: _Sight, model: Model) -> _Odds:
+    def _odds(self, sight: _Sight, table: Table) -> _Odds:
         if sight.odds is None:
-            found = model.wants.odds(self._points(sight, model)[0])
+            found = table.wants.odds(self._points(sight, table)[0])
             of = dict(zip(self._wants, found, strict=True))
             wants, best, most = 0.0, Intent.CHAT, -1.0
             for want, odds in of.items():
@@ -287,14 +293,14 @@ class Understanding:
             sight.odds = _Odds(of, wants, best)
         return sight.odds
 
-    def _points(self, sight: _Sight, model: Model) -> tuple[list[float], NDArray[np.int64]]:
+    def _points(self, sight: _Sight, table: Table) -> tuple[list[float], NDArray[np.int64]]:
         """What the text's characters, its classes of words and what rules see in it weigh together."""
         if sight.points is None:
-            kept = {self._kept[name] for name in self._names(sight)}
+            kept = {self._named[name] for name in self._names(sight)}
             classes = sight.mask >> self._classed
             if classes:
                 kept.update([self._pairs + place for place in self._classes.places(classes)])
-            sight.points = model.points(sight.plain.text, kept)
+            sight.points = table.points(sight.plain.text, kept)
         return sight.points
 
     def _quoted(self, sight: _Sight, quoted: str) -> _Verdict | None:
@@ -307,17 +313,16 @@ class Understanding:
 
     def _category(self, intent: Intent, sight: _Sight) -> str:
         """The likeliest category of the intent by the model; the intent's plain one where the model knows none."""
-        if self._model is not None:
-            features = np.concatenate([self._points(sight, self._model)[1], named(self._names(sight))])
-            odds = self._model.heads["category"].probabilities(features).tolist()
+        if self._table is not None:
+            features = np.concatenate([self._points(sight, self._table)[1], named(self._names(sight))])
+            odds = self._categories.probabilities(features).tolist()
             best = max([(odds[number], label) for number, label in self._fitting.get(intent, ())], default=(0.0, ""))
             if best[0] >= 0.1:
                 return best[1]
         return _PLAIN_CATEGORY.get(intent, "other")
 
-    def _fitting_categories(self) -> dict[Intent, list[tuple[int, str]]]:
+    def _fitting_categories(self, labels: Sequence[str]) -> dict[Intent, list[tuple[int, str]]]:
         """For each intent the categories that the model knows and that are of its kind, with their places among the labels."""
-        labels = self._model.heads["category"].labels if self._model is not None else ()
         known = self.taxonomy.categories
         kinds = [(number, label, known[label].kind) for number, label in enumerate(labels) if label in known]
         return {
@@ -332,38 +337,37 @@ class Understanding:
         return sight.scam
 
     def _judged(self, sight: _Sight) -> Scam:
-        text, model = sight.plain.text, self._model
+        text, table = sight.plain.text, self._table
         if len(text) < SHORTEST:
             return self._scams.shout(text) if sight.mask & _SCAM_BIT else Scam()
-        if model is None:
+        if table is None:
             return self._scams.judge(text)
         moves = self._scams.found(text, sight.seen)
-        points, grams = self._points(sight, model)
-        honest = self._honest(points, moves, self._rule_signs(sight), model)
+        points, grams = self._points(sight, table)
+        honest = self._honest(points, moves, self._rule_signs(sight), table)
         doubt = honest * BAIT
         score = (1 - honest) * (1 - BAIT) / ((1 - honest) * (1 - BAIT) + doubt) if honest < 1 else 0.0
         if score < 0.5:
             return Scam(False, round(score, 3))
         signs = [*self._scams.moves.signs(moves), *self._rule_signs(sight)]
-        types = model.heads["scam_type"]
         features = np.concatenate([grams, named(signs)])
-        kind = types.labels[int(types.probabilities(features).argmax())]
+        kind = self._types.labels[int(self._types.probabilities(features).argmax())]
         return Scam(True, round(score, 3), (self._scams.tale(self._traces(sight)) or kind) if kind == PHISHING else kind)
 
-    def _honest(self, points: Sequence[float], moves: Sequence[int], signs: Sequence[str], model: Model) -> float:
+    def _honest(self, points: Sequence[float], moves: Sequence[int], signs: Sequence[str], table: Table) -> float:
         """How likely the model takes a text for honest: its points, its moves and what the scam rules see in it."""
         honest, bait, square = self._moves.sums(moves)
         for name in set(signs):
             more = self._traced.get(name)
             if more is None:
-                (more,) = model.weights(hashes((name,)))
+                (more,) = table.weights(hashes((name,)))
                 self._traced[name] = more
             honest, bait, square = honest + more[0], bait + more[1], square + more[2]
-        return model.bait.odds(points, (honest, bait), square)[0]
+        return table.bait.odds(points, (honest, bait), square)[0]
 
     def _is_surely_bait(self, sight: _Sight) -> bool:
         """Whether a text that nobody asked about is bait: a rule sees its trick, nothing official speaks, the model agrees."""
-        if not sight.mask & _SCAM_BIT or self._model is None or len(sight.plain.text) < SHORTEST:
+        if not sight.mask & _SCAM_BIT or self._table is None or len(sight.plain.text) < SHORTEST:
             return False
         bait, honest, _ = self._scams.weigh(self._traces(sight))
         needed = next((score for points, score in CERTAIN if bait - honest >= points), None)
@@ -473,4 +477,6 @@ class Understanding:
             masks[word] = masks.get(word, 0) | families << self._families
         for word in self._normaliser.marks():
             mark(word, _RAW)
+        for word in self._places.marks():
+            mark(word, _PLACE)
         return Triggers(self._vocabulary, masks)
