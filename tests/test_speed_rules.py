@@ -84,10 +84,13 @@ def test_triggers_are_found_like_by_searching_for_each() -> None:
         assert sum(triggers.mask(seen) for triggers in half) == sum({mask for word, mask in words.items() if word in line})
 
 
-def test_half_a_character_hides_no_word_beside_it() -> None:
-    vocabulary = Vocabulary()
-    triggers = Triggers(vocabulary, {"着火": 1, "漏气": 2})
-    assert triggers.mask(vocabulary.look("着火了\ud83d漏气")) == 3
+@pytest.mark.parametrize(
+    ("text", "intent"), [("3号楼着火了\ud83d快来人", "emergency"), ("3号楼路灯坏了\ud83d三天没人管", "hazard")]
+)
+def test_half_a_character_hides_nothing_beside_it(text: str, intent: str) -> None:
+    understanding = library().understanding
+    meaning = understanding.read(text, hint=understanding.glance(text))
+    assert (meaning.intent, meaning.places[0].text) == (intent, "3号楼")
 
 
 # --- the writer ---

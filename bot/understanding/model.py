@@ -176,7 +176,7 @@ def _grams(text: str) -> set[bytes]:
     if _UNEVEN.search(text):
         text = _FACES.sub("", calm(text)).translate(_DIGITS)
     text = text.rstrip("。！!～~ ")
-    return set(map(f"^{text}$".encode("utf-32-le").__getitem__, _CUTS[: 2 * len(text) + 1]))
+    return set(map(f"^{text}$".encode("utf-32-le", "surrogatepass").__getitem__, _CUTS[: 2 * len(text) + 1]))
 
 
 def _empty(number: int, width: int) -> NDArray[np.float32]:

@@ -104,6 +104,11 @@ def sentences(text: str) -> list[tuple[int, str]]:
     return [(match.start(), match[0]) for match in SENTENCE.finditer(text)]
 
 
+def mended(text: str) -> str:
+    """The text with "?" for every half of a character, which a program leaves behind that cuts one in two; as long as before."""
+    return text.encode(errors="replace").decode()
+
+
 def calm(text: str) -> str:
     """Runs of three or more of one character cut to two: "好好好好" and "啊啊啊" say no more than their beginning."""
     return _RUN.sub(r"\1\1", text)
@@ -130,4 +135,7 @@ def words(text: str) -> list[str]:
 
 def tagged(text: str) -> list[tuple[str, str]]:
     """The words of a text with jieba's part-of-speech tags."""
-    return _segmenter()[1](text)
+    try:
+        return _segmenter()[1](text)
+    except UnicodeEncodeError:
+        return _segmenter()[1](mended(text))

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
+from bot.understanding.text import mended
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -46,8 +48,8 @@ class Vocabulary:
         automaton = self._automaton or self._build()
         try:
             found = automaton.find_matches_as_indexes(text, overlapping=True)
-        except UnicodeEncodeError:  # half a character, from a program that cut one in two
-            found = automaton.find_matches_as_indexes(text.encode(errors="replace").decode(), overlapping=True)
+        except UnicodeEncodeError:
+            found = automaton.find_matches_as_indexes(mended(text), overlapping=True)
         return set(map(_NUMBER, found))
 
     def _build(self) -> AhoCorasick:
