@@ -3,8 +3,8 @@
 Recall comes first: a match of a danger's patterns is an alarm unless the sentence itself says that it is past, supposed, told,
 acted, trained, denied or over. False friends ("这家店火了") are blanked out before the patterns are tried. Beside the patterns
 stand scenes (`scenes.py`): families of words that mean danger when they come together in any order; and where no scene is whole,
-signs (`signs.py`): classes of words that are added up. All words and patterns are data: `content/lexicon/emergencies.toml`,
-`scenes.toml` and `signs.toml`.
+signs (`signs.py`): classes of words that are added up. What is not plainly said is weighed against the tone of the whole message
+(`tone.py`). All words and patterns are data: `content/lexicon/emergencies.toml`, `scenes.toml`, `signs.toml` and `tone.toml`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from bot.understanding.meaning import Danger
 from bot.understanding.scenes import Scenes, clause
 from bot.understanding.signs import Signs
 from bot.understanding.text import sentences
+from bot.understanding.tone import QUARTERS, Tone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,9 @@ ORDER = (
 )  # fmt: skip
 SHORT = 10  # characters: a message of fewer is all danger or none, and nothing else in it bears it out
 BELOW = 3  # points fewer than any danger needs, from which on a phrase or scene stands alone in its message
+PHRASE = 3  # points that a phrase or scene is worth by itself
+LACKING = 3  # points that signs may lack of what a danger needs, if the tone makes up for them
+LOUD = 16  # quarters of a point: a tone from which on weak guards are not asked
 BEYOND = 3  # points more than a danger needs, from which on weak guards are not asked
 STOPS = "。！？!?\n；;…"
 _BUT = re.compile("但|可是|不过|还有人|还在|又|还没|没完全")
@@ -76,6 +80,26 @@ class Alarm:
     words: str
 
 
+class Heard:
+    """The tone of one text, worked out when it is first asked for: most messages have nothing that it could bear out."""
+
+    __slots__ = ("_quarters", "_text", "_tone")
+
+    def __init__(self, tone: Tone, text: str) -> None:
+        self._tone, self._text = tone, text
+        self._quarters: int | None = None
+
+    def quarters(self) -> int:
+        """Quarters of a sign's point."""
+        if self._quarters is None:
+            self._quarters = self._tone.quarters(self._text)
+        return self._quarters
+
+    def is_loud(self) -> bool:
+        """Whether weak guards are not asked."""
+        return self.quarters() >= LOUD
+
+
 class Emergencies:
     """All rules of tier T0, and the words that say that the people are safe."""
 
@@ -85,6 +109,7 @@ class Emergencies:
         gate: Gate,
         scenes: Scenes,
         signs: Signs,
+        tone: Tone,
         safe_triggers: tuple[str, ...],
         safe: re.Pattern[str],
         hard: re.Pattern[str],
@@ -93,6 +118,7 @@ class Emergencies:
         self._gate = gate
         self.scenes = scenes
         self.signs = signs
+        self.tone = tone
         self._by_danger = {rule.danger: rule for rule in rules if rule.triggers}
         self.safe_triggers = safe_triggers
         self._safe = safe
@@ -130,7 +156,7 @@ class Emergencies:
             raise ConfigError(f"{file.path}: [safe] has no patterns")
         scenes = Scenes.load(folder)
         signs = Signs.load(folder, scenes.families, len(scenes.families))
-        return Emergencies((*rules, *cries), gate, scenes, signs, file.texts(table, "triggers"), safe, hard)
+        return Emergencies((*rules, *cries), gate, scenes, signs, Tone.load(folder), file.texts(table, "triggers"), safe, hard)
 
     def family_words(self) -> Iterator[tuple[str, int]]:
         """Every word of a scene or a sign with the bits of its families, for the automaton."""
@@ -139,7 +165,7 @@ class Emergencies:
 
     def staged(self, families: int) -> bool:
         """Whether a text with these families of words may show a scene, or signs enough."""
-        return bool(self.scenes.staged(families) or self.signs.staged(self.signs.standing(families)))
+        return bool(self.scenes.staged(families) or self.signs.staged(self.signs.standing(families), LACKING))
 
     def find(self, text: str, among: frozenset[Danger], families: int, seen: Seen) -> Alarm | None:
         """The first alarm of a plain text, by `ORDER`.
@@ -149,7 +175,7 @@ class Emergencies:
         """
         staged = self.scenes.staged(families)
         standing = self.signs.standing(families)
-        tallies = self.signs.staged(standing)
+        tallies = self.signs.staged(standing, LACKING)
         if not (among or staged or tallies):
             return None  # most messages
         if len(text) > 4000:  # a wall of text is not a cry for help; its beginning and end are enough
@@ -159,74 +185,80 @@ class Emergencies:
             text = text.replace(" ", "，").replace(",", "，")
             held = self._gate.held(text)
         parts = sentences(text)
+        tone = Heard(self.tone, text)
         for rule in self.rules:
             if tallies and not rule.triggers:  # a bare cry says least about the danger: what else is told goes first
-                alarm, tallies = self._added_up(text, tallies, standing, held), []
+                alarm, tallies = self._added_up(text, tallies, standing, held, tone), []
                 if alarm is not None:
                     return alarm
             if rule.danger in among:
-                words = self._words(rule, text, parts, held)
-                if words and self._borne_out(rule.danger, words, text, standing, held):
+                words = self._words(rule, text, parts, held, tone)
+                if words and self._borne_out(words, text, standing, held, tone):
                     return Alarm(rule.danger, words)
             if rule.triggers and rule.danger in staged:
-                words = self._scene(rule, text, staged[rule.danger], held)
-                if words and self._borne_out(rule.danger, words, text, standing, held):
+                words = self._scene(rule, text, staged[rule.danger], held, tone)
+                if words and self._borne_out(words, text, standing, held, tone):
                     return Alarm(rule.danger, words)
-        return self._added_up(text, tallies, standing, held)
+        return self._added_up(text, tallies, standing, held, tone)
 
     def safe(self, text: str) -> bool:
         """Whether the text says that people are safe or the danger is over."""
         match = self._safe.search(text)
         return match is not None and "没" not in text[max(0, match.start() - 2) : match.start()]
 
-    def _words(self, rule: Rule, text: str, parts: list[tuple[int, str]], held: int) -> str:
+    def _words(self, rule: Rule, text: str, parts: list[tuple[int, str]], held: int, tone: Heard) -> str:
         alarm = rule.alarm.open(held)
         for start, part in parts:
             if alarm.search(part) is None:  # the usual case, and cheaper than clearing false friends
                 continue
             for match in alarm.finditer(rule.quiet.open(held).blank(part)):
-                if any(_holds(guard, part, match, text, start, held) for guard in rule.guards):
+                if any(
+                    _holds(guard, part, match, text, start, held) and not (guard.weak and tone.is_loud()) for guard in rule.guards
+                ):
                     continue
                 if not self._over(rule.danger, part, match):
                     return match[0]
         return ""
 
-    def _scene(self, rule: Rule, text: str, scenes: tuple[Scene, ...], held: int) -> str:
+    def _scene(self, rule: Rule, text: str, scenes: tuple[Scene, ...], held: int, tone: Heard) -> str:
         """The words of the first scene that the text shows and no guard denies."""
         cleared = rule.quiet.open(held).blank(text)
         for scene in scenes:
             for start, end in self.scenes.places(scene, cleared, text):
-                if not self._denied(rule, text, cleared, start, end, held):
+                if not self._denied(rule, text, cleared, start, end, held, sure=tone.is_loud()):
                     return f"{text[start:end]} ({scene.name})"
         return ""
 
-    def _added_up(self, text: str, tallies: list[Tally], standing: int, held: int) -> Alarm | None:
-        """The danger whose signs add up to most beyond what it needs, if no guard denies it."""
+    def _added_up(self, text: str, tallies: list[Tally], standing: int, held: int, tone: Heard) -> Alarm | None:
+        """The danger whose signs add up to most beyond what it needs, with the tone of the text, if no guard denies it."""
         best: tuple[int, Alarm] | None = None
         for tally in tallies:
             rule = self._by_danger[tally.danger]
             cleared = blank(tally.friends, rule.quiet.open(held).blank(text))
-            place = tally.place(cleared, standing)
+            place = tally.place(cleared, standing, LACKING)
             if place is None or (best is not None and best[0] >= place[0] - tally.need):
                 continue
             points, start, end = place
-            if not self._denied(rule, text, cleared, start, end, held, sure=points >= tally.need + BEYOND):
+            if (points - tally.need) * QUARTERS + tone.quarters() < 0:
+                continue
+            if not self._denied(rule, text, cleared, start, end, held, sure=points >= tally.need + BEYOND or tone.is_loud()):
                 best = points - tally.need, Alarm(tally.danger, f"{text[start:end]} ({points} points)")
         return best[1] if best is not None else None
 
-    def _borne_out(self, danger: Danger, words: str, text: str, standing: int, held: int) -> bool:
+    def _borne_out(self, words: str, text: str, standing: int, held: int, tone: Heard) -> bool:
         """Whether what else a message says bears out a phrase in it: "榨菜坛子漏气 长白毛" has no other sign of any danger.
 
-        The longer the phrase, the more it says itself. Signs of its own danger are looked for first, then those of others, for
-        what kills seldom keeps to one kind.
+        The longer the phrase, the more it says itself. Signs of any danger bear it out, for what kills seldom keeps to one kind;
+        half of their points, of four at most, are set against the tone.
         """
         if len(text) < SHORT or self._hard.search(words):
             return True
         below = BELOW + min(3, (len(words.split(" (")[0]) - 2) // 4)
-        return any(
-            tally.weight(self._by_danger[tally.danger].quiet.open(held).blank(text), standing) > tally.need - below
-            for tally in sorted(self.signs.tallies, key=lambda one: one.danger is not danger)
+        beyond = below + max(
+            tally.weight(self._by_danger[tally.danger].quiet.open(held).blank(text), standing) - tally.need
+            for tally in self.signs.tallies
         )
+        return PHRASE * QUARTERS + max(-4, min(4, beyond)) * QUARTERS // 2 + tone.quarters() >= 0
 
     def _denied(self, rule: Rule, text: str, cleared: str, start: int, end: int, held: int, *, sure: bool = False) -> bool:
         """Whether a guard speaks against what stands in a text from start to end, or the same sentence says that it is over."""

@@ -84,18 +84,20 @@ class Tally:
     cores: int
     friends: re.Pattern[str] | None
 
-    def may_fill(self, standing: int) -> bool:
-        """Whether a text in which these classes may stand can reach what the danger needs."""
+    def may_fill(self, standing: int, lacking: int = 0) -> bool:
+        """Whether a text in which these classes may stand can reach what the danger needs, but for some points."""
+        need = self.need - lacking
         points = sum(sign.most for sign in self.signs[: self.cores] if standing & sign.bit)
         for sign in self.signs[self.cores :]:
-            if points >= self.need:
+            if points >= need:
                 break
             if sign.points > 0 and standing & sign.bit:
                 points += sign.most
-        return points >= self.need
+        return points >= need
 
-    def place(self, text: str, standing: int) -> tuple[int, int, int] | None:
-        """Points, start and end of the strongest stretch of a text whose false friends are blanked out; None below `need`.
+    def place(self, text: str, standing: int, lacking: int = 0) -> tuple[int, int, int] | None:
+        """Points, start and end of the strongest stretch of a text whose false friends are blanked out; None if more points than
+        these are lacking of what it needs.
 
         `standing` has the bits of the classes of which a word may stand there (`Signs.standing`).
 
@@ -121,7 +123,7 @@ class Tally:
                 words.add(text[first:last])
                 if sign.points > 0:
                     start, end = min(start, first), max(end, last)
-            if points >= self.need and self._is_told_of(said) and (best is None or points > best[0]):
+            if points >= self.need - lacking and self._is_told_of(said) and (best is None or points > best[0]):
                 best = points, start, end
         return best
 
@@ -250,9 +252,9 @@ class Signs:
                 found |= bits
         return found
 
-    def staged(self, standing: int) -> list[Tally]:
-        """The tallies that a text in which these classes may stand can fill."""
-        return [tally for tally in self.tallies if standing & tally.core and tally.may_fill(standing)]
+    def staged(self, standing: int, lacking: int = 0) -> list[Tally]:
+        """The tallies that a text in which these classes may stand can fill, but for some points."""
+        return [tally for tally in self.tallies if standing & tally.core and tally.may_fill(standing, lacking)]
 
 
 def _stands(match: re.Match[str]) -> list[tuple[int, int]]:

@@ -400,6 +400,10 @@ class Understanding:
         classes = [self._classes.features(sight.mask >> self._classed)] if head == "intent" else []
         return np.concatenate([characters(sight.plain.text), named(names), *classes])
 
+    def plain(self, text: str) -> str:
+        """The plain form of a text, as the rules read it."""
+        return self._look(text, self._triggers(text)).plain.text
+
     def category_by_rules(self, text: str, intent: str) -> str | None:
         """The category that the rules give to a text of this intent, if they do."""
         finding = self._look(text).finding
