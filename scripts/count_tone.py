@@ -2,10 +2,10 @@
 
     python -m scripts.count_tone [OPEN_DATA]
 
-Cries are those of `content/training` and `tests/data` (every set that serves as development data), ordinary messages are everything
-else there. Words are what jieba makes of them, and every two that stand together; those that stand in six texts or more are weighed
-by a sparse logistic regression (scikit-learn, extra "train"), and what is left is rounded to quarters of a sign's point. The same
-data give the same file. Sets that are kept for measuring are not read.
+Cries are those of `content/training` and `tests/data` (every set that serves as development data), ordinary messages are all
+else there. Words are what jieba makes of them, and every two that stand together; those that stand in six texts or more are
+weighed by a sparse logistic regression (scikit-learn, extra "train"), and what is left is rounded to quarters of a sign's
+point. The same data give the same file. Sets that are kept for measuring are not read.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import logging
 import re
 import sys
 from collections import Counter, defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import jieba
@@ -27,7 +28,8 @@ from bot.understanding.understanding import Understanding
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "tests" / "data"
 TRAINING = ROOT / "content" / "training"
-MIXED = ["emergencies.txt", *(f"{folder}/{path.name}" for folder in ("rounds", "oblique", "strangers") for path in sorted((DATA / folder).glob("*.txt")))]
+FOLDERS = ("rounds", "oblique", "strangers")
+MIXED = ["emergencies.txt", *(f"{name}/{path.name}" for name in FOLDERS for path in sorted((DATA / name).glob("*.txt")))]
 SILENT = ("missing", "scam_bait", "scam_report")  # neither cries nor surely none
 OPEN_TALK = 0.3  # how much a line of open chat counts
 FEWEST = 6  # texts in which a word must stand
@@ -62,7 +64,7 @@ def examples(open_data: Path | None) -> dict[str, tuple[bool, float]]:
 def words(text: str) -> set[str]:
     """The words of a text and every two that stand together."""
     parts = [part if _WORD.fullmatch(part) else "" for part in jieba.lcut(text)]
-    return {word for word in parts if word} | {one + two for one, two in zip(parts, parts[1:], strict=False) if one and two}
+    return set(filter(None, parts)) | {one + two for one, two in pairwise(parts) if one and two}
 
 
 def count(rows: dict[str, tuple[bool, float]], understanding: Understanding) -> tuple[int, dict[int, list[str]]]:
@@ -78,7 +80,8 @@ def count(rows: dict[str, tuple[bool, float]], understanding: Understanding) -> 
         starts.append(len(columns))
     matrix = csr_matrix((np.ones(len(columns)), columns, starts), shape=(len(texts), len(known)))
     cries, weights = np.array([cry for cry, _ in rows.values()]), np.array([weight for _, weight in rows.values()])
-    fitted = LogisticRegression(penalty="l1", solver="liblinear", C=STRENGTH, max_iter=300, random_state=1).fit(matrix, cries, weights)
+    sparse = LogisticRegression(penalty="l1", solver="liblinear", C=STRENGTH, max_iter=300, random_state=1)
+    fitted = sparse.fit(matrix, cries, weights)
     by_quarters: dict[int, list[str]] = defaultdict(list)
     for word, weight in zip(known, np.round(fitted.coef_[0] * QUARTERS).astype(int).tolist(), strict=True):
         if weight:
@@ -87,6 +90,7 @@ def count(rows: dict[str, tuple[bool, float]], understanding: Understanding) -> 
 
 
 def main() -> None:
+    """Count, and write the table anew below its own heading."""
     jieba.setLogLevel(logging.ERROR)
     rows = examples(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
     start, by_quarters = count(rows, Understanding.load(ROOT / "content"))

@@ -90,9 +90,9 @@ class Heard:
         self._quarters: int | None = None
 
     def quarters(self) -> int:
-        """Quarters of a sign's point."""
+        """Quarters of a sign's point; a short message has no tone."""
         if self._quarters is None:
-            self._quarters = self._tone.quarters(self._text)
+            self._quarters = self._tone.quarters(self._text) if len(self._text) >= SHORT else 0
         return self._quarters
 
     def is_loud(self) -> bool:

@@ -1,9 +1,10 @@
 """The tone of a message: whether its words are those of a cry or those of an ordinary day, in quarters of a sign's point.
 
-"谁能", "捡到", "办理" and two thousand words more stand in ordinary messages and seldom in cries; "快救", "一直喊", "不动了" the other way
-round. How much each says was counted over all cries and ordinary messages that we have (`scripts/count_tone.py`), and is written as
-whole quarters in `content/lexicon/tone.toml`, where a person can read and change it. The tone is asked only where a phrase or signs of
-danger stand already, is bounded, and has no say over what is plainly said (`hard` in `emergencies.toml`).
+"能不能", "捡到", "听说" stand in ordinary messages and seldom in cries; "快来", "救命", "没影" the other way round. How much
+each of two thousand such words says was counted over all cries and ordinary messages that we have (`scripts/count_tone.py`),
+and is written as whole quarters in `content/lexicon/tone.toml`, where a person can read and change it. The tone is asked only
+where a phrase or signs of danger stand already, is bounded, and has no say over what is plainly said (`hard` in
+`emergencies.toml`).
 """
 
 from __future__ import annotations

@@ -402,7 +402,7 @@ class Understanding:
 
     def plain(self, text: str) -> str:
         """The plain form of a text, as the rules read it."""
-        return self._look(text, self._triggers(text)).plain.text
+        return self._look(text).plain.text
 
     def category_by_rules(self, text: str, intent: str) -> str | None:
         """The category that the rules give to a text of this intent, if they do."""
