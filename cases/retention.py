@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlmodel import Session, SQLModel, col
 
 from cases.tips import Tips
@@ -24,6 +24,8 @@ from storage.tables import (
     BindCode,
     Block,
     Campaign,
+    CampaignGroup,
+    CampaignPart,
     Case,
     CaseEntry,
     CaseReview,
@@ -171,6 +173,14 @@ class Retention:
 
         return _Clock(name, lambda: self._count(Case, over), end)
 
+    def _stop_campaigns(self, case: Case) -> None:
+        """What has yet to be said about it to some groups never is."""
+        about = select(col(Campaign.id)).where(col(Campaign.case_id) == case.id)
+        waits = exists().where(col(CampaignGroup.campaign_id) == Campaign.id, col(CampaignGroup.waits))
+        going = and_(col(Campaign.case_id) == case.id, col(Campaign.state).not_in(("stopped", "done")), waits)
+        self._session.execute(update(Campaign).where(going).values(state="stopped", next_step_at=None, lot_at=None))
+        self._session.execute(update(CampaignPart).where(col(CampaignPart.campaign_id).in_(about)).values(text="", photo=None))
+
     def _anonymise(self, case: Case) -> None:
         """What remains are the facts that statistics count: kind, category, place in the district, times, outcome."""
         destroy_key(self._session, case.seal)
@@ -185,6 +195,7 @@ class Retention:
         self._session.execute(
             update(Notice).where(said, col(Notice.state) != "sending").values(text="", mention=None, reply_to=None)
         )
+        self._stop_campaigns(case)
         values: dict[str, Any] = {
             "text": "",
             "place": "",

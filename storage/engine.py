@@ -5,12 +5,10 @@ from __future__ import annotations
 import functools
 import re
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
@@ -29,7 +27,6 @@ PATIENCE = {
 _ONE_ROW = re.compile(r"(INSERT .* VALUES )(\([^()]*\))(.*)", re.DOTALL)
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 CACHE_KB = 2_000  # a connection keeps what it has read up to this, for as long as it is open
-ROOMY_KB = 16_000  # a campaign's notices change 4 MB of pages at once; what does not fit is written to the log, and again
 
 
 def open_engine(url: str) -> Engine:
@@ -65,19 +62,6 @@ def open_engine(url: str) -> Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
-
-
-@contextmanager
-def roomy(connection: Connection) -> Iterator[None]:
-    """Room in SQLite's page cache for statements that change thousands of rows; it is given back at the end."""
-    if connection.dialect.name != "sqlite":
-        yield
-        return
-    connection.exec_driver_sql(f"PRAGMA cache_size=-{ROOMY_KB}")
-    try:
-        yield
-    finally:
-        connection.exec_driver_sql(f"PRAGMA cache_size=-{CACHE_KB}")
 
 
 def prepared() -> ModuleType:

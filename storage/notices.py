@@ -13,7 +13,8 @@ import msgspec
 from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.engine import prepared, roomy
+from storage.engine import prepared
+from storage.lots import count_waiting, waiting
 from storage.outbox import CAMPAIGN, FAILED, GROUP, OUTBOX, OWNER, PENDING, SENDING, SPENT, of_account
 from storage.types import numbers, stored_time, words
 
@@ -44,13 +45,13 @@ def insert_many(connection: Connection, values: Sequence[Mapping[str, object]]) 
 
 
 class ForGroup(NamedTuple):
-    """What one group gets of a campaign. `due_at` (UTC) holds it back until then, `held` until `let_go`."""
+    """What one group gets of a campaign. `due_at` (UTC) holds it back until then; `gone`: the bot has left that group."""
 
     group_id: int
     text: str
     photo: str | None = None
     due_at: datetime | None = None
-    held: bool = False
+    gone: bool = False
 
 
 _COLUMNS = (
@@ -64,13 +65,15 @@ _TO_GROUPS = {
     "sqlite": f"INSERT INTO outbox ({_COLUMNS}) "  # noqa: S608 (nothing from outside)
     "SELECT 'post:' || c.id || ':' || g.id, c.lane, g.platform, g.account, g.chat, 0, g.id, c.id, c.about, "
     "CASE c.due WHEN 0 THEN t.value ELSE substr(t.value, c.due + 1) END, c.photo, "
-    "CASE c.due WHEN 0 THEN NULL ELSE substr(t.value, 1, c.due) END, c.state, c.now, '', 0, 0, 0, 0, '', '' "
+    "CASE c.due WHEN 0 THEN NULL ELSE substr(t.value, 1, c.due) END, c.state, c.now, '', 0, 0, 0, 0, '', "
+    "CASE c.state WHEN 'dead' THEN 'left' ELSE '' END "
     "FROM (SELECT ? AS id, ? AS lane, ? AS about, ? AS now, ? AS photo, ? AS state, ? AS due) AS c "
     "CROSS JOIN json_each(?) AS t CROSS JOIN chat_group AS g "
     "WHERE g.id = CAST(t.key AS INTEGER) ON CONFLICT (key) DO NOTHING",
     "postgresql": f"INSERT INTO outbox ({_COLUMNS}) "  # noqa: S608
     "SELECT 'post:' || c.id || ':' || g.id, c.lane, g.platform, g.account, g.chat, false, g.id, c.id, c.about, "
-    "t.text, NULLIF(t.photo, ''), NULLIF(t.due_at, 'infinity'), t.state, c.now, '', false, false, 0, 0, '', '' "
+    "t.text, NULLIF(t.photo, ''), NULLIF(t.due_at, 'infinity'), t.state, c.now, '', false, false, 0, 0, '', "
+    "CASE t.state WHEN 'dead' THEN 'left' ELSE '' END "
     "FROM (SELECT %s::bigint AS id, %s::int AS lane, %s::bigint AS about, %s::timestamptz AS now) AS c, "
     "unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::text[]) WITH ORDINALITY "
     "AS t(id, text, photo, due_at, state, place) "
@@ -85,17 +88,16 @@ def insert_for_groups(
 ) -> None:
     """The notices of a campaign, one for each group, in this order; who has one already gets no other.
 
-    One statement; on SQLite one for each picture and whether it is held.
+    One statement; on SQLite one for each picture and whether its group is gone.
     """
     if not targets:
         return
     dialect = connection.dialect.name
     values = (campaign_id, lane, case_id, stored_time(dialect, now))
     if dialect == "sqlite":
-        with roomy(connection):
-            for alike, said in _alike(targets):
-                row = (*values, alike.photo, _state(alike), _DUE if alike.due_at else 0, msgspec.json.encode(said).decode())
-                connection.exec_driver_sql(_TO_GROUPS[dialect], row)
+        for alike, said in _alike(targets):
+            row = (*values, alike.photo, _state(alike), _DUE if alike.due_at else 0, msgspec.json.encode(said).decode())
+            connection.exec_driver_sql(_TO_GROUPS[dialect], row)
         return
     if len(first := {one.group_id: one for one in reversed(targets)}) < len(targets):
         targets = [one for one in targets if first[one.group_id] is one]
@@ -106,14 +108,14 @@ def insert_for_groups(
 
 
 def _state(target: ForGroup) -> str:
-    return "held" if target.held else "pending"
+    return "dead" if target.gone else "pending"
 
 
 def _alike(targets: Sequence[ForGroup]) -> list[tuple[ForGroup, dict[int, str]]]:
     """What one statement writes: the first of its targets, and the words by group, after their time where there is one."""
     found: dict[tuple[str | None, bool, bool], tuple[ForGroup, dict[int, str]]] = {}
     for one in targets:
-        kind = one.photo, one.held, one.due_at is None
+        kind = one.photo, one.gone, one.due_at is None
         alike = found.get(kind)
         if alike is None:
             alike = found[kind] = one, {}
@@ -123,42 +125,20 @@ def _alike(targets: Sequence[ForGroup]) -> list[tuple[ForGroup, dict[int, str]]]
     return list(found.values())
 
 
-_OUTCOMES = "INSERT INTO campaign_group (campaign_id, group_id, post, at, skipped, replies, questions, opt_outs) "
-_OF_EACH = {
-    "sqlite": f"{_OUTCOMES} SELECT ?, value, ?, ?, ?, 0, 0, 0 FROM json_each(?)",  # noqa: S608 (nothing from outside)
-    "postgresql": f"{_OUTCOMES} SELECT %s, unnest(%s::bigint[]), %s, %s, %s, 0, 0, 0",
-}
-
-
-def insert_outcomes(
-    connection: Connection, campaign_id: int, outcomes: Mapping[tuple[str, str], Sequence[int]], at: datetime
-) -> None:
-    """What a campaign does in each group: by post and reason why a group gets none ("": it gets it), the groups.
-
-    One statement for each post and reason. Raises IntegrityError when one of the groups has its row already.
-    """
-    dialect = connection.dialect.name
-    when = stored_time(dialect, at)
-    for (post, skipped), groups in outcomes.items():
-        if dialect == "sqlite":
-            row: tuple[object, ...] = (campaign_id, post, when, skipped, msgspec.json.encode(groups).decode())
-        else:
-            row = (campaign_id, numbers(groups), post, when, skipped)
-        connection.exec_driver_sql(_OF_EACH[dialect], row)
-
-
 # --- a campaign ---------------------------------------------------------------------------------------------------
 
 
 def cancel_campaign(connection: Connection, campaign_id: int) -> int:
-    """Cancel what is pending or held of a campaign and mark it stopped. What may have arrived becomes "unknown" instead."""
+    """Cancel what is pending or held of a campaign and mark it stopped; returns how many groups do not get it any more.
+
+    What may have arrived becomes "unknown" instead; notices that have not been made never are (`storage.lots`).
+    """
     mine = and_(OUTBOX.c.campaign_id == campaign_id, OUTBOX.c.state.in_(("pending", "held")))
     connection.execute(update(OUTBOX).where(mine, OUTBOX.c.lost > 0).values(state="unknown"))
-    with roomy(connection):
-        cancelled = connection.execute(update(OUTBOX).where(mine).values(state="cancelled")).rowcount
+    cancelled = connection.execute(update(OUTBOX).where(mine).values(state="cancelled")).rowcount
     this = and_(CAMPAIGN.c.id == campaign_id, CAMPAIGN.c.state.not_in(("done", "stopped")))
-    connection.execute(update(CAMPAIGN).where(this).values(state="stopped", next_step_at=None))
-    return cancelled
+    stopped = connection.execute(update(CAMPAIGN).where(this).values(state="stopped", next_step_at=None, lot_at=None)).rowcount
+    return cancelled + (waiting(connection, campaign_id) if stopped else 0)
 
 
 def hold(connection: Connection, campaign_id: int) -> int:
@@ -173,12 +153,14 @@ def let_go(connection: Connection, campaign_id: int, most: int | None = None) ->
     if most is not None:
         first = select(OUTBOX.c.id).where(mine).order_by(OUTBOX.c.id).limit(most)
         mine = and_(mine, OUTBOX.c.id.in_(first.scalar_subquery()))
-    with roomy(connection):
-        return connection.execute(update(OUTBOX).where(mine).values(state="pending")).rowcount
+    return connection.execute(update(OUTBOX).where(mine).values(state="pending")).rowcount
 
 
 def unfinished(connection: Connection) -> dict[str, int]:
-    """How many notices wait, are held, are being sent or failed, by state; what went well is not counted."""
+    """How many notices wait, are held, are being sent or failed, by state; what went well is not counted.
+
+    Those that a campaign has yet to make count as if they were there.
+    """
     held_ones = select(CAMPAIGN.c.id).where(CAMPAIGN.c.state.in_(("trial", "halted")))
     counted = {
         "pending": PENDING,
@@ -188,6 +170,10 @@ def unfinished(connection: Connection) -> dict[str, int]:
         "dead": and_(FAILED, OUTBOX.c.state == "dead"),
     }
     found = {name: connection.execute(select(func.count()).where(which)).scalar_one() for name, which in counted.items()}
+    for state, campaigns in (("held", ("trial", "halted")), ("pending", ("sending",))):
+        found[state] += connection.execute(
+            count_waiting(select(CAMPAIGN.c.id).where(CAMPAIGN.c.state.in_(campaigns)))
+        ).scalar_one()
     return {state: count for state, count in found.items() if count}
 
 

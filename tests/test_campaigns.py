@@ -12,6 +12,7 @@ import pytest
 from sqlmodel import Session, col, func, select, update
 
 from bot.campaigns import Plan, PostRules, Request, Skipped, finish_campaigns
+from bot.campaigns.lots import AT_A_TIME
 from bot.notices import Lane
 from content.expressions import EVERY, any_of
 from content.posts import PostLibrary
@@ -270,12 +271,15 @@ def test_six_thousand_groups_are_planned_in_a_moment(tmp_path: Path) -> None:
     many = [Group(platform="web", account="web", chat=f"c{n}", name=f"群{n}", class_label="综合", grid_id=1) for n in range(6017)]
     district.writer.run_now(lambda session: session.add_all(many))
 
-    def work(session: Session) -> tuple[int, float]:
+    def work(session: Session) -> tuple[int, int, float]:
         started = wall.thread_time()
-        _, plan = district.campaigns(session, district.clock()).send(Request("law/a", any_of(["class:综合"])))
-        return plan.sent, wall.thread_time() - started
+        campaigns = district.campaigns(session, district.clock())
+        campaign, plan = campaigns.send(Request("law/a", any_of(["class:综合"])))
+        seconds = wall.thread_time() - started
+        return plan.sent, campaigns.progress(campaign).open, seconds
 
-    sent, seconds = district.writer.run_now(work)
-    assert (sent, len(district.notices())) == (6019, 6019)
+    sent, still, seconds = district.writer.run_now(work)
+    assert (sent, still) == (6019, 6019)
+    assert len(district.notices()) == AT_A_TIME, "the others are made while these are sent"
     assert seconds < 3.0, f"{seconds:.2f} s of computing on the writer"
     district.writer.close()

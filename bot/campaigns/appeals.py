@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select, update
 
 from bot.campaigns.campaigns import APPEAL, Campaigns
 from bot.campaigns.chain import LATE_FORWARDS_FOR, add_link, begin, cancel, close
+from bot.campaigns.lots import forget_words
 from bot.messages import Address
 from bot.say import Say
 from content.refusal import Refusal
@@ -130,7 +131,7 @@ def purge_appeal(session: Session, appeal_id: int, now: datetime) -> bool:
         session.delete(photo)
     over = col(Notice.state).in_(("sent", "dead", "cancelled"))
     session.exec(update(Notice).where(col(Notice.campaign_id).in_(chain), over).values(text=""))
-    session.exec(update(Campaign).where(_in_chain(appeal)).values(photo=None, text=None))
+    forget_words(session, _in_chain(appeal))
     appeal.photo, appeal.text, appeal.purge_at = None, "", None
     session.add(appeal)
     session.flush()

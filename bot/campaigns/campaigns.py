@@ -1,29 +1,33 @@
 """Campaigns inside one transaction: what somebody means, what would happen, and what happens.
 
-A campaign is a row; carrying it out writes one `CampaignGroup` row for every group that was meant, with the post it got or the
-reason why there is none, and one notice in the campaign lane for every group that gets one, unique by campaign and group.
+A campaign is a row; carrying it out writes one `CampaignGroup` row for every group that was meant, with the post it gets or the
+reason why there is none. For every group that gets one there is one notice in the campaign lane, unique by campaign and group;
+those of the first few groups at once, the others in lots (`bot.campaigns.lots`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from sqlalchemy import exists
 from sqlmodel import Session, col, func, select, update
 
 from bot.audience import Audiences, MeantGroup
+from bot.campaigns import lots
 from bot.campaigns.history import History, read_history
 from bot.campaigns.plan import Plan, Planned, Request
 from bot.campaigns.rules import TWO_PEOPLE, CampaignState, Kind, PostRules, Skipped
-from bot.notices import Lane, cancel_campaign
+from bot.notices import cancel_campaign
 from content.calendar import Calendar
 from content.expressions import EVERY, Whom, parse_whom, spell
 from content.labels import matches
 from content.phrases import PhraseBook
 from content.posts import CATEGORIES, Post, PostLibrary, category_of
 from content.refusal import Refusal
-from storage.notices import ForGroup, insert_for_groups, insert_outcomes, let_go
+from storage.lots import Part, insert_groups, waiting
 from storage.tables import Campaign, CampaignGroup, Notice
 
 OPEN_STATES = ("pending", "sending", "held")
@@ -270,36 +274,37 @@ class Campaigns:
         return True
 
     def carry_out(self, campaign: Campaign, groups: Sequence[Planned]) -> None:
-        """Write one row for every group and one notice for every group that gets something; the first few go at once."""
-        getting = [(each.meant, each.post) for each in groups if each.skipped is None]
+        """Write one row for every group; the first few of those that get something get it at once."""
+        getting = [each.meant for each in groups if each.skipped is None]
         trial = self.rules.trial_groups
         campaign.state = CampaignState.SENDING if not trial or len(getting) <= trial else CampaignState.TRIAL
         first_look = TRIAL_LOOK if campaign.state == CampaignState.TRIAL else FIRST_LOOK
-        campaign.next_step_at = self.now + first_look if getting else None
+        campaign.began_at, campaign.next_step_at = self.now, self.now + first_look if getting else None
         if not getting:
             campaign.state = CampaignState.DONE
         self.session.add(campaign)
         self.session.flush()
-        outcomes: dict[tuple[str, str], list[int]] = {}
-        for each in groups:
-            slug = each.post.slug if each.post else campaign.post or campaign.kind
-            outcomes.setdefault((slug, each.skipped.value if each.skipped else ""), []).append(each.meant.id)
-        # thousands of rows: a statement for all and no object for each, because the writer serves residents meanwhile
-        connection = self.session.connection()
-        insert_outcomes(connection, campaign.id or 0, outcomes, self.now)
-        first = _first_of_each_account(getting, trial) if campaign.state == CampaignState.TRIAL else set()
+        parts: dict[Part, int] = {}
+        its = {each.meant.id: parts.setdefault(self._part(campaign, each), len(parts)) for each in groups}
         step = timedelta(seconds=campaign.over_seconds / max(1, len(getting)))
-        targets = [
-            ForGroup(
-                group.id,
-                self.text(post, group, campaign.late_for) if post is not None else campaign.text or "",
-                campaign.photo or (post.card_path if post is not None and self.rules.cards else None),
-                self.now + index * step if step else None,
-                bool(first) and group.id not in first,
-            )
-            for index, (group, post) in enumerate(getting)
-        ]
-        insert_for_groups(connection, campaign.id or 0, Lane.CAMPAIGN, campaign.case_id, targets, self.now)
+        due = {group.id: self.now + index * step for index, group in enumerate(getting)} if step else {}
+        # thousands of rows: a statement for all and no object for each, because the writer serves residents meanwhile
+        insert_groups(self.session.connection(), campaign.id or 0, list(parts), its, due)
+        if campaign.state == CampaignState.TRIAL:
+            lots.make(self.session, campaign, _first_of_each_account(getting, trial), self.now)
+        else:
+            lots.let_go(self.session, campaign, self.now)
+
+    def _part(self, campaign: Campaign, each: Planned) -> Part:
+        """What this group has in common with others: what it reads, up to its own name, or why it gets nothing."""
+        slug = each.post.slug if each.post else campaign.post or campaign.kind
+        if each.skipped is not None:
+            return Part(slug, each.skipped.value)
+        if each.post is None:
+            return Part(slug, text=lots.no_name_in(campaign.text or ""), photo=campaign.photo)
+        unnamed = replace(each.meant, audience=replace(each.meant.audience, group=lots.NAME))
+        photo = campaign.photo or (each.post.card_path if self.rules.cards else None)
+        return Part(slug, text=self.text(each.post, unnamed, campaign.late_for), photo=photo)
 
     def find(self, campaign_id: int | None) -> Campaign | None:
         """A campaign by its number, locked for this transaction; None: the newest that is not over."""
@@ -340,7 +345,7 @@ class Campaigns:
         campaign.problem = ""
         self.session.add(campaign)
         self.session.flush()
-        return let_go(self.session.connection(), campaign.id or 0)
+        return lots.let_go(self.session, campaign, self.now)
 
     # --- how far it is ---
 
@@ -410,37 +415,43 @@ class Campaigns:
         return next((reason for holds, reason in checks if holds), None)
 
 
-def _first_of_each_account(getting: Iterable[tuple[MeantGroup, Post | None]], most: int) -> set[int]:
+def _first_of_each_account(getting: Iterable[MeantGroup], most: int) -> list[int]:
     """The groups that get it first: of every account one, then whatever comes, `most` in all."""
     leaders: dict[tuple[str, str], int] = {}
     rest: list[int] = []
-    for group, _ in getting:
+    for group in getting:
         account = (group.platform, group.account)
         if account in leaders:
             rest.append(group.id)
         else:
             leaders[account] = group.id
-    return set([*leaders.values(), *rest][:most])
+    return [*leaders.values(), *rest][:most]
 
 
 def progress_of(session: Session, campaign: Campaign) -> Progress:
-    """How far it is, counted from rows."""
-    notices = session.exec(
-        select(Notice.state, func.count()).where(Notice.campaign_id == campaign.id).group_by(Notice.state)
-    ).all()
+    """How far it is, counted from rows. A notice that has yet to be made counts as it will stand there."""
+    notices = Counter(
+        dict(
+            session.exec(select(Notice.state, func.count()).where(Notice.campaign_id == campaign.id).group_by(Notice.state)).all()
+        )
+    )
+    if to_come := waiting(session.connection(), campaign.id or 0):
+        notices[lots.stands_as(campaign)] += to_come
     skipped = session.exec(
         select(CampaignGroup.skipped, func.count())
         .where(CampaignGroup.campaign_id == campaign.id, CampaignGroup.skipped != "")
         .group_by(CampaignGroup.skipped)
     ).all()
-    return Progress(campaign, dict(notices), dict(skipped))
+    return Progress(campaign, notices, dict(skipped))
 
 
 def finish_campaigns(session: Session) -> int:
     """Mark the campaigns of which nothing is left to send as done; returns how many."""
     still = select(Notice.campaign_id).where(col(Notice.campaign_id).is_not(None), col(Notice.state).in_(OPEN_STATES))
     going = col(Campaign.state).in_((CampaignState.SENDING, CampaignState.TRIAL))
-    over = update(Campaign).where(going, col(Campaign.id).not_in(still)).values(state=CampaignState.DONE, next_step_at=None)
+    to_come = exists().where(col(CampaignGroup.campaign_id) == Campaign.id, col(CampaignGroup.waits))
+    ended = (going, col(Campaign.id).not_in(still), ~to_come)
+    over = update(Campaign).where(*ended).values(state=CampaignState.DONE, next_step_at=None, lot_at=None)
     return int(session.exec(over).rowcount)
 
 

@@ -102,6 +102,9 @@ def not_reached(campaigns: Campaigns, campaign: Campaign) -> tuple[str, ...]:
         select(Notice.group_id).where(Notice.campaign_id == campaign.id, col(Notice.state).in_(("dead", "unknown", "cancelled")))
     ).all()
     missed = [group for group in bad if group is not None]
+    if campaign.state == CampaignState.STOPPED:
+        mine = CampaignGroup.campaign_id == campaign.id, col(CampaignGroup.waits)
+        missed += campaigns.session.exec(select(CampaignGroup.group_id).where(*mine)).all()
     if campaign.about_id is not None:
         planned = set(
             campaigns.session.exec(select(CampaignGroup.group_id).where(CampaignGroup.campaign_id == campaign.id)).all()
@@ -125,7 +128,7 @@ def _break_off(campaigns: Campaigns, campaign: Campaign) -> None:
         cancel_campaign(campaigns.session.connection(), campaign.id)
         campaigns.session.refresh(campaign)
     else:
-        campaign.state, campaign.next_step_at = CampaignState.DONE, None
+        campaign.state, campaign.next_step_at, campaign.lot_at = CampaignState.DONE, None, None
         campaigns.session.add(campaign)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, func, select
 
 from bot.campaigns.rules import ALARM_LASTS, WEEK, Kind, PostRules
-from storage.tables import Alarm, Campaign, CampaignGroup, Case
+from storage.tables import Alarm, Campaign, CampaignGroup, CampaignPart, Case
 
 
 @dataclass(slots=True)
@@ -31,22 +31,26 @@ class History:
 def read_history(session: Session, now: datetime, rules: PostRules, slugs: Sequence[str], no_repeat: timedelta) -> History:
     """What counts at `now` for a choice among `slugs`."""
     history = History()
+    went = select(CampaignGroup.group_id, func.count()).where(CampaignGroup.skipped == "").group_by(col(CampaignGroup.group_id))
+    # by the campaigns, of which there are few, and not by their groups
     posts = select(Campaign.id).where(Campaign.kind == Kind.POST)
-    went = (
-        select(CampaignGroup.group_id, func.count())
-        .where(CampaignGroup.skipped == "", col(CampaignGroup.campaign_id).in_(posts))
-        .group_by(col(CampaignGroup.group_id))
+    this_week, today = (
+        posts.where(col(Campaign.began_at) > now - WEEK),
+        posts.where(col(Campaign.began_at) >= rules.midnight(now)),
     )
-    history.week.update(dict(session.exec(went.where(CampaignGroup.at > now - WEEK)).all()))
-    history.day.update(dict(session.exec(went.where(CampaignGroup.at >= rules.midnight(now))).all()))
+    history.week.update(dict(session.exec(went.where(col(CampaignGroup.campaign_id).in_(this_week))).all()))
+    history.day.update(dict(session.exec(went.where(col(CampaignGroup.campaign_id).in_(today))).all()))
+    lately = select(Campaign.id).where(col(Campaign.began_at) > now - no_repeat)
     had = select(CampaignGroup.group_id, CampaignGroup.post).where(
-        CampaignGroup.skipped == "", col(CampaignGroup.post).in_(slugs), CampaignGroup.at > now - no_repeat
+        CampaignGroup.skipped == "", col(CampaignGroup.post).in_(slugs), col(CampaignGroup.campaign_id).in_(lately)
     )
     history.recent = set(session.exec(had.distinct()).all()) if no_repeat else set()
-    last = select(CampaignGroup.post, func.max(CampaignGroup.at)).where(
-        CampaignGroup.skipped == "", col(CampaignGroup.post).in_(slugs)
+    last = (
+        select(CampaignPart.post, func.max(Campaign.began_at))
+        .join(Campaign, col(Campaign.id) == col(CampaignPart.campaign_id))
+        .where(CampaignPart.skipped == "", col(CampaignPart.post).in_(slugs), col(Campaign.began_at).is_not(None))
     )
-    history.last = dict(session.exec(last.group_by(CampaignGroup.post)).all())
+    history.last = {post: at for post, at in session.exec(last.group_by(CampaignPart.post)).all() if at is not None}
     history.alarmed = _ids(
         session.exec(select(Alarm.group_id).where(col(Alarm.safe_at).is_(None), Alarm.started_at > now - ALARM_LASTS)).all()
     )

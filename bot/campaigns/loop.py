@@ -19,6 +19,7 @@ from sqlmodel import Session, col, func, select
 
 from bot.campaigns.appeals import appeal_photos, ended_appeals, expire_appeal, purge_appeal
 from bot.campaigns.campaigns import Campaigns
+from bot.campaigns.lots import take_lot
 from bot.campaigns.missing import expire, listening, photos_to_purge, purged
 from bot.campaigns.steps import take_step
 from bot.clock import Clock
@@ -83,6 +84,8 @@ class CampaignLoop:
         due = await self._look(now)
         if not self._steps:
             return None
+        for campaign_id in due.lots:
+            await self._run(partial(take_lot, campaign_id=campaign_id, now=now))
         for campaign_id in due.campaigns:
             await self._step(campaign_id, now)
         for row in due.expired:
@@ -145,6 +148,7 @@ class _Row:
 class _Due:
     """What has to be done now, and when there is something next."""
 
+    lots: list[int]
     campaigns: list[int]
     expired: list[_Row]
     photos: list[_Row]
@@ -152,7 +156,7 @@ class _Due:
 
     @property
     def any(self) -> bool:
-        return bool(self.campaigns or self.expired or self.photos)
+        return bool(self.lots or self.campaigns or self.expired or self.photos)
 
 
 def _listening(session: Session, now: datetime) -> tuple[frozenset[tuple[str, str, str]], frozenset[str]]:
@@ -165,6 +169,8 @@ def _listening(session: Session, now: datetime) -> tuple[frozenset[tuple[str, st
 _NOW: BindParameter[datetime] = bindparam("now")
 _STEPS = select(Campaign.id).where(col(Campaign.next_step_at) <= _NOW).order_by(col(Campaign.next_step_at))
 _NEXT_STEP = select(func.min(Campaign.next_step_at)).where(col(Campaign.next_step_at) > _NOW)
+_LOTS = select(Campaign.id).where(col(Campaign.lot_at) <= _NOW).order_by(col(Campaign.lot_at))
+_NEXT_LOT = select(func.min(Campaign.lot_at)).where(col(Campaign.lot_at) > _NOW)
 _OPEN = ("pending_verification", "active")
 _CHAINS = tuple(
     (
@@ -184,4 +190,6 @@ def _due(session: Session, now: datetime) -> _Due:
         expired += [_Row(chain, row) for row in session.exec(over, params=values).all() if row is not None]
         photos += [_Row(chain, row) for row in session.exec(gone, params=values).all() if row is not None]
     steps = [row for row in session.exec(_STEPS, params=values).all() if row is not None]
-    return _Due(steps, expired, photos, session.exec(_NEXT_STEP, params=values).one())
+    lots = [row for row in session.exec(_LOTS, params=values).all() if row is not None]
+    next_at = [at for at in (session.exec(each, params=values).one() for each in (_NEXT_STEP, _NEXT_LOT)) if at is not None]
+    return _Due(lots, steps, expired, photos, min(next_at, default=None))

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select, update
 
 from bot.campaigns.campaigns import Campaigns
 from bot.campaigns.chain import LATE_FORWARDS_FOR, add_link, begin, cancel, close
+from bot.campaigns.lots import forget_words
 from bot.say import Say
 from content.refusal import Refusal
 from storage.media import seal_name
@@ -132,7 +133,7 @@ def purged(session: Session, missing_id: int, now: datetime) -> bool:
     session.exec(
         update(Notice).where(mine, col(Notice.campaign_id).is_not(None), col(Notice.state).in_(("sent", "dead"))).values(text="")
     )
-    session.exec(update(Campaign).where(col(Campaign.case_id) == missing.case_id).values(photo=None, text=None))
+    forget_words(session, col(Campaign.case_id) == missing.case_id)
     missing.photo, missing.text, missing.purge_at = None, "", None
     session.add(missing)
     session.flush()

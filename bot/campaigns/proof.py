@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import col, select
 
 from bot.campaigns.campaigns import Campaigns
+from bot.campaigns.lots import stands_as
 from content.small_numbers import LEAST, hidden, shown
 from storage.tables import Campaign, CampaignGroup, Group, Notice
 
@@ -91,7 +92,8 @@ def prove(campaigns: Campaigns, campaign: Campaign) -> list[Proof]:
     recalls = dict(
         campaigns.session.exec(select(Notice.group_id, Notice.state).where(col(Notice.key).like(f"recall:{campaign.id}:%"))).all()
     )
-    return [_proof(campaigns, row, group, notice, recalls.get(group.id, "")) for row, group, notice in found]
+    to_come = _OUTCOMES[stands_as(campaign)]
+    return [_proof(campaigns, row, group, notice, recalls.get(group.id, ""), to_come) for row, group, notice in found]
 
 
 def reach_by_label(proofs: Iterable[Proof], least: int = LEAST) -> list[Reach]:
@@ -168,8 +170,10 @@ _CHINESE = {"sent": "已发", "unknown": "不确定", "failed": "失败", "skipp
 _RECALLED = {"": "", "yes": "已撤回", "no": "撤不回", "waiting": "撤回中"}
 
 
-def _proof(campaigns: Campaigns, row: CampaignGroup, group: Group, notice: Notice | None, recall: str) -> Proof:
-    if row.skipped or notice is None:
+def _proof(campaigns: Campaigns, row: CampaignGroup, group: Group, notice: Notice | None, recall: str, to_come: str) -> Proof:
+    if row.waits and notice is None:
+        outcome, why = to_come, ""
+    elif row.skipped or notice is None:
         outcome, why = "skipped", row.skipped or "not sent"
     else:
         over_cap = notice.state == "cancelled" and notice.problem in _OVER_CAP

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
+from bot.campaigns import lots
 from bot.campaigns.campaigns import FIRST_LOOK, TRIAL_LOOK, Campaigns, Progress
 from bot.campaigns.correction import not_reached
 from bot.campaigns.rules import CampaignState, Kind
@@ -16,8 +17,8 @@ from bot.permissions import ACTIONS
 from bot.say import Say
 from bot.verdicts import DIED
 from content.refusal import Refusal
-from storage.notices import hold, let_go
-from storage.tables import Campaign, CampaignGroup, Notice, Officer, OfficerRole
+from storage.notices import hold
+from storage.tables import Campaign, Notice, Officer, OfficerRole
 
 LOOK = timedelta(seconds=5)
 NOT_APPROVED_AFTER = timedelta(days=3)
@@ -120,13 +121,21 @@ def _look_at_trial(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> 
         return
     elif caught and not progress.sent and caught >= 2 * campaigns.rules.trial_groups:
         _halt(campaigns, campaign, progress, saying)  # twice: perhaps it is this post that brings the bot down
-    elif caught and not progress.sent and let_go(campaigns.session.connection(), campaign.id or 0, campaigns.rules.trial_groups):
+    elif (
+        caught
+        and not progress.sent
+        and lots.let_some_go(campaigns.session, campaign, campaigns.now, campaigns.rules.trial_groups)
+    ):
         campaign.next_step_at = campaigns.now + TRIAL_LOOK  # a restart tells nothing about the post, so as many others go first
     else:
         campaign.state = CampaignState.SENDING
-        rest = let_go(campaigns.session.connection(), campaign.id or 0)
+        rest = lots.let_go(campaigns.session, campaign, campaigns.now)
         if not live:
             _tell_planner(campaigns, campaign, saying, "trial_went_well", first=progress.sent, rest=rest)
+
+
+def _try_again(campaigns: Campaigns, campaign: Campaign) -> int:
+    return lots.let_some_go(campaigns.session, campaign, campaigns.now, campaigns.rules.trial_groups)
 
 
 def _caught(campaigns: Campaigns, campaign: Campaign) -> int:
@@ -156,7 +165,7 @@ def _look_at_sending(campaigns: Campaigns, campaign: Campaign, saying: Saying) -
             campaign.told = quarter
             _tell_planner(campaigns, campaign, saying, "so_far", sent=progress.sent, total=progress.total)
     else:
-        campaign.state, campaign.next_step_at = CampaignState.DONE, None
+        campaign.state, campaign.next_step_at, campaign.lot_at = CampaignState.DONE, None, None
         missed = not_reached(campaigns, campaign)
         if progress.total > campaigns.rules.trial_groups or missed or campaign.kind != Kind.POST:
             _tell_planner(
@@ -188,13 +197,12 @@ def _keep_line(campaigns: Campaigns, campaign: Campaign, progress: Progress, say
 
 def began(campaigns: Campaigns, campaign: Campaign) -> datetime:
     """When it began to go out."""
-    at = campaigns.session.exec(select(CampaignGroup.at).where(CampaignGroup.campaign_id == campaign.id).limit(1)).first()
-    return at or campaigns.now
+    return campaign.began_at or campaigns.now
 
 
 def _halt(campaigns: Campaigns, campaign: Campaign, progress: Progress, saying: Saying) -> None:
     """Too much goes wrong: nothing more leaves before an officer has looked."""
-    held = hold(campaigns.session.connection(), campaign.id or 0) + progress.notices.get("held", 0)
+    hold(campaigns.session.connection(), campaign.id or 0)
     problem = campaigns.session.exec(
         select(Notice.problem)
         .where(Notice.campaign_id == campaign.id, col(Notice.state).in_(("dead", "unknown")))
@@ -204,6 +212,7 @@ def _halt(campaigns: Campaigns, campaign: Campaign, progress: Progress, saying: 
     if problem == DIED:
         problem = None  # the card says it in its own words
     campaign.state, campaign.next_step_at, campaign.problem = CampaignState.HALTED, None, (problem or "")[:200]
+    campaign.lot_at = None
     _tell_planner(
         campaigns,
         campaign,
@@ -213,7 +222,7 @@ def _halt(campaigns: Campaigns, campaign: Campaign, progress: Progress, saying: 
         failed=progress.failed - unclear,
         unclear=unclear,
         names="、".join(not_reached(campaigns, campaign)[:NAMES]) if unclear else "",
-        held=held,
+        held=campaigns.progress(campaign).notices.get("held", 0),
         problem=campaign.problem,
     )
 

@@ -28,7 +28,7 @@ from storage.tables.neighbours import (
     WishClaim,
 )
 from storage.tables.people import CodeGuess, LinkCode, LinkedAccount
-from storage.tables.posts import Appeal, Campaign, CampaignGroup, Missing, Occurrence
+from storage.tables.posts import Appeal, Campaign, CampaignGroup, CampaignPart, Missing, Occurrence
 from storage.tables.safeguards import Block, NameWarning, OfficerTotp, PendingAction, Repeat
 from storage.tables.tips import OfficerKey, Tip, TipKey, TipMessage, TipPicture, TipRead, TipRequest
 from storage.tables.traffic import Dialog, InboxEvent, Lease, Notice, Pace, Pause, Timer
@@ -48,6 +48,7 @@ __all__ = [
     "Block",
     "Campaign",
     "CampaignGroup",
+    "CampaignPart",
     "Case",
     "CaseAssist",
     "CaseClock",

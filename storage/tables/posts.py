@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Column, Index, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, SmallInteger, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from storage.tables.columns import BigKey, key_column, sealed_text_column, text_column, time_column, to_column
+
+
+def _key_column(table: str) -> Column[int]:
+    """A reference that is a part of the row's key."""
+    return Column(BigKey, ForeignKey(f"{table}.id"), primary_key=True, autoincrement=False)
 
 
 class Occurrence(SQLModel, table=True):
@@ -27,10 +32,11 @@ class Campaign(SQLModel, table=True):
     """推送任务: the sending of one post, or of one message of a chain, to a set of groups.
 
     `kind`: post, correction, alert, update, cancel. `state`: waiting (for a second person), planned (for its time), trial (the
-    first few groups), sending, halted (errors; an officer decides), stopped, done. `next_step_at` is when somebody has to look.
+    first few groups), sending, halted (errors; an officer decides), stopped, done. `next_step_at` is when somebody has to look,
+    `lot_at` when more of its notices are to be made.
     """
 
-    __table_args__ = (Index("campaign_step", "next_step_at"),)
+    __table_args__ = (Index("campaign_step", "next_step_at"), Index("campaign_lot", "lot_at"))
 
     id: int | None = Field(default=None, sa_column=key_column())
     kind: str = "post"
@@ -50,24 +56,49 @@ class Campaign(SQLModel, table=True):
     photo: str | None = None
     about_id: int | None = Field(default=None, sa_column=to_column("campaign", index=True))  # what it corrects, goes on or ends
     case_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True, index=True))
+    began_at: datetime | None = Field(default=None, sa_column=time_column())  # when it was carried out
     next_step_at: datetime | None = Field(default=None, sa_column=time_column())
+    lot_at: datetime | None = Field(default=None, sa_column=time_column())
     problem: str = ""  # why it halted by itself
     forgiven: int = 0  # failures that an officer has seen and gone on from
     told: str = ""  # what its planner was told last about its progress
 
 
+class CampaignPart(SQLModel, table=True):
+    """What some groups of one campaign have in common: the post and what they read of it, or the reason why they get none.
+
+    In `text` a mark stands where each group reads its own name (`bot.campaigns.lots`).
+    """
+
+    __tablename__ = "campaign_part"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    campaign_id: int = Field(sa_column=_key_column("campaign"))
+    number: int = Field(sa_column=Column(SmallInteger(), primary_key=True, autoincrement=False))
+    post: str
+    skipped: str = ""
+    text: str = Field(default="", sa_column=text_column())
+    photo: str | None = None
+
+
 class CampaignGroup(SQLModel, table=True):
-    """What one campaign did in one group: a notice, or the reason why there is none; and what came back."""
+    """What one campaign does in one group: a notice, or the reason why there is none; and what came back.
+
+    `waits` is true until the notice is made, which happens a few hundred at a time while a campaign is sending (decision 0276).
+    A campaign of thousands of groups writes that many of these rows at once, so there is nothing in them but what differs, no
+    number of their own, no index beside the key, and no check of each group, whose number was just read from its row.
+    """
 
     __tablename__ = "campaign_group"
-    __table_args__ = (UniqueConstraint("campaign_id", "group_id"),)
+    __table_args__ = {"sqlite_with_rowid": False}
 
-    id: int | None = Field(default=None, sa_column=key_column())
-    campaign_id: int = Field(sa_column=to_column("campaign", nullable=False))
-    group_id: int = Field(sa_column=to_column("chat_group", nullable=False, index=True))
-    post: str = Field(index=True)
-    at: datetime = Field(sa_column=time_column(nullable=False))
+    campaign_id: int = Field(sa_column=_key_column("campaign"))
+    group_id: int = Field(sa_column=Column(BigKey, primary_key=True, autoincrement=False))
+    part: int = Field(sa_column=Column(SmallInteger(), nullable=False))  # its number in `CampaignPart`
+    post: str
     skipped: str = ""  # "", "weekly cap", "quiet hours", "posts off", "emergency", "just reported"
+    waits: bool = False
+    due_at: datetime | None = Field(default=None, sa_column=time_column())  # not before then
     replies: int = 0  # messages that answered it; never their words or senders
     questions: int = 0  # of these, how many asked something
     opt_outs: int = 0  # of these, how many asked for no more posts

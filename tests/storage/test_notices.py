@@ -10,13 +10,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select, update
 
 import storage.claims as rows
+import storage.lots as lots
 import storage.notices as notices
 from bot.messages import Address
 from bot.outbox import Lane, NewNotice, Outbox, OutboxRule, enqueue
 from bot.pacing import Pacing
+from storage.lots import Part, Taken
 from storage.tables import Campaign, CampaignGroup, Group, Notice, Pause
 from storage.writer import StorageUnavailable, Writer
 from tests.kit.fake_platform import FakePlatform, Lost
@@ -197,34 +199,61 @@ def test_claims_find_their_rows_by_the_partial_indexes(writer: Writer) -> None:
 
 
 def test_a_campaign_is_written_down_once_for_every_group(writer: Writer) -> None:
-    def work(session: Session) -> None:
+    later = NOW + timedelta(minutes=1)
+
+    def work(session: Session) -> list[Taken]:
         session.add_all([Group(id=n, platform="telegram", account="a", chat=f"g{n}", name=f"群{n}") for n in (1, 2, 3, 4)])
-        session.add(Campaign(id=1, post="law/a", labels="", origin="test", state="trial", created_at=NOW))
+        for number in (1, 2):
+            session.add(Campaign(id=number, post="law/a", labels="", origin="test", state="sending", created_at=NOW))
         session.flush()
         connection = session.connection()
-        notices.insert_outcomes(connection, 1, {("law/a", ""): [2, 3, 1], ("law/a", "daily cap"): [4]}, NOW)
+        parts = [Part("law/a", text="甲", photo="p.jpg"), Part("law/b", text='"乙\\"'), Part("law/a", "daily cap")]
+        lots.insert_groups(connection, 1, parts, {2: 1, 3: 0, 1: 1, 4: 2}, {2: later, 3: later})
+        lots.insert_groups(connection, 2, [Part("law/a", text="甲")], {1: 0})
+        session.exec(update(Group).where(col(Group.id) == 3).values(active=False, name="改了"))
+        assert lots.waiting(connection, 1) == 3
+        return lots.take(connection, 1, [3, 2, 4])
+
+    taken = [Taken(2, "群2", True, '"乙\\"', None, later), Taken(3, "改了", False, "甲", "p.jpg", later)]
+    assert writer.run_now(work) == taken
+    assert writer.run_now(lambda session: lots.take(session.connection(), 1, [3, 2, 1])) == [
+        Taken(1, "群1", True, '"乙\\"', None, None)
+    ], "and nobody twice"
+    assert writer.read_now(lambda session: lots.waiting(session.connection(), 1)) == 0
+
+    def rows_of(session: Session) -> set[tuple[object, ...]]:
+        return {
+            (row.group_id, row.post, row.skipped, row.waits)
+            for row in session.exec(select(CampaignGroup).where(CampaignGroup.campaign_id == 1))
+        }
+
+    assert writer.read_now(rows_of) == {
+        (2, "law/b", "", False), (3, "law/a", "", False), (1, "law/b", "", False), (4, "law/a", "daily cap", False),
+    }  # fmt: skip
+    with pytest.raises(IntegrityError):
+        writer.run_now(lambda session: lots.insert_groups(session.connection(), 2, [Part("law/a")], {1: 0}))
+
+
+def test_a_lot_is_written_once_for_every_group(writer: Writer) -> None:
+    def work(session: Session) -> None:
+        session.add_all([Group(id=n, platform="telegram", account="a", chat=f"g{n}", name=f"群{n}") for n in (1, 2, 3, 4)])
+        session.add(Campaign(id=1, post="law/a", labels="", origin="test", state="sending", created_at=NOW))
+        session.flush()
+        connection = session.connection()
         later = NOW + timedelta(minutes=1)
-        targets = [notices.ForGroup(2, "二"), notices.ForGroup(3, "三", None, later), notices.ForGroup(1, "一", held=True)]
+        targets = [notices.ForGroup(2, "二"), notices.ForGroup(3, "三", None, later), notices.ForGroup(1, "一", gone=True)]
         notices.insert_for_groups(connection, 1, Lane.CAMPAIGN, None, targets, NOW)
         notices.insert_for_groups(connection, 1, Lane.CAMPAIGN, None, [notices.ForGroup(2, "又")], NOW)
         twice = [notices.ForGroup(4, '"四\\"'), notices.ForGroup(3, "又"), notices.ForGroup(4, "又")]
         notices.insert_for_groups(connection, 1, Lane.CAMPAIGN, None, twice, NOW)
 
     writer.run_now(work)
-
-    def found(session: Session) -> tuple[set[tuple[object, ...]], set[tuple[object, ...]]]:
-        said = {(n.group_id, n.chat, n.text, n.state, n.due_at) for n in session.exec(select(Notice))}
-        rows = {(row.group_id, row.post, row.skipped, row.at) for row in session.exec(select(CampaignGroup))}
-        return said, rows
-
-    assert writer.read_now(found) == (
-        {
-            (2, "g2", "二", "pending", None),
-            (3, "g3", "三", "pending", NOW + timedelta(minutes=1)),
-            (1, "g1", "一", "held", None),
-            (4, "g4", '"四\\"', "pending", None),
-        },
-        {(2, "law/a", "", NOW), (3, "law/a", "", NOW), (1, "law/a", "", NOW), (4, "law/a", "daily cap", NOW)},
+    said = writer.read_now(
+        lambda session: {(n.group_id, n.chat, n.text, n.state, n.due_at, n.problem) for n in session.exec(select(Notice))}
     )
-    with pytest.raises(IntegrityError):
-        writer.run_now(lambda session: notices.insert_outcomes(session.connection(), 1, {("law/a", ""): [1]}, NOW))
+    assert said == {
+        (2, "g2", "二", "pending", None, ""),
+        (3, "g3", "三", "pending", NOW + timedelta(minutes=1), ""),
+        (1, "g1", "一", "dead", None, "left"),
+        (4, "g4", '"四\\"', "pending", None, ""),
+    }

@@ -17,7 +17,7 @@ from bot.messages import Address
 from bot.mind import Mind
 from bot.platforms.telegram.parse import PLATFORM, Moved
 from storage.chats import move_owner
-from storage.tables import Alarm, CampaignGroup, Case, CaseEntry, Dialog, Group, Notice
+from storage.tables import Alarm, Campaign, CampaignGroup, Case, CaseEntry, Dialog, Group, Notice
 
 OLD = "moved:"  # before the id of a message of the old chat
 
@@ -82,7 +82,8 @@ def _move_group(session: Session, group: Group, account: str, moved: Moved) -> N
     if newer is not None and newer.id != group.id:
         for table in (Notice, Case, Alarm):
             session.execute(update(table).filter_by(group_id=newer.id).values(group_id=group.id))
-        session.execute(delete(CampaignGroup).where(col(CampaignGroup.group_id) == newer.id))
+        every = col(CampaignGroup.campaign_id).in_(select(Campaign.id))  # the key begins with it
+        session.execute(delete(CampaignGroup).where(every, col(CampaignGroup.group_id) == newer.id))
         session.delete(newer)
         session.flush()
     group.chat, group.active, group.left_at = moved.new, True, None

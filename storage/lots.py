@@ -1,0 +1,154 @@
+"""What a campaign does in each group, written down at once; its notices are made from that in lots (decision 0276).
+
+A lot is taken and its notices are written in one transaction: whoever is killed in between has done neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, Select, func, insert, select
+
+from storage.outbox import GROUP, OUTBOX, in_phase
+from storage.types import numbers, stored_time, words
+
+_TABLES = OUTBOX.metadata.tables
+HERE, PART = _TABLES["campaign_group"], _TABLES["campaign_part"]
+
+
+class Part(NamedTuple):
+    """What some groups of a campaign have in common: the post and what they read of it, or why they get none (`skipped`)."""
+
+    post: str
+    skipped: str = ""
+    text: str = ""
+    photo: str | None = None
+
+
+class Taken(NamedTuple):
+    """One group of a lot: its number, its name by now, whether the bot is still in it, what it gets, and not before when."""
+
+    group_id: int
+    name: str
+    active: bool
+    text: str
+    photo: str | None
+    due_at: datetime | None
+
+
+_DUE = 26  # characters of a time, where each group has its own before the number of its part
+_COLUMNS = "campaign_id, group_id, part, post, skipped, waits, due_at, replies, questions, opt_outs"
+_TO_GROUPS = {
+    "sqlite": f"INSERT INTO campaign_group ({_COLUMNS}) "  # noqa: S608 (nothing from outside)
+    "SELECT p.campaign_id, CAST(t.key AS INTEGER), p.number, p.post, p.skipped, p.skipped = '', "
+    "CASE c.due WHEN 0 THEN NULL ELSE NULLIF(trim(substr(t.value, 1, c.due)), '') END, 0, 0, 0 "
+    "FROM (SELECT ? AS id, ? AS due) AS c CROSS JOIN json_each(?) AS t CROSS JOIN campaign_part AS p "
+    "WHERE p.campaign_id = c.id "
+    "AND p.number = CAST(CASE c.due WHEN 0 THEN t.value ELSE substr(t.value, c.due + 1) END AS INTEGER)",
+    "postgresql": f"INSERT INTO campaign_group ({_COLUMNS}) "  # noqa: S608
+    "SELECT p.campaign_id, t.id, p.number, p.post, p.skipped, p.skipped = '', NULLIF(t.due_at, 'infinity'), 0, 0, 0 "
+    "FROM unnest(%s::bigint[], %s::int[], %s::timestamptz[]) AS t(id, part, due_at) "
+    "JOIN campaign_part AS p ON p.campaign_id = %s AND p.number = t.part",
+}
+
+
+def insert_groups(
+    connection: Connection,
+    campaign_id: int,
+    parts: Sequence[Part],
+    groups: Mapping[int, int],
+    due: Mapping[int, datetime] | None = None,
+) -> None:
+    """What a campaign does in each group: its parts, by group the place of its part among them; `due` (UTC) holds groups back.
+
+    One statement for all groups. Raises IntegrityError when one of them has its row already.
+    """
+    if not groups:
+        return
+    dialect = connection.dialect.name
+    rows = [{"campaign_id": campaign_id, "number": number, **part._asdict()} for number, part in enumerate(parts)]
+    connection.execute(insert(PART), rows)
+    if dialect != "sqlite":
+        later = words(due[group].isoformat() if due and group in due else "infinity" for group in groups)
+        connection.exec_driver_sql(_TO_GROUPS[dialect], (numbers(groups), numbers(groups.values()), later, campaign_id))
+        return
+    given: Mapping[int, object] = groups
+    if due:
+        nothing = " " * _DUE
+        given = {
+            group: f"{stored_time(dialect, due[group]) if group in due else nothing}{part}" for group, part in groups.items()
+        }
+    row = campaign_id, _DUE if due else 0, msgspec.json.encode(given).decode()
+    connection.exec_driver_sql(_TO_GROUPS[dialect], row)
+
+
+# --- what has no notice yet -----------------------------------------------------------------------------------------
+
+
+def count_waiting(campaigns: Select[Any] | Sequence[int]) -> Select[Any]:
+    """How many notices have yet to be made of these campaigns."""
+    return select(func.count()).where(HERE.c.campaign_id.in_(campaigns), HERE.c.waits)
+
+
+def waiting(connection: Connection, campaign_id: int) -> int:
+    """How many notices of a campaign have yet to be made; if it is stopped they never are."""
+    return int(connection.execute(count_waiting([campaign_id])).scalar_one())
+
+
+def next_groups(connection: Connection, campaign_id: int, ahead: int, most: int) -> tuple[list[int], bool, bool]:
+    """The groups whose notices are to be made next: of each account that has less than half of `ahead` open, up to `ahead`.
+
+    At most `most` in all, shared among the accounts that need some. Also returns whether there is need of more than these, and
+    whether an account has nothing left to send.
+    """
+    mine = HERE.join(GROUP, GROUP.c.id == HERE.c.group_id)
+    account = GROUP.c.platform, GROUP.c.account
+    which = HERE.c.campaign_id == campaign_id, HERE.c.waits
+    waits = connection.execute(select(*account, func.count()).select_from(mine).where(*which).group_by(*account)).all()
+    counted = (
+        select(OUTBOX.c.platform, OUTBOX.c.account, func.count())
+        .where(OUTBOX.c.campaign_id == campaign_id, in_phase(OUTBOX.c.phase, 1))
+        .group_by(OUTBOX.c.platform, OUTBOX.c.account)
+    )
+    still = {(row[0], row[1]): row[2] for row in connection.execute(counted)}
+    wanted: dict[tuple[str, str], int] = {}
+    dry = False
+    for platform, name, count in waits:
+        has = still.get((platform, name), 0)
+        dry = dry or not has
+        if has < ahead / 2:
+            wanted[platform, name] = min(count, ahead - has)
+    share = max(1, most // max(1, len(wanted)))
+    found: list[int] = []
+    for (platform, name), count in wanted.items():
+        its = select(HERE.c.group_id).select_from(mine).where(*which, GROUP.c.platform == platform, GROUP.c.account == name)
+        found += connection.execute(its.order_by(HERE.c.group_id).limit(min(count, share))).scalars()
+    return found, sum(wanted.values()) > len(found), dry
+
+
+_TAKE = {
+    "sqlite": "UPDATE campaign_group SET waits = 0 WHERE campaign_id = ? AND waits "
+    "AND group_id IN (SELECT value FROM json_each(?)) RETURNING group_id",
+    "postgresql": "UPDATE campaign_group SET waits = false WHERE campaign_id = %s AND waits "
+    "AND group_id = ANY (%s::bigint[]) RETURNING group_id",
+}
+
+
+def take(connection: Connection, campaign_id: int, groups: Sequence[int]) -> list[Taken]:
+    """Of these groups, those that have waited until now, in order; write their notices in the same transaction."""
+    dialect = connection.dialect.name
+    asked = msgspec.json.encode(groups).decode() if dialect == "sqlite" else numbers(groups)
+    taken = [row[0] for row in connection.exec_driver_sql(_TAKE[dialect], (campaign_id, asked))]
+    if not taken:
+        return []
+    wanted = (
+        select(HERE.c.group_id, GROUP.c.name, GROUP.c.active, PART.c.text, PART.c.photo, HERE.c.due_at)
+        .join_from(HERE, GROUP, GROUP.c.id == HERE.c.group_id)
+        .join(PART, (PART.c.campaign_id == HERE.c.campaign_id) & (PART.c.number == HERE.c.part))
+        .where(HERE.c.campaign_id == campaign_id, HERE.c.group_id.in_(taken))
+        .order_by(HERE.c.group_id)
+    )
+    return [Taken(*row) for row in connection.execute(wanted)]
