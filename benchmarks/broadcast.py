@@ -5,7 +5,8 @@
 * limits: wall time by plan (groups / (bots x 29/s)), refusals by a platform that bears 30 in any second, requests inside its
   pauses, and how many slots a resident's reply waits. On a clock of its own that jumps from slot to slot, so that a busy
   machine changes nothing; `make cluster` is the same on the real clock.
-* enqueue: one statement for all groups, beside raw commits of one row by the standard library's sqlite3 on the same disk.
+* enqueue: a campaign written down for all its groups, beside raw commits of one row by the standard library's sqlite3 on the same
+  disk: what it does in each group, and the notices of the first five.
 * drain: no limit at all, against a Bot API that answers at once: our outbox and adapter with claims, caps and receipts on disk;
   the least that one would write by hand to send and know it (HTTP on open sockets that reads status, heads and answer, with a
   time-out; claims of 256 rows and receipts of 128 in a file of its own, on disk); and without any record, the same HTTP,
@@ -28,26 +29,30 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 import uvloop
 from sqlalchemy import text
+from sqlmodel import Session
 from telegram import Bot
 from telegram.request import HTTPXRequest
 
 from benchmarks.bot_api import TOKEN, served
+from bot.campaigns.lots import AT_A_TIME as LOT
+from bot.campaigns.lots import NAME, let_go, make
 from bot.errors import RetryLater
 from bot.messages import Address, Outbound, Receipt
-from bot.notices import Lane, NewNotice, enqueue, enqueue_all
+from bot.notices import Lane, NewNotice, cancel_campaign, enqueue, enqueue_all
 from bot.outbox import Outbox
 from bot.pacing import Pacing, PacingRule
 from bot.platforms.base import Capabilities, Feed, Health
 from bot.platforms.telegram import TelegramPlatform, TelegramSettings
 from storage.caps import Caps
 from storage.database import OldLibrary, prepare
-from storage.notices import ForGroup, insert_for_groups, let_go
-from storage.tables import Group
+from storage.lots import Part, insert_groups, next_groups, waiting
+from storage.tables import Campaign, Group
 from storage.writer import Writer
 
 AT_A_TIME = 32
@@ -176,8 +181,12 @@ def _sent(platforms: list[Platform]) -> int:
 
 
 def enqueueing(folder: Path, groups: int) -> dict[str, float]:
-    """All rows of one campaign, in raw commits of one row: as a campaign writes them (five go at once, the others are held), when
-    these are let go, the same if none were held, and one by one object for each row, as handlers write theirs."""
+    """A campaign to all groups, in raw commits of one row, as `Campaigns.carry_out` does it with the words ready.
+
+    trial: its row, a row for each group, and the notices of the first five; let_go: with the notices of its first lot; lot: each
+    of the others, a transaction of its own; stop: of a campaign that is not let go yet; objects: notices by one object for each
+    row, as handlers write theirs. The post has four openings, two of which name the group.
+    """
     writer = open_writer(folder, "enqueue")
     raw = sqlite3.connect(folder / "raw.db", isolation_level=None)
     for pragma in ("journal_mode=WAL", "synchronous=FULL"):
@@ -188,26 +197,46 @@ def enqueueing(folder: Path, groups: int) -> dict[str, float]:
     ]
     writer.run_now(lambda session: session.add_all(places))
     found: dict[str, list[float]] = {}
+
+    def measure(name: str, work: Callable[[Session], object]) -> None:
+        commit = _raw_commit(raw)
+        began, spent = time.perf_counter(), time.process_time()
+        writer.run_now(work)
+        took, spent = time.perf_counter() - began, time.process_time() - spent
+        found.setdefault(f"{name}_ms", []).append(1000 * took)
+        found.setdefault(f"{name}_cpu_ms", []).append(1000 * spent)
+        found.setdefault(f"{name}_commits", []).append(2 * took / (commit + _raw_commit(raw)))
+        found.setdefault("commit_ms", []).append(1000 * commit)
+
+    parts = [Part("law/x", text=f"{opening}{WORDS}") for opening in ("各位好。", f"{NAME}好。", "请看。", f"{NAME}的邻居，")]
+    its = {group: group * 7919 % 4 for group in range(1, groups + 1)}
     for n in range(1, 8):
-        held = [ForGroup(group, f"群{group}好。{WORDS}", held=group > TRIAL) for group in range(1, groups + 1)]
-        plain = [ForGroup(group, f"群{group}好。{WORDS}") for group in range(1, groups + 1)]
+        measure("trial", partial(_carry_out, n, parts, its))
+        measure("let_go", lambda session, n=n: let_go(session, session.get_one(Campaign, n), START))  # type: ignore[misc]
+        lots = 0
+        while writer.read_now(lambda session, n=n: waiting(session.connection(), n)):  # type: ignore[misc]
+            measure("lot", lambda session, n=n: make(session, session.get_one(Campaign, n), _next(session, n), START))  # type: ignore[misc]
+            lots += 1
+        longest = max(found["lot_ms"][-lots:])
+        found.setdefault("longest_lot_ms", []).append(longest)
+        writer.run_now(partial(_carry_out, n + 100, parts, its))
+        measure("stop", lambda session, n=n: cancel_campaign(session, n + 100))  # type: ignore[misc]
         notices = [NewNotice(f"{n}:{i}", Lane.CAMPAIGN, Address("telegram", "b", f"g{i}"), WORDS) for i in range(groups)]
-        for name, work in {
-            "held": lambda session, n=n, held=held: insert_for_groups(session.connection(), n, 3, None, held, START),
-            "let_go": lambda session, n=n: let_go(session.connection(), n),
-            "at_once": lambda session, n=n, plain=plain: insert_for_groups(session.connection(), n + 100, 3, None, plain, START),
-            "objects": lambda session, notices=notices: enqueue_all(session, notices, START),
-        }.items():
-            commit = _raw_commit(raw)
-            began, spent = time.perf_counter(), time.process_time()
-            writer.run_now(work)  # type: ignore[arg-type]
-            took, spent = time.perf_counter() - began, time.process_time() - spent
-            found.setdefault(f"{name}_ms", []).append(1000 * took)
-            found.setdefault(f"{name}_cpu_ms", []).append(1000 * spent)
-            found.setdefault(f"{name}_commits", []).append(2 * took / (commit + _raw_commit(raw)))
-            found.setdefault("commit_ms", []).append(1000 * commit)
+        measure("objects", lambda session, notices=notices: enqueue_all(session, notices, START))  # type: ignore[misc]
     writer.close()
     return {name: statistics.median(each) for name, each in found.items()}
+
+
+def _carry_out(number: int, parts: list[Part], its: dict[int, int], session: Session) -> None:
+    campaign = Campaign(id=number, post="law/x", origin="shell", state="trial", created_at=START, began_at=START)
+    session.add(campaign)
+    session.flush()
+    insert_groups(session.connection(), number, parts, its)
+    make(session, campaign, list(range(1, TRIAL + 1)), START)
+
+
+def _next(session: Session, number: int) -> list[int]:
+    return next_groups(session.connection(), number, 1_000_000, LOT)[0]
 
 
 def _raw_commit(raw: sqlite3.Connection) -> float:

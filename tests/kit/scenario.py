@@ -29,6 +29,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from sqlalchemy import inspect
 from sqlmodel import select
 
 from bot.app import CONTENT, App, Library, open_database
@@ -301,8 +302,8 @@ class Scenario:
         return found
 
     def rows(self, *columns: Any) -> list[Any]:
-        """A look into a table, oldest row first: `chat.rows(Case.number, Case.state)`."""
-        wanted = select(*columns).order_by(getattr(columns[0], "class_", columns[0]).id)
+        """A look into a table in order of its key, oldest row first: `chat.rows(Case.number, Case.state)`."""
+        wanted = select(*columns).order_by(*inspect(getattr(columns[0], "class_", columns[0])).primary_key)
         return self._app.writer.read_now(lambda session: list(session.exec(wanted).all()))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
