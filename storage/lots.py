@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, Select, func, insert, select
 
 from storage.outbox import GROUP, OUTBOX, in_phase
-from storage.types import numbers, stored_time, words
+from storage.types import numbers, read_time, stored_time, words
 
 _TABLES = OUTBOX.metadata.tables
 HERE, PART = _TABLES["campaign_group"], _TABLES["campaign_part"]
@@ -131,9 +131,13 @@ def next_groups(connection: Connection, campaign_id: int, ahead: int, most: int)
 
 _TAKE = {
     "sqlite": "UPDATE campaign_group SET waits = 0 WHERE campaign_id = ? AND waits "
-    "AND group_id IN (SELECT value FROM json_each(?)) RETURNING group_id",
+    "AND group_id IN (SELECT value FROM json_each(?)) RETURNING group_id, part, due_at",
     "postgresql": "UPDATE campaign_group SET waits = false WHERE campaign_id = %s AND waits "
-    "AND group_id = ANY (%s::bigint[]) RETURNING group_id",
+    "AND group_id = ANY (%s::bigint[]) RETURNING group_id, part, due_at",
+}
+_NAMES = {
+    "sqlite": "SELECT id, name, active FROM chat_group WHERE id IN (SELECT value FROM json_each(?))",
+    "postgresql": "SELECT id, name, active FROM chat_group WHERE id = ANY (%s::bigint[])",
 }
 
 
@@ -141,14 +145,8 @@ def take(connection: Connection, campaign_id: int, groups: Sequence[int]) -> lis
     """Of these groups, those that have waited until now, in order; write their notices in the same transaction."""
     dialect = connection.dialect.name
     asked = msgspec.json.encode(groups).decode() if dialect == "sqlite" else numbers(groups)
-    taken = [row[0] for row in connection.exec_driver_sql(_TAKE[dialect], (campaign_id, asked))]
-    if not taken:
-        return []
-    wanted = (
-        select(HERE.c.group_id, GROUP.c.name, GROUP.c.active, PART.c.text, PART.c.photo, HERE.c.due_at)
-        .join_from(HERE, GROUP, GROUP.c.id == HERE.c.group_id)
-        .join(PART, (PART.c.campaign_id == HERE.c.campaign_id) & (PART.c.number == HERE.c.part))
-        .where(HERE.c.campaign_id == campaign_id, HERE.c.group_id.in_(taken))
-        .order_by(HERE.c.group_id)
-    )
-    return [Taken(*row) for row in connection.execute(wanted)]
+    taken = sorted(tuple(row) for row in connection.exec_driver_sql(_TAKE[dialect], (campaign_id, asked)))
+    wanted = select(PART.c.number, PART.c.text, PART.c.photo).where(PART.c.campaign_id == campaign_id)
+    parts = {row[0]: (row[1], row[2]) for row in connection.execute(wanted)}
+    named = {row[0]: (row[1], bool(row[2])) for row in connection.exec_driver_sql(_NAMES[dialect], (asked,))}
+    return [Taken(group, *named[group], *parts[part], read_time(due)) for group, part, due in taken if group in named]

@@ -41,6 +41,13 @@ def stored_time(dialect: str, at: datetime) -> str | datetime:
     return utc.isoformat(" ", "microseconds")[:_WITHOUT_ZONE]
 
 
+def read_time(stored: str | datetime | None) -> datetime | None:
+    """What `stored_time` wrote, of a statement that comes straight from the driver."""
+    if isinstance(stored, str):
+        return datetime.fromisoformat(stored).replace(tzinfo=UTC)
+    return stored and stored.astimezone(UTC)
+
+
 def numbers(values: Iterable[int]) -> str:
     """Whole numbers as PostgreSQL writes an array: psycopg looks at every element of a list by itself, which costs more than the
     update of its row."""
