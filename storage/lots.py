@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Select, func, insert, select
+from sqlalchemy import Connection, Select, bindparam, func, insert, literal_column, select
 
+from storage.caps import CAMPAIGN_LANE
 from storage.outbox import GROUP, OUTBOX, in_phase
 from storage.types import numbers, read_time, stored_time, words
 
@@ -40,18 +41,18 @@ class Taken(NamedTuple):
 
 
 _DUE = 26  # characters of a time, where each group has its own before the number of its part
-_COLUMNS = "campaign_id, group_id, part, post, skipped, waits, due_at, replies, questions, opt_outs"
+_NONE = 1 << 15  # added to a part's number for groups that get none; a campaign has fewer parts
+_COLUMNS = "campaign_id, group_id, part, waits, due_at, replies, questions, opt_outs"
 _TO_GROUPS = {
     "sqlite": f"INSERT INTO campaign_group ({_COLUMNS}) "  # noqa: S608 (nothing from outside)
-    "SELECT p.campaign_id, CAST(t.key AS INTEGER), p.number, p.post, p.skipped, p.skipped = '', "
-    "CASE c.due WHEN 0 THEN NULL ELSE NULLIF(trim(substr(t.value, 1, c.due)), '') END, 0, 0, 0 "
-    "FROM (SELECT ? AS id, ? AS due) AS c CROSS JOIN json_each(?) AS t CROSS JOIN campaign_part AS p "
-    "WHERE p.campaign_id = c.id "
-    "AND p.number = CAST(CASE c.due WHEN 0 THEN t.value ELSE substr(t.value, c.due + 1) END AS INTEGER)",
+    f"SELECT ?, CAST(key AS INTEGER), value & {_NONE - 1}, value < {_NONE}, NULL, 0, 0, 0 FROM json_each(?)",
+    "later": f"INSERT INTO campaign_group ({_COLUMNS}) "  # noqa: S608
+    f"SELECT ?, CAST(key AS INTEGER), substr(value, {_DUE + 1}) & {_NONE - 1}, "
+    f"CAST(substr(value, {_DUE + 1}) AS INTEGER) < {_NONE}, NULLIF(trim(substr(value, 1, {_DUE})), ''), 0, 0, 0 "
+    "FROM json_each(?)",
     "postgresql": f"INSERT INTO campaign_group ({_COLUMNS}) "  # noqa: S608
-    "SELECT p.campaign_id, t.id, p.number, p.post, p.skipped, p.skipped = '', NULLIF(t.due_at, 'infinity'), 0, 0, 0 "
-    "FROM unnest(%s::bigint[], %s::int[], %s::timestamptz[]) AS t(id, part, due_at) "
-    "JOIN campaign_part AS p ON p.campaign_id = %s AND p.number = t.part",
+    f"SELECT %s, id, part & {_NONE - 1}, part < {_NONE}, NULLIF(due_at, 'infinity'), 0, 0, 0 "
+    "FROM unnest(%s::bigint[], %s::int[], %s::timestamptz[]) AS t(id, part, due_at)",
 }
 
 
@@ -71,18 +72,18 @@ def insert_groups(
     dialect = connection.dialect.name
     rows = [{"campaign_id": campaign_id, "number": number, **part._asdict()} for number, part in enumerate(parts)]
     connection.execute(insert(PART), rows)
+    marked = [number + _NONE if part.skipped else number for number, part in enumerate(parts)]
+    given: dict[int, object] = {group: marked[number] for group, number in groups.items()}
     if dialect != "sqlite":
         later = words(due[group].isoformat() if due and group in due else "infinity" for group in groups)
-        connection.exec_driver_sql(_TO_GROUPS[dialect], (numbers(groups), numbers(groups.values()), later, campaign_id))
+        row = campaign_id, numbers(groups), numbers(marked[number] for number in groups.values()), later
+        connection.exec_driver_sql(_TO_GROUPS[dialect], row)
         return
-    given: Mapping[int, object] = groups
     if due:
         nothing = " " * _DUE
-        given = {
-            group: f"{stored_time(dialect, due[group]) if group in due else nothing}{part}" for group, part in groups.items()
-        }
-    row = campaign_id, _DUE if due else 0, msgspec.json.encode(given).decode()
-    connection.exec_driver_sql(_TO_GROUPS[dialect], row)
+        for group, part in given.items():
+            given[group] = f"{stored_time(dialect, due[group]) if group in due else nothing}{part}"
+    connection.exec_driver_sql(_TO_GROUPS["later" if due else dialect], (campaign_id, msgspec.json.encode(given).decode()))
 
 
 # --- what has no notice yet -----------------------------------------------------------------------------------------
@@ -98,6 +99,16 @@ def waiting(connection: Connection, campaign_id: int) -> int:
     return int(connection.execute(count_waiting([campaign_id])).scalar_one())
 
 
+# by the index over what is open of an account, which stays small; that over campaigns leads to all that was sent, too
+_OPEN = select(func.count()).where(
+    in_phase(OUTBOX.c.phase, 1),
+    OUTBOX.c.platform == bindparam("platform"),
+    OUTBOX.c.account == bindparam("account"),
+    OUTBOX.c.lane == literal_column(str(CAMPAIGN_LANE)),
+    OUTBOX.c.campaign_id + literal_column("0") == bindparam("campaign"),
+)
+
+
 def next_groups(connection: Connection, campaign_id: int, ahead: int, most: int) -> tuple[list[int], bool, bool]:
     """The groups whose notices are to be made next: of each account that has less than half of `ahead` open, up to `ahead`.
 
@@ -108,16 +119,10 @@ def next_groups(connection: Connection, campaign_id: int, ahead: int, most: int)
     account = GROUP.c.platform, GROUP.c.account
     which = HERE.c.campaign_id == campaign_id, HERE.c.waits
     waits = connection.execute(select(*account, func.count()).select_from(mine).where(*which).group_by(*account)).all()
-    counted = (
-        select(OUTBOX.c.platform, OUTBOX.c.account, func.count())
-        .where(OUTBOX.c.campaign_id == campaign_id, in_phase(OUTBOX.c.phase, 1))
-        .group_by(OUTBOX.c.platform, OUTBOX.c.account)
-    )
-    still = {(row[0], row[1]): row[2] for row in connection.execute(counted)}
     wanted: dict[tuple[str, str], int] = {}
     dry = False
     for platform, name, count in waits:
-        has = still.get((platform, name), 0)
+        has = connection.execute(_OPEN, {"platform": platform, "account": name, "campaign": campaign_id}).scalar_one()
         dry = dry or not has
         if has < ahead / 2:
             wanted[platform, name] = min(count, ahead - has)

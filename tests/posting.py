@@ -9,13 +9,14 @@ from pathlib import Path
 from sqlmodel import Session, SQLModel, col, select
 
 from bot.campaigns import Campaigns, PostRules
+from bot.campaigns.lots import its_part
 from bot.clock import ManualClock
 from bot.config import BotSettings
 from bot.demo import load_district, seed
 from bot.notices import Lane
 from content.phrases import PhraseBook
 from content.posts import PostLibrary
-from storage.tables import CampaignGroup, Group, Notice
+from storage.tables import CampaignGroup, CampaignPart, Group, Notice
 from storage.writer import Writer, open_engine
 
 ROOT = Path(__file__).parent.parent
@@ -69,9 +70,10 @@ class District:
         """By group: the post that went there, or the reason in brackets."""
         return self.writer.run_now(
             lambda session: {
-                group.chat: f"[{row.skipped}]" if row.skipped else row.post
-                for row, group in session.exec(
-                    select(CampaignGroup, Group)
+                group.chat: f"[{part.skipped}]" if part.skipped else part.post
+                for part, group in session.exec(
+                    select(CampaignPart, Group)
+                    .join(CampaignGroup, its_part())
                     .join(Group, col(Group.id) == col(CampaignGroup.group_id))
                     .where(CampaignGroup.campaign_id == campaign_id)
                 ).all()

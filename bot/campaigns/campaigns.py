@@ -28,7 +28,7 @@ from content.phrases import PhraseBook
 from content.posts import CATEGORIES, Post, PostLibrary, category_of
 from content.refusal import Refusal
 from storage.lots import Part, insert_groups, waiting
-from storage.tables import Campaign, CampaignGroup, Notice
+from storage.tables import Campaign, CampaignGroup, CampaignPart, Notice
 
 OPEN_STATES = ("pending", "sending", "held")
 FIRST_LOOK = timedelta(seconds=2)  # after which the first groups are judged, whether or not all of them have got it
@@ -137,7 +137,7 @@ class Campaigns:
 
     def named_to_groups(self, campaign: Campaign) -> str:
         """What the groups got, as they read it: the title, or the category when it was not the same for all of them."""
-        sent = select(CampaignGroup.post).where(CampaignGroup.campaign_id == campaign.id, CampaignGroup.skipped == "").distinct()
+        sent = select(CampaignPart.post).where(CampaignPart.campaign_id == campaign.id, CampaignPart.skipped == "").distinct()
         posts = self.session.exec(sent.limit(2)).all()
         return self.name_of(posts[0] if len(posts) == 1 else campaign.post)
 
@@ -438,9 +438,10 @@ def progress_of(session: Session, campaign: Campaign) -> Progress:
     if to_come := waiting(session.connection(), campaign.id or 0):
         notices[lots.stands_as(campaign)] += to_come
     skipped = session.exec(
-        select(CampaignGroup.skipped, func.count())
-        .where(CampaignGroup.campaign_id == campaign.id, CampaignGroup.skipped != "")
-        .group_by(CampaignGroup.skipped)
+        select(CampaignPart.skipped, func.count())
+        .join(CampaignGroup, lots.its_part())
+        .where(CampaignPart.campaign_id == campaign.id, CampaignPart.skipped != "")
+        .group_by(CampaignPart.skipped)
     ).all()
     return Progress(campaign, notices, dict(skipped))
 

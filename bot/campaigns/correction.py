@@ -13,7 +13,7 @@ from bot.messages import Address
 from bot.notices import Lane, NewNotice, enqueue_all
 from content.refusal import Refusal
 from storage.notices import cancel_campaign
-from storage.tables import Campaign, CampaignGroup, Group, Notice
+from storage.tables import Campaign, CampaignGroup, CampaignPart, Group, Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +159,4 @@ def _link(
 
 
 def _posts_of(campaigns: Campaigns, campaign_id: int) -> set[str]:
-    return set(
-        campaigns.session.exec(select(CampaignGroup.post).where(CampaignGroup.campaign_id == campaign_id).distinct()).all()
-    )
+    return set(campaigns.session.exec(select(CampaignPart.post).where(CampaignPart.campaign_id == campaign_id).distinct()).all())

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, func, select
 
+from bot.campaigns.lots import its_part
 from bot.campaigns.rules import ALARM_LASTS, WEEK, Kind, PostRules
 from storage.tables import Alarm, Campaign, CampaignGroup, CampaignPart, Case
 
@@ -31,7 +32,12 @@ class History:
 def read_history(session: Session, now: datetime, rules: PostRules, slugs: Sequence[str], no_repeat: timedelta) -> History:
     """What counts at `now` for a choice among `slugs`."""
     history = History()
-    went = select(CampaignGroup.group_id, func.count()).where(CampaignGroup.skipped == "").group_by(col(CampaignGroup.group_id))
+    went = (
+        select(CampaignGroup.group_id, func.count())
+        .join(CampaignPart, its_part())
+        .where(CampaignPart.skipped == "")
+        .group_by(col(CampaignGroup.group_id))
+    )
     # by the campaigns, of which there are few, and not by their groups
     posts = select(Campaign.id).where(Campaign.kind == Kind.POST)
     this_week, today = (
@@ -41,8 +47,10 @@ def read_history(session: Session, now: datetime, rules: PostRules, slugs: Seque
     history.week.update(dict(session.exec(went.where(col(CampaignGroup.campaign_id).in_(this_week))).all()))
     history.day.update(dict(session.exec(went.where(col(CampaignGroup.campaign_id).in_(today))).all()))
     lately = select(Campaign.id).where(col(Campaign.began_at) > now - no_repeat)
-    had = select(CampaignGroup.group_id, CampaignGroup.post).where(
-        CampaignGroup.skipped == "", col(CampaignGroup.post).in_(slugs), col(CampaignGroup.campaign_id).in_(lately)
+    had = (
+        select(CampaignGroup.group_id, CampaignPart.post)
+        .join(CampaignPart, its_part())
+        .where(CampaignPart.skipped == "", col(CampaignPart.post).in_(slugs), col(CampaignGroup.campaign_id).in_(lately))
     )
     history.recent = set(session.exec(had.distinct()).all()) if no_repeat else set()
     last = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists
+from sqlalchemy import ColumnElement, and_, exists
 from sqlmodel import Session, col, select, update
 
 from bot.campaigns.rules import OVER, CampaignState
@@ -26,6 +26,13 @@ AT_A_TIME = 500  # in one transaction, which residents' messages wait for
 LOOK = timedelta(seconds=4)
 LOOK_AGAIN = timedelta(milliseconds=250)  # when an account had nothing left, or will soon
 NAME = "\ue000"  # in a part's words: here each group reads its name. Of the private use area; nothing that people type
+
+
+def its_part() -> ColumnElement[bool]:
+    """What joins a group's row to what it has in common with others."""
+    return and_(
+        col(CampaignPart.campaign_id) == col(CampaignGroup.campaign_id), col(CampaignPart.number) == col(CampaignGroup.part)
+    )
 
 
 def no_name_in(words: str) -> str:

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from sqlmodel import col, select
 
 from bot.campaigns.campaigns import Campaigns
-from bot.campaigns.lots import stands_as
+from bot.campaigns.lots import its_part, stands_as
 from content.small_numbers import LEAST, hidden, shown
-from storage.tables import Campaign, CampaignGroup, Group, Notice
+from storage.tables import Campaign, CampaignGroup, CampaignPart, Group, Notice
 
 # OWASP's list for CSV injection, with the full-width forms that Chinese input methods make of them
 _FORMULA = tuple("=+-@\t\r\n|%＝＋－﹣−＠｜％")
@@ -80,7 +80,8 @@ _OVER_CAP = frozenset({"daily cap", "weekly cap", "urgent cap", "posts off"})
 def prove(campaigns: Campaigns, campaign: Campaign) -> list[Proof]:
     """One line per group that was meant, in order of the groups."""
     found = campaigns.session.exec(
-        select(CampaignGroup, Group, Notice)
+        select(CampaignGroup, CampaignPart, Group, Notice)
+        .join(CampaignPart, its_part())
         .join(Group, col(Group.id) == col(CampaignGroup.group_id))
         .outerjoin(
             Notice,
@@ -93,7 +94,7 @@ def prove(campaigns: Campaigns, campaign: Campaign) -> list[Proof]:
         campaigns.session.exec(select(Notice.group_id, Notice.state).where(col(Notice.key).like(f"recall:{campaign.id}:%"))).all()
     )
     to_come = _OUTCOMES[stands_as(campaign)]
-    return [_proof(campaigns, row, group, notice, recalls.get(group.id, ""), to_come) for row, group, notice in found]
+    return [_proof(campaigns, row, part, group, notice, recalls.get(group.id, ""), to_come) for row, part, group, notice in found]
 
 
 def reach_by_label(proofs: Iterable[Proof], least: int = LEAST) -> list[Reach]:
@@ -170,11 +171,13 @@ _CHINESE = {"sent": "已发", "unknown": "不确定", "failed": "失败", "skipp
 _RECALLED = {"": "", "yes": "已撤回", "no": "撤不回", "waiting": "撤回中"}
 
 
-def _proof(campaigns: Campaigns, row: CampaignGroup, group: Group, notice: Notice | None, recall: str, to_come: str) -> Proof:
+def _proof(
+    campaigns: Campaigns, row: CampaignGroup, part: CampaignPart, group: Group, notice: Notice | None, recall: str, to_come: str
+) -> Proof:
     if row.waits and notice is None:
         outcome, why = to_come, ""
-    elif row.skipped or notice is None:
-        outcome, why = "skipped", row.skipped or "not sent"
+    elif part.skipped or notice is None:
+        outcome, why = "skipped", part.skipped or "not sent"
     else:
         over_cap = notice.state == "cancelled" and notice.problem in _OVER_CAP
         outcome, why = "skipped" if over_cap else _OUTCOMES[notice.state], notice.problem if notice.state != "sent" else ""
@@ -186,7 +189,7 @@ def _proof(campaigns: Campaigns, row: CampaignGroup, group: Group, notice: Notic
         chat=group.chat,
         labels=" ".join(sorted(meant.labels)) if meant else "",
         members=group.members,
-        post=row.post,
+        post=part.post,
         outcome=outcome,
         why=why,
         sent_at=notice.sent_at if notice else None,

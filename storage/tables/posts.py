@@ -76,7 +76,7 @@ class CampaignPart(SQLModel, table=True):
     campaign_id: int = Field(sa_column=_key_column("campaign"))
     number: int = Field(sa_column=Column(SmallInteger(), primary_key=True, autoincrement=False))
     post: str
-    skipped: str = ""
+    skipped: str = ""  # "", "weekly cap", "quiet hours", "posts off", "emergency", "just reported"
     text: str = Field(default="", sa_column=text_column())
     photo: str | None = None
 
@@ -95,8 +95,6 @@ class CampaignGroup(SQLModel, table=True):
     campaign_id: int = Field(sa_column=_key_column("campaign"))
     group_id: int = Field(sa_column=Column(BigKey, primary_key=True, autoincrement=False))
     part: int = Field(sa_column=Column(SmallInteger(), nullable=False))  # its number in `CampaignPart`
-    post: str
-    skipped: str = ""  # "", "weekly cap", "quiet hours", "posts off", "emergency", "just reported"
     waits: bool = False
     due_at: datetime | None = Field(default=None, sa_column=time_column())  # not before then
     replies: int = 0  # messages that answered it; never their words or senders

@@ -56,8 +56,6 @@ def upgrade() -> None:
         sa.Column("campaign_id", KEY, autoincrement=False, nullable=False),
         sa.Column("group_id", KEY, autoincrement=False, nullable=False),
         sa.Column("part", sa.SmallInteger(), nullable=False),
-        sa.Column("post", sa.String(), nullable=False),
-        sa.Column("skipped", sa.String(), nullable=False),
         sa.Column("waits", sa.Boolean(), nullable=False),
         sa.Column("due_at", UtcDateTime(), nullable=True),
         sa.Column("replies", sa.Integer(), nullable=False),
@@ -68,8 +66,8 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.execute(
-        "INSERT INTO campaign_group (campaign_id, group_id, part, post, skipped, waits, replies, questions, opt_outs) "
-        "SELECT g.campaign_id, g.group_id, p.number, g.post, g.skipped, false, g.replies, g.questions, g.opt_outs "
+        "INSERT INTO campaign_group (campaign_id, group_id, part, waits, replies, questions, opt_outs) "
+        "SELECT g.campaign_id, g.group_id, p.number, false, g.replies, g.questions, g.opt_outs "
         "FROM campaign_group_before AS g JOIN campaign_part AS p "
         "ON p.campaign_id = g.campaign_id AND p.post = g.post AND p.skipped = g.skipped"
     )

@@ -13,7 +13,7 @@ from sqlmodel import Session, select
 
 from bot.app import App, serving
 from bot.config import load_settings
-from storage.tables import CampaignGroup, Case
+from storage.tables import CampaignPart, Case
 from tests.kit.clock import ShiftedClock
 from tests.kit.scenario import library
 from tests.platforms.web.browser.conftest import DESK, PATIENCE_MS, PHONE
@@ -97,4 +97,4 @@ def _states(session: Session) -> list[tuple[str, str]]:
 
 
 def _posts(session: Session) -> list[str]:
-    return [row.post for row in session.exec(select(CampaignGroup)).all() if not row.skipped]
+    return [part.post for part in session.exec(select(CampaignPart)).all() if not part.skipped]
