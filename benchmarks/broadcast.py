@@ -26,7 +26,7 @@ import tempfile
 import time
 import warnings
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -62,6 +62,7 @@ SLOT = 1 / PACE
 TALK = 0.05  # replies to a slot: a resident's answer takes a slot of its bot from the campaign
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 WORDS = "陌生来电说您涉案要转账，都是诈骗。先挂断，再打96110。"
+PARTS = tuple(Part("law/x", text=f"{opening}{WORDS}") for opening in ("各位好。", f"{NAME}好。", "请看。", f"{NAME}的邻居，"))
 
 
 def open_writer(folder: Path, name: str) -> Writer:
@@ -208,10 +209,9 @@ def enqueueing(folder: Path, groups: int) -> dict[str, float]:
         found.setdefault(f"{name}_commits", []).append(2 * took / (commit + _raw_commit(raw)))
         found.setdefault("commit_ms", []).append(1000 * commit)
 
-    parts = [Part("law/x", text=f"{opening}{WORDS}") for opening in ("各位好。", f"{NAME}好。", "请看。", f"{NAME}的邻居，")]
-    its = {group: group * 7919 % 4 for group in range(1, groups + 1)}
+    its = {group: group * 7919 % len(PARTS) for group in range(1, groups + 1)}
     for n in range(1, 15, 2):
-        measure("trial", partial(_carry_out, n, parts, its))
+        measure("trial", partial(carry_out, n, PARTS, its, TRIAL))
         measure("let_go", lambda session, n=n: let_go(session, session.get_one(Campaign, n), START))  # type: ignore[misc]
         lots = 0
         while writer.read_now(lambda session, n=n: waiting(session.connection(), n)):  # type: ignore[misc]
@@ -220,7 +220,7 @@ def enqueueing(folder: Path, groups: int) -> dict[str, float]:
             lots += 1
         found.setdefault("longest_lot_ms", []).append(max(found["lot_ms"][-lots:]))
         writer.run_now(_send)
-        writer.run_now(partial(_carry_out, n + 1, parts, its))
+        writer.run_now(partial(carry_out, n + 1, PARTS, its, TRIAL))
         measure("stop", lambda session, n=n: cancel_campaign(session, n + 1))  # type: ignore[misc]
         notices = [NewNotice(f"{n}:{i}", Lane.CAMPAIGN, Address("telegram", "b", f"g{i}"), WORDS) for i in range(groups)]
         measure("objects", lambda session, notices=notices: enqueue_all(session, notices, START))  # type: ignore[misc]
@@ -228,12 +228,13 @@ def enqueueing(folder: Path, groups: int) -> dict[str, float]:
     return {name: statistics.median(each) for name, each in found.items()}
 
 
-def _carry_out(number: int, parts: list[Part], its: dict[int, int], session: Session) -> None:
+def carry_out(number: int, parts: Sequence[Part], its: Mapping[int, int], trial: int, session: Session) -> None:
+    """The transaction of `Campaigns.carry_out` with the words ready."""
     campaign = Campaign(id=number, post="law/x", origin="shell", state="trial", created_at=START, began_at=START)
     session.add(campaign)
     session.flush()
     insert_groups(session.connection(), number, parts, its)
-    make(session, campaign, list(range(1, TRIAL + 1)), START)
+    make(session, campaign, list(range(1, trial + 1)), START)
 
 
 def _send(session: Session) -> None:

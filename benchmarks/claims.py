@@ -5,7 +5,7 @@
 * claims: 1, 10 and 50 workers take all rows, ten (or a hundred) at a time, and write down that they are sent. Ours is `claim` and
   `write_back` of storage/claims.py in one transaction, which keeps the order in each chat (four rows each, checked); pgqueuer's
   is `dequeue` and `log_jobs`, of the same number at a time.
-* enqueue: the notices of a campaign to 6,017 groups, five at once and the others held, beside as many jobs by pgqueuer.
+* enqueue: a campaign to 6,017 groups, with the notices of the first five, beside as many jobs by pgqueuer.
 * nodes: 1, 2 and 4 processes with an outbox each empty one table; every send takes 20 ms, as over a network.
 """
 
@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -33,6 +34,7 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session
 
+from benchmarks.broadcast import PARTS, carry_out
 from bot.leased import SendHold
 from bot.leases import Leases, send_name
 from bot.messages import Address
@@ -41,7 +43,6 @@ from bot.outbox import Outbox
 from bot.pacing import Pacing
 from storage import claims as rows
 from storage.database import prepare
-from storage.notices import ForGroup, insert_for_groups
 from storage.tables import Group
 from storage.writer import Writer
 from tests.kit.fake_platform import FakePlatform
@@ -181,18 +182,15 @@ async def theirs(base: str, count: int, workers: int, batch: int) -> Found:
 
 
 def enqueueing(base: str, groups: int = 6017, trial: int = 5) -> float:
-    """Milliseconds, median, of writing down a campaign's notices in a transaction of its own."""
+    """Milliseconds, median, of writing down a campaign in a transaction of its own: as `benchmarks.broadcast` does it."""
     url = database(base)
     writer = fill(url, 0, 1)
     places = [Group(platform="telegram", account="b", chat=f"-100{n:07d}", name=f"g{n}") for n in range(groups)]
     writer.run_now(lambda session: session.add_all(places))
     took = []
     for n in range(1, 8):
-        targets = [ForGroup(group, f"群{group}：" + "x" * 60, held=group > trial) for group in range(1, groups + 1)]
         began = time.perf_counter()
-        writer.run_now(
-            lambda session, n=n, targets=targets: insert_for_groups(session.connection(), n, 3, None, targets, datetime.now(UTC))
-        )
+        writer.run_now(partial(carry_out, n, PARTS, {group: group % len(PARTS) for group in range(1, groups + 1)}, trial))
         took.append(1000 * (time.perf_counter() - began))
     writer.close()
     return statistics.median(took)
