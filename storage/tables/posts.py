@@ -10,11 +10,6 @@ from sqlmodel import Field, SQLModel
 from storage.tables.columns import BigKey, key_column, sealed_text_column, text_column, time_column, to_column
 
 
-def _key_column(table: str) -> Column[int]:
-    """A reference that is a part of the row's key."""
-    return Column(BigKey, ForeignKey(f"{table}.id"), primary_key=True, autoincrement=False)
-
-
 class Occurrence(SQLModel, table=True):
     """One due time of a schedule: unique, and always ending in "sent" or in "skipped" with a reason."""
 
@@ -73,7 +68,7 @@ class CampaignPart(SQLModel, table=True):
     __tablename__ = "campaign_part"
     __table_args__ = {"sqlite_with_rowid": False}
 
-    campaign_id: int = Field(sa_column=_key_column("campaign"))
+    campaign_id: int = Field(sa_column=Column(BigKey, ForeignKey("campaign.id"), primary_key=True, autoincrement=False))
     number: int = Field(sa_column=Column(SmallInteger(), primary_key=True, autoincrement=False))
     post: str
     skipped: str = ""  # "", "weekly cap", "quiet hours", "posts off", "emergency", "just reported"
@@ -86,13 +81,14 @@ class CampaignGroup(SQLModel, table=True):
 
     `waits` is true until the notice is made, which happens a few hundred at a time while a campaign is sending (decision 0276).
     A campaign of thousands of groups writes that many of these rows at once, so there is nothing in them but what differs, no
-    number of their own, no index beside the key, and no check of each group, whose number was just read from its row.
+    number of their own, no index beside the key, and no foreign key: each would be looked up for every row, and what they name
+    was read or written in the same transaction and stays (a group that is merged into another one takes its rows along).
     """
 
     __tablename__ = "campaign_group"
     __table_args__ = {"sqlite_with_rowid": False}
 
-    campaign_id: int = Field(sa_column=_key_column("campaign"))
+    campaign_id: int = Field(sa_column=Column(BigKey, primary_key=True, autoincrement=False))
     group_id: int = Field(sa_column=Column(BigKey, primary_key=True, autoincrement=False))
     part: int = Field(sa_column=Column(SmallInteger(), nullable=False))  # its number in `CampaignPart`
     waits: bool = False

@@ -48,9 +48,6 @@ def upgrade() -> None:
     op.execute("ALTER TABLE campaign_group RENAME TO campaign_group_before")
     if op.get_bind().dialect.name != "sqlite":
         op.execute("ALTER TABLE campaign_group_before RENAME CONSTRAINT pk_campaign_group TO pk_campaign_group_before")
-        op.execute(
-            "ALTER TABLE campaign_group_before RENAME CONSTRAINT fk_campaign_group_campaign_id TO fk_campaign_group_before"
-        )
     op.create_table(
         "campaign_group",
         sa.Column("campaign_id", KEY, autoincrement=False, nullable=False),
@@ -61,7 +58,6 @@ def upgrade() -> None:
         sa.Column("replies", sa.Integer(), nullable=False),
         sa.Column("questions", sa.Integer(), nullable=False),
         sa.Column("opt_outs", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["campaign_id"], ["campaign.id"], name=op.f("fk_campaign_group_campaign_id")),
         sa.PrimaryKeyConstraint("campaign_id", "group_id", name=op.f("pk_campaign_group")),
         sqlite_with_rowid=False,
     )
