@@ -123,11 +123,11 @@ class Inbox:
         job = storable(job)
         if event.kind is Kind.MESSAGE and job.hint.danger is None:
             weight = self.flood.weigh(event, now, report=job.hint.report or job.hint.bait)
-            if weight is Weight.REPEATED:
+            if weight is Weight.REPEATED and not self._is_asked_again(event):
                 if job.hint.report:
                     await self._count(event, now)
                 return  # the same words are being dealt with
-            if weight is Weight.LATE:
+            if weight is not Weight.PROMPT:
                 job = replace(job, late=True)
         if job.waiting and event.attachments:
             self.mind.saw(LaneKey(event.address, event.sender.id), now + self._photo_wait, now)
@@ -267,6 +267,10 @@ class Inbox:
         """The same report again: no second piece of work, but the officer is told exactly how many came."""
         mark = mark_of(self._sealer.fingerprint_key, event.address.platform, event.sender.id, event.text)
         await self._writer.append(COUNT, (mark, self._writer.stamp(now)))
+
+    def _is_asked_again(self, event: Inbound) -> bool:
+        """A command in a private chat is answered each time: "/推送 3 进度" has another answer after a minute."""
+        return event.address.private and self._senses.command(event.text) is not None
 
     def _without_our_name(self, event: Inbound) -> Inbound:
         """ "@前哨 /查 2611-0042" is the command; our name says to whom, not what. "@值班" is said to us, too."""

@@ -124,6 +124,7 @@ ACTIONS: dict[str, tuple[Role, ...]] = {
     "post.export": (Role.EDITOR, Role.APPROVER, Role.SUPERVISOR),
     "post.mute": (Role.OFFICER, Role.GRID_WORKER, Role.EDITOR),
     "missing.write": _DESK,
+    "missing.withdraw": (*_DESK, Role.APPROVER),  # whoever is asked to verify it may say no
     "missing.verify": (Role.OFFICER, Role.APPROVER),
     "missing.found": _DESK,
     "appeal.write": (*_DESK, Role.EDITOR),

@@ -208,7 +208,7 @@ class _Reader:
         self._depth += 1
         try:
             if not self.rest or self._depth > DEEPEST:
-                raise Refusal("posts.expression", near="…")
+                raise Refusal("posts.expression", near="")
             first = self.rest.pop(0)
             if first == "not":
                 return Not(self._one())

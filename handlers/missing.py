@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace as changed
@@ -32,6 +33,8 @@ from storage.tables import Attachment, Case, Group, Missing, Officer, OfficerAcc
 router = Router("missing")
 
 SHORTEST, LONGEST = 8, 400  # characters of a description
+SHORTEST_MORE = 3  # of what is told later
+SHORTEST_NOTE = 2  # of the words for the groups; a single character is a slip
 _OFF = re.compile(r"\s*(?:撤回|撤销|不找了|取消)\s*(.*)", re.DOTALL)
 
 
@@ -185,7 +188,7 @@ def _write_again(
 
 def _ask_to_verify(case: Case, missing: Missing, trouble: str, campaigns: Campaigns, say: Say, session: Session) -> None:
     writer = session.get(Officer, missing.officer_id)
-    others = [officer for officer in _verifiers(session, case) if officer.id != missing.officer_id]
+    others = [officer for officer in _verifiers(session, case, campaigns.now) if officer.id != missing.officer_id]
     text = say.word("missing.alert", number=case.number, text=mask(missing.text))
     whom, getting = hearers(campaigns, missing.labels)
     values: dict[str, Any] = {
@@ -206,9 +209,14 @@ def _ask_to_verify(case: Case, missing: Missing, trouble: str, campaigns: Campai
     say.privately("missing.written", case=case, asked=asked, trouble=trouble, **values)
 
 
-def _verifiers(session: Session, case: Case) -> list[Officer]:
+def _verifiers(session: Session, case: Case, now: datetime) -> list[Officer]:
     """Who can stand for it: the officers of that place, and whoever approves for the district."""
-    near = [officer for officer in handlers_of(session, case) if officer.active]
+    units = (case.unit_id,) if case.unit_id is not None else ()
+    near = [
+        officer
+        for officer in handlers_of(session, case)
+        if officer.active and Rights(session, officer, case.platform, now).covers("missing.verify", case.grid_id, units)
+    ]
     known = {officer.id: officer for officer in (*near, *officers_for(session, "missing.verify"))}
     return list(known.values())
 
@@ -231,7 +239,10 @@ def _tell_more(
     if not text and not photos.ids:
         say.privately("missing.status", case=case, number=case.number, clues=missing.clues, text=mask(missing.text))
         return
-    _check(text)
+    if text and len(text) < SHORTEST_MORE:
+        raise Refusal("missing.more", number=case.number)
+    if len(text) > LONGEST:
+        raise Refusal("missing.too_long", most=LONGEST)
     desk.attach(case, photos.ids, "officer", officer_id=officer.id)
     photo = _photo(case, session) if photos.ids else None
     words_out = say.word("missing.update", number=case.number, text=mask(text))
@@ -243,9 +254,10 @@ def _tell_more(
 def _end(
     case: Case, missing: Missing, state: Chain, words: str, rights: Rights, campaigns: Campaigns, desk: CaseDesk, say: Say
 ) -> None:
-    action = "missing.found" if state is Chain.FOUND else "missing.write"
+    action = "missing.found" if state is Chain.FOUND else "missing.withdraw"
     officer = rights.require(action, grid_id=case.grid_id, unit_ids=desk.units(case), target=case.number)
-    text = say.word(f"missing.cancel.{state}", number=case.number, note=mask(words.strip(" ，,。.")[:LONGEST]))
+    note = mask(words.strip(" ，,。.")[:LONGEST])
+    text = say.word(f"missing.cancel.{state}", number=case.number, note=note if len(note) >= SHORTEST_NOTE else "")
     groups = end(campaigns, missing, case, officer, state, text)
     desk.note(case, text)
     say.privately(f"missing.ended.{state}", case=case, number=case.number, groups=groups)

@@ -31,8 +31,10 @@ from storage.tables import Campaign, Group, Officer
 
 router = Router("posts")
 
-NUMBER = re.compile(r"\s*(?:推送)?\s*(\d{1,9})?\s*号?\s*")
+NUMBER = re.compile(r"\s*(?:推送)?\s*(\d{1,9})?\s*号?\s*(?:推送)?\s*")
 _NUMBERED = re.compile(r"\s*(\d{1,9})\s*号?(?:\s+|$)(.*)", re.DOTALL)
+_HOW_FAR = ("进度", "结果", "列表", "最近")
+MOST_RECENT = 8
 SHOWN = 5  # names of groups in a list
 
 
@@ -79,6 +81,10 @@ def send(words: Words, rights: Rights, campaigns: Campaigns, confirmations: Conf
 
     With a number: how far that campaign is, or ("继续") go on with one that halted.
     """
+    if words.strip() in _HOW_FAR:
+        rights.require("post.preview")
+        _say_recent(campaigns, say)
+        return
     if numbered := _NUMBERED.fullmatch(words):
         _about(campaigns.get(int(numbered[1])), numbered[2].strip(), rights, campaigns, say)
         return
@@ -106,7 +112,14 @@ def _say_sent(campaign: Campaign, plan: Plan, request: Request, campaigns: Campa
         say.privately("posts.waiting", number=campaign.id, title=_title(plan), sent=plan.sent, whom=campaigns.spell(request.whom))
     elif campaign.state == CampaignState.PLANNED and request.starts_at is not None:
         when = campaigns.rules.local(request.starts_at, campaigns.now)
-        say.privately("posts.planned", number=campaign.id, title=_title(plan), sent=plan.sent, when=when)
+        say.privately(
+            "posts.planned",
+            number=campaign.id,
+            title=_title(plan),
+            sent=plan.sent,
+            when=when,
+            reasons=campaigns.why(plan.reasons),
+        )
     elif not plan.sent:
         say.privately("posts.sent_nobody", reasons=campaigns.why(plan.reasons))
     else:
@@ -156,6 +169,8 @@ def approve(
     officer = rights.require("post.approve", target=f"campaign {found[1]}")
     campaign = _to_approve(int(found[1]), officer, campaigns)
     groups = campaigns.reach(campaign)
+    if not groups:
+        raise Refusal("posts.approve_nobody", number=campaign.id, reasons=campaigns.why(campaigns.left_out(campaign)))
     if campaign.case_id is None and confirmations.needed_for(groups):  # who looks for a missing person does not wait
         about = say.word("confirm.about_approval", number=campaign.id, what=campaigns.name_of(campaign.post))
         confirmations.ask("post.approve", officer, scope=f"{groups}个群", about=about, payload={"campaign": campaign.id or 0})
@@ -294,17 +309,35 @@ def _about(campaign: Campaign, words: str, rights: Rights, campaigns: Campaigns,
     if words in ("继续", "接着发"):
         rights.require("post.stop", target=f"campaign {campaign.id}")
         say.privately("posts.goes_on", number=campaign.id, rest=campaigns.go_on(campaign))
-    elif words in ("", "进度", "结果"):
+    elif words in ("", *_HOW_FAR):
         rights.require("post.preview", target=f"campaign {campaign.id}")
         _say_progress(campaign, campaigns, say)
     else:
         raise Refusal("posts.about_usage", number=campaign.id)
 
 
+def _say_recent(campaigns: Campaigns, say: Say) -> None:
+    """The newest campaigns with their numbers, for whoever does not know one."""
+    rows = [
+        (campaign.id, campaigns.title_of(campaign), say.word(f"posts.state.{campaign.state}"), _day(campaign, campaigns))
+        for campaign in campaigns.recent(MOST_RECENT)
+    ]
+    if rows:
+        say.privately("posts.recent", campaigns=rows)
+    else:
+        say.privately("posts.recent_none")
+
+
+def _day(campaign: Campaign, campaigns: Campaigns) -> str:
+    local = campaign.created_at.astimezone(campaigns.rules.zone)
+    return f"{local.month}月{local.day}日"
+
+
 def _say_progress(campaign: Campaign, campaigns: Campaigns, say: Say) -> None:
     """How far it is, whom it reached, who is missing, and what came back."""
     progress, proofs = campaigns.progress(campaign), prove(campaigns, campaign)
     back = taken_back(campaigns, campaign.id or 0)
+    begins = campaign.state in (CampaignState.WAITING, CampaignState.PLANNED)
     say.privately(
         "posts.progress",
         number=campaign.id,
@@ -312,6 +345,9 @@ def _say_progress(campaign: Campaign, campaigns: Campaigns, say: Say) -> None:
         state=say.word(f"posts.state.{campaign.state}"),
         sent=progress.sent,
         total=progress.total,
+        begins=begins,
+        ahead=campaigns.reach(campaign) if begins else 0,
+        when=campaigns.rules.local(campaign.starts_at, campaigns.now) if begins and campaign.starts_at else "",
         open=progress.open,
         unknown=progress.notices.get("unknown", 0),
         failed=progress.notices.get("dead", 0),

@@ -33,6 +33,7 @@ from storage.tables import Campaign, CampaignGroup, CampaignPart, Notice
 OPEN_STATES = ("pending", "sending", "held")
 FIRST_LOOK = timedelta(seconds=2)  # after which the first groups are judged, whether or not all of them have got it
 TRIAL_LOOK = timedelta(milliseconds=250)  # how long all others wait at most once the first groups have it
+MOST_ECHOED = 20  # characters of what nobody understood
 THEME = "theme:"
 APPEAL = "appeal:"
 
@@ -103,7 +104,7 @@ class Campaigns:
             return post.slug
         if theme := self.calendar.find(named.removeprefix(THEME)):
             return f"{THEME}{theme.key}"
-        raise Refusal("posts.unknown_post", what=named)
+        raise Refusal("posts.unknown_post", what=named[:MOST_ECHOED])
 
     def whom(self, words: str) -> Whom:
         """The groups that somebody means by an expression over labels. Raises Refusal."""
@@ -189,6 +190,9 @@ class Campaigns:
     def send(self, request: Request) -> tuple[Campaign, Plan]:
         """Plan it, write it down and start it; or keep it for its time, or for a second person when one is needed."""
         plan = self.plan(request)
+        if request.starts_at is not None and request.starts_at > self.now and request.planner is not None and not plan.sent:
+            when = self.rules.local(request.starts_at, self.now)
+            raise Refusal("posts.planned_nobody", when=when, reasons=self.why(plan.reasons))
         campaign = Campaign(
             post=request.what,
             labels=str(request.whom),
@@ -227,6 +231,10 @@ class Campaigns:
     def reach(self, campaign: Campaign) -> int:
         """How many groups would get something if it were let go now, or at its time."""
         return sum(each.skipped is None for each in self._meant(campaign))
+
+    def left_out(self, campaign: Campaign) -> Mapping[Skipped, int]:
+        """Why the others would get nothing, and how many groups that are."""
+        return Counter(each.skipped for each in self._meant(campaign) if each.skipped is not None)
 
     def _meant(self, campaign: Campaign) -> tuple[Planned, ...]:
         return self.plan(self.request_of(campaign)).groups if campaign.kind == Kind.POST else self.targets(campaign)
@@ -322,6 +330,10 @@ class Campaigns:
             raise Refusal("posts.no_campaign", number=campaign_id)
         return campaign
 
+    def recent(self, most: int) -> Sequence[Campaign]:
+        """The newest campaigns, the newest first."""
+        return self.session.exec(select(Campaign).order_by(col(Campaign.id).desc()).limit(most)).all()
+
     def stop(self, campaign_id: int | None = None) -> tuple[Campaign, int]:
         """Stop a campaign (None: the newest that is not over); returns it and how many notices will not be sent."""
         campaign = self.find(campaign_id)
@@ -331,7 +343,8 @@ class Campaigns:
         waits = campaign.state in (CampaignState.WAITING, CampaignState.PLANNED)
         over = campaign.state in (CampaignState.STOPPED, CampaignState.DONE)
         if over or not (waits or progress.open):
-            raise Refusal("posts.already_over", number=campaign.id, sent=progress.sent)
+            phrase = "posts.already_over" if campaign.kind in (Kind.POST, Kind.CORRECTION) else "posts.over_chain"
+            raise Refusal(phrase, number=campaign.id, sent=progress.sent)
         cancelled = cancel_campaign(self.session, campaign.id)
         self.session.refresh(campaign)
         return campaign, cancelled

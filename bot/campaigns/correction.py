@@ -32,10 +32,11 @@ def correct(campaigns: Campaigns, wrong: Campaign, text: str, planner: int | Non
     """
     if wrong.kind not in (Kind.POST, Kind.CORRECTION) or wrong.id is None:
         raise Refusal("posts.correct_chain")
+    over = wrong.state in OVER
     _break_off(campaigns, wrong)
     got = campaigns.groups_reached(wrong.id)
     if not got:
-        raise Refusal("posts.nobody_got_it", number=wrong.id)
+        raise Refusal("posts.nobody_got_it", number=wrong.id, over=over)
     take_back(campaigns, wrong.id)
     campaign = _link(campaigns, wrong, Kind.CORRECTION, text, planner, origin)
     categories = {slug.partition("/")[0] for slug in _posts_of(campaigns, wrong.id)}

@@ -21,6 +21,8 @@ _WHEN = re.compile(
 _OVER = re.compile(
     r"(?:^|(?<=\s))(?:历时|用时|分|用|在)?\s*(?P<number>半|\d+(?:\.\d)?|[一两二三四五六七八九十])\s*个?(?P<unit>小时|分钟|天)(?:内|里)?(?:发完)?(?=\s|$)"
 )
+# what looks like a time and was not understood is no label either
+_LIKE_A_TIME = re.compile(r"\S*(?:\d{1,2}:\d{1,2}|\d点|\d{1,2}月\d|昨天|前天|明年|去年|后年|下个?月|月底)\S*")
 _ACCOUNTS = re.compile(r"(?:^|(?<=\s))账号\s*[::= ]?\s*(?P<names>[\w.@:-]+(?:\s*[,、]\s*[\w.@:-]+)*)")
 
 
@@ -53,7 +55,11 @@ def read_wording(text: str, now: datetime, zone: ZoneInfo, known: frozenset[str]
         over = timedelta(minutes=amount * {"分钟": 1, "小时": 60, "天": 1440}[found["unit"]])
         if over > LONGEST:
             raise Refusal("posts.too_long")
+        if not over:
+            raise Refusal("posts.too_short")
         text = text[: found.start()] + " " + text[found.end() :]
+    if left := _LIKE_A_TIME.search(text):
+        raise Refusal("posts.no_time", text=left[0])
     return Wording(" ".join(text.split()), starts_at, over, accounts)
 
 

@@ -43,7 +43,9 @@ def files(chat: Scenario) -> list[Path]:
 
 def test_nothing_goes_out_before_a_second_officer_verified_it(chat: Scenario) -> None:
     number = write(chat)
-    card = chat.expect(CHIEF, f"【待核实的寻人】{number}，社区民警王建国写的。*属实，回：/批准 {number}")
+    card = chat.expect(
+        CHIEF, f"【待核实的寻人】{number}，社区民警王建国写的。*属实，回：/批准 {number}\n不发，回：/寻人 {number} 撤回"
+    )
     assert card.what.photo is not None
     chat.skip_officers()
     chat.wait(hours=1)
@@ -220,7 +222,7 @@ def test_withdrawn_before_and_after_it_went_out(chat: Scenario) -> None:
     chat.say(WRITER, PRIVATE, f"/寻人 {number} 撤回")
     chat.expect(WRITER, f"寻人{number}撤回了。照片半天后删除。")
     chat.say(CHIEF, PRIVATE, f"/批准 {number}")
-    chat.expect(CHIEF, f"{number}的寻人消息不在等核实。")
+    chat.expect(CHIEF, f"{number}的寻人消息不在等核实。*")
 
 
 def test_after_three_days_it_is_over_by_itself(chat: Scenario) -> None:
@@ -352,4 +354,27 @@ def test_a_photo_that_cannot_be_had_does_not_hold_up_the_advice(chat: Scenario) 
     chat.say("徐妈妈", PRIVATE, "/寻人 我女儿6岁，红裙子，刚刚在菜市场走丢了，到处找不到", photo=b"no picture")
     chat.expect("徐妈妈", "*110*")
     chat.expect("徐妈妈", "收到，编号*（*）*")
+    chat.skip_officers()
+
+
+def test_only_whoever_may_verify_is_asked_and_may_say_no(chat: Scenario) -> None:
+    number = write(chat)
+    assert chat.unseen("周小琴") == [], "a grid worker could not answer it"
+    chat.say(CHIEF, PRIVATE, f"/寻人 {number} 撤回")
+    chat.skip(CHIEF)
+    assert chat.rows(Missing.state) == ["withdrawn"]
+
+
+def test_a_short_addition_is_told_and_a_slip_behind_the_number_is_not(chat: Scenario) -> None:
+    number = send_out(chat, f"{GRANNY} 发到 {ONE}")
+    chat.skip(ONE, SHOP, "港新小学二（3）班家长")
+    chat.say(WRITER, PRIVATE, f"/寻人 {number} 补充 拐")
+    chat.expect(WRITER, f"补充什么？比如：/寻人 {number} 补充 拄拐杖*")
+    chat.say(WRITER, PRIVATE, f"/寻人 {number} 补充 拄拐杖")
+    chat.expect(WRITER, f"寻人{number}的补充正在发到*")
+    chat.expect(ONE, f"【寻人补充】编号{number}\n拄拐杖*")
+    chat.say(WRITER, PRIVATE, f"/找到 {number}x")
+    chat.expect(WRITER, f"寻人{number}结束了*")
+    chat.expect(ONE, f"【已找到】编号{number}\n人已经找到了。谢谢大家。*")
+    chat.skip(SHOP, "港新小学二（3）班家长")
     chat.skip_officers()

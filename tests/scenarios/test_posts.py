@@ -11,7 +11,7 @@ from storage.tables import Audit, Campaign, CampaignGroup, CampaignPart, Occurre
 from tests.kit.scenario import PRIVATE, Scenario
 
 ONE, TWO = "港新1号网格", "港新2号网格"
-EDITOR = "孙悦"
+EDITOR, CHIEF = "孙悦", "刘卫东"
 
 
 def send(chat: Scenario, words: str) -> str:
@@ -49,9 +49,9 @@ def test_words_that_fall_short_get_the_next_step(chat: Scenario) -> None:
     chat.say(EDITOR, PRIVATE, "/停止 昨天那个")
     chat.expect(EDITOR, "要停哪一个？*")
     chat.say(EDITOR, PRIVATE, "/停止 12")
-    chat.expect(EDITOR, "没有12号推送。")
+    chat.expect(EDITOR, "没有12号推送。*")
     chat.say(EDITOR, PRIVATE, "/停止")
-    chat.expect(EDITOR, "现在没有正在发的推送。")
+    chat.expect(EDITOR, "现在没有正在发的推送。*")
     assert chat.rows(Campaign.id) == []
 
 
@@ -74,9 +74,9 @@ def test_quiet_hours_hold_for_editors_too(chat: Scenario) -> None:
     chat.wait(hours=12)  # ten in the evening
     chat.skip(EDITOR, ONE, TWO)
     chat.say(EDITOR, PRIVATE, "/推送 反诈 综合")
-    chat.expect(EDITOR, "这次一个群也没发。原因：现在是安静时段（2个群）。")
+    chat.expect(EDITOR, "这次一个群也没发。原因：现在是安静时段（2个群）。*")
     chat.say(EDITOR, PRIVATE, "/预览 反诈 综合")
-    chat.expect(EDITOR, "现在发，一个群也到不了。原因：现在是安静时段（2个群）。")
+    chat.expect(EDITOR, "现在发，一个群也到不了。原因：现在是安静时段（2个群）。*")
 
 
 def test_an_emergency_or_a_report_keeps_posts_out_of_that_group(chat: Scenario) -> None:
@@ -131,3 +131,49 @@ def test_after_a_long_downtime_the_editor_learns_what_was_left_out(tmp_path: Pat
         chat.restart()
         chat.expect(EDITOR, "定时推送“antifraud”11月23日10:30那次没发：晚了270分钟，按设置不补发。")
         assert chat.rows(Occurrence.state, Occurrence.reason)[0] == ("skipped", "270 minutes late")
+
+
+def test_every_slip_in_a_plan_has_its_answer_and_nothing_is_planned(chat: Scenario) -> None:
+    for words, answer in (
+        ("进度", "还没有发过推送。要发，先看写法：/推送"),
+        ("反诈 综合 与", "标签没写完。比如：综合 与 港新1号网格*"),
+        ("反诈 （综合", "标签写到“（”这里看不懂了。*"),
+        ("反诈 综合 昨天9:00", "“昨天9:00”不是一个时间。比如：明天9:00，11月25日15:30。"),
+        ("反诈 综合 明年5月1日9:00", "“明年5月1日9:00”不是一个时间。*"),
+        ("反诈 综合 历时0分钟", "分多久发完，至少写1分钟*"),
+        ("健康 港新1号网格 今晚23:30", "没有定下来：23:30发，一个群也到不了。原因：现在是安静时段（3个群）。换个时间*"),
+        (f"{'反诈' * 200} 综合", "没找到“反诈反诈反诈反诈反诈反诈反诈反诈反诈反诈”。写栏目名*"),
+        ("99", "没有99号推送。看最近几条：/推送 进度"),
+    ):
+        chat.say(EDITOR, PRIVATE, f"/推送 {words}")
+        chat.expect(EDITOR, answer)
+    assert chat.rows(Campaign.id) == []
+
+
+def test_a_plan_that_has_not_begun_shows_what_it_will_do_and_is_found_without_its_number(chat: Scenario) -> None:
+    chat.say(EDITOR, PRIVATE, "/推送 普法 综合 明天9:00")
+    chat.expect(EDITOR, "推送1号定在11月24日09:00发：*")
+    for words in ("1", "1 进度", "1", "1"):  # the same question again and again has an answer each time
+        chat.say(EDITOR, PRIVATE, f"/推送 {words}")
+        chat.expect(EDITOR, "推送1号（普法宣传）：定了时间，还没发，定在11月24日09:00发。\n会到约2个群。")
+    chat.say(EDITOR, PRIVATE, "/推送 进度")
+    chat.expect(EDITOR, "最近的推送：\n1号 11月23日 普法宣传：定了时间，还没发\n看一条的进度，回：/推送 号 进度")
+    chat.say(EDITOR, PRIVATE, "/停止 1号推送")
+    chat.expect(EDITOR, "推送1号不发了，一个群也没收到。")
+    chat.say(EDITOR, PRIVATE, "/推送 1")
+    chat.expect(EDITOR, "推送1号（普法宣传）：已停止。\n一个群也没收到。")
+    chat.say(EDITOR, PRIVATE, "/更正 1 这条说错了")
+    chat.expect(EDITOR, "推送1号还没有群收到过，不用更正。它已经结束了*")
+
+
+def test_at_night_an_approval_waits_instead_of_reaching_nobody(chat: Scenario) -> None:
+    chat.say(EDITOR, PRIVATE, "/推送 警方通报 综合")
+    chat.skip(EDITOR, CHIEF)
+    chat.wait(hours=12)
+    chat.say(CHIEF, PRIVATE, "/批准 1")
+    chat.expect(CHIEF, "推送1号现在放行，一个群也到不了：现在是安静时段（2个群）。它接着等*/批准 1*")
+    chat.wait(hours=11)
+    chat.say(CHIEF, PRIVATE, "/批准 1")
+    chat.expect(CHIEF, "推送1号放行了，2个群。")
+    chat.expect(ONE, "【警方通报】*")
+    chat.skip(EDITOR, TWO)

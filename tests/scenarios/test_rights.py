@@ -193,6 +193,7 @@ ACTS = {
     "post.export": "SEA",
     "post.mute": "GOSE",
     "missing.write": "GODS",
+    "missing.withdraw": "GODSA",
     "missing.verify": "OSA",
     "missing.found": "GODS",
     "appeal.write": "GODSE",
