@@ -42,6 +42,7 @@ from bot.notices import Lane, NewNotice, enqueue_all
 from bot.outbox import Outbox
 from bot.pacing import Pacing
 from storage import claims as rows
+from storage import prepared
 from storage.database import prepare
 from storage.tables import Group
 from storage.writer import Writer
@@ -107,6 +108,7 @@ def ours(base: str, count: int, workers: int, batch: int) -> Found:
     url = database(base)
     fill(url, count, workers).close()
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    prepared.attend(engine)
     connections = [engine.connect() for _ in range(workers)]
     backends = [connection.execute(text("SELECT pg_backend_pid()")).scalar_one() for connection in connections]
     for connection in connections:
@@ -119,6 +121,7 @@ def ours(base: str, count: int, workers: int, batch: int) -> Found:
         claims: list[rows.Claim] = []
         while True:
             now = datetime.now(UTC)
+            taking: list[rows.Taken] = []
             with connection.begin():
                 rows.write_back(connection, me, results)
                 claims, _ = rows.claim(
@@ -129,7 +132,9 @@ def ours(base: str, count: int, workers: int, batch: int) -> Found:
                     lease=timedelta(seconds=60),
                     room=lambda lane: batch,
                     ready=lambda chat, lane, private: True,
+                    taking=taking,
                 )
+            claims = rows.really(claims, taking)
             for claim in claims:
                 taken[claim.chat].append(claim.id)
             results = [rows.Sent(claim, "m", now) for claim in claims]

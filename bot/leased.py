@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 from sqlmodel import Session
@@ -90,5 +90,5 @@ class SendHold:
     def token(self, account: AccountKey) -> int | None:
         return self._leases.token(self._names[account])
 
-    def stands(self, session: Session, account: AccountKey, token: int) -> bool:
+    def stands(self, session: Session, account: AccountKey, token: int) -> Callable[[], bool]:
         return rows.stands(session.connection(), self._names[account], self.holder, token)

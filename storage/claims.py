@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct
@@ -168,12 +169,13 @@ _SENT = {
     "sqlite": "UPDATE outbox SET state = 'sent', message_id = ?, text = CASE WHEN secret THEN '' ELSE text END, sent_at = ?, "
     "owner = '', lease_until = NULL, due_at = NULL, problem = '' "
     "WHERE id = ? AND state = 'sending' AND owner = ? AND attempt = ?",
-    # each row finds its own place in the arrays: joined to them, a planner that expects one row reads the whole table
-    "postgresql": "UPDATE outbox SET state = 'sent', message_id = (%(messages)s::text[])[array_position(%(ids)s::bigint[], id)], "
-    "text = CASE WHEN secret THEN '' ELSE text END, sent_at = (%(times)s::timestamptz[])[array_position(%(ids)s::bigint[], id)], "
+    # each row finds its own place in the arrays: joined to them, a planner that expects one row reads the whole table. In numbers
+    # that are sorted `width_bucket` finds a place by halving
+    "postgresql": "UPDATE outbox SET state = 'sent', message_id = (%(messages)s::text[])[width_bucket(id, %(ids)s::bigint[])], "
+    "text = CASE WHEN secret THEN '' ELSE text END, sent_at = (%(times)s::timestamptz[])[width_bucket(id, %(ids)s::bigint[])], "
     "owner = '', lease_until = NULL, due_at = NULL, problem = '' "
     "WHERE id = ANY (%(ids)s::bigint[]) AND state = 'sending' AND owner = %(owner)s "
-    "AND attempt = (%(attempts)s::int[])[array_position(%(ids)s::bigint[], id)]",
+    "AND attempt = (%(attempts)s::int[])[width_bucket(id, %(ids)s::bigint[])]",
 }
 _MINE = and_(
     OUTBOX.c.id == bindparam("b_id"),
@@ -218,21 +220,26 @@ def claim(
     room: Callable[[int], int],
     ready: Callable[[str, int, bool], bool],
     caps: Caps | None = None,
+    first: Look | None = None,
+    taking: list[Taken] | None = None,
 ) -> tuple[list[Claim], bool]:
     """Claim due rows of one account, best lane and oldest first, at most one per chat and lane.
 
     `room(lane)` is how many rows of this lane or better may be taken; `ready(chat, lane, private)` says whether the chat may be
     spoken to now; `caps` is what a group bears of posts. Returns the claims and whether the rows were exhausted.
+
+    `first` is the first look at the rows, where it was begun earlier. With `taking` the claims are made with the commit at the
+    latest; which of them are ours is then known from `really`, after it.
     """
     until = now + lease
     picked: list[Claim] = []
     known: set[int] = set()
     lane, row_id = -1, 0
     exhausted = full = False
-    most = min(PAGE, max(room(0), 0) + 1)
+    page_of = first or look(connection, account, now, room(0))
     while not exhausted and not full:
-        where = {"platform": account[0], "account": account[1], "now": now, "lane": lane, "id": row_id, "most": most}
-        page = _page(connection, where, until)
+        most = page_of.most
+        page = page_of.rows(until)
         fresh: list[Claim] = []
         for one in page:
             if one.id in known:
@@ -247,12 +254,13 @@ def claim(
         picked += kept
         known.update(claim.id for claim in kept)
         exhausted = not full and len(page) < most
-        most = PAGE
         if len(kept) < len(fresh):
             # what stood behind the rows that were held back has its turn now
-            first = next(claim for claim in fresh if claim.id not in known)
-            lane, row_id, exhausted, full = first.lane, first.id, False, False
-    return _with_changed(connection, _take(connection, picked, owner, until)), not full
+            again = next(claim for claim in fresh if claim.id not in known)
+            lane, row_id, exhausted, full = again.lane, again.id, False, False
+        if not exhausted and not full:
+            page_of = Look(connection, account, now, (lane, row_id), PAGE)
+    return _with_changed(connection, _take(connection, picked, owner, until, taking)), not full
 
 
 def _claim_of(columns: Iterable[Any], until: datetime) -> Claim:
@@ -260,14 +268,41 @@ def _claim_of(columns: Iterable[Any], until: datetime) -> Claim:
     return Claim(*values)
 
 
-def _page(connection: Connection, where: Mapping[str, Any], until: datetime) -> list[Claim]:
-    """The next rows that may be claimed. Below SQLAlchemy, which takes longer to ask than the database to answer."""
-    if connection.dialect.name != "sqlite":
-        return [_claim_of(row, until) for row in prepared().ask(connection, _HEADS, where)]
-    sql, fixed, places = _heads_of(connection.dialect)
-    values = {**fixed, **where, "now": stored_time("sqlite", where["now"])}
-    found = [_claim_of(row, until) for row in _run(connection, sql, [values[name] for name in places])]
-    return [replace(one, private=bool(one.private), or_say=bool(one.or_say)) for one in found]  # SQLite knows no booleans
+class Look:
+    """The next `most` rows that may be claimed, behind this lane and number. PostgreSQL is asked when they are wanted, or earlier
+    with something else. Below SQLAlchemy, which takes longer to ask than the database to answer."""
+
+    __slots__ = ("_connection", "_rows", "_where", "most")
+
+    def __init__(
+        self, connection: Connection, account: tuple[str, str], now: datetime, behind: tuple[int, int], most: int
+    ) -> None:
+        self.most = most
+        self._connection = connection
+        self._where: dict[str, Any] = {
+            "platform": account[0],
+            "account": account[1],
+            "now": now,
+            "lane": behind[0],
+            "id": behind[1],
+            "most": most,
+        }
+        postgresql = connection.dialect.name != "sqlite"
+        self._rows = prepared().ask_later(connection, _HEADS, self._where) if postgresql else None
+
+    def rows(self, until: datetime) -> list[Claim]:
+        """They, as claims until then."""
+        if self._rows is not None:
+            return [_claim_of(row, until) for row in self._rows.rows()]
+        sql, fixed, places = _heads_of(self._connection.dialect)
+        values = {**fixed, **self._where, "now": stored_time("sqlite", self._where["now"])}
+        found = [_claim_of(row, until) for row in _run(self._connection, sql, [values[name] for name in places])]
+        return [replace(one, private=bool(one.private), or_say=bool(one.or_say)) for one in found]  # SQLite knows no booleans
+
+
+def look(connection: Connection, account: tuple[str, str], now: datetime, room: int) -> Look:
+    """The first look of `claim` at the rows of an account, with so much room for the best lane."""
+    return Look(connection, account, now, (-1, 0), min(PAGE, max(room, 0) + 1))
 
 
 _Heads = tuple[str, Mapping[str, Any], Sequence[str]]
@@ -293,17 +328,34 @@ def _run(connection: Connection, sql: str, values: Sequence[Any], many: bool = F
     return rows
 
 
-def _take(connection: Connection, claims: list[Claim], owner: str, until: datetime) -> list[Claim]:
-    """Make them ours; returns those that are."""
+Taken = Callable[[], set[int]]
+
+
+def really(claims: list[Claim], taking: Sequence[Taken]) -> list[Claim]:
+    """Those of the claims that are ours, after the commit; all of them when nothing was left to be made so with it."""
+    if not taking:
+        return claims
+    taken = set().union(*(one() for one in taking))
+    return claims if len(taken) == len(claims) else [claim for claim in claims if claim.id in taken]
+
+
+def _take(connection: Connection, claims: list[Claim], owner: str, until: datetime, taking: list[Taken] | None) -> list[Claim]:
+    """Make them ours; returns those that are, or all when they will be made so later."""
     if not claims:
         return claims
     ids = [claim.id for claim in claims]
     if connection.dialect.name == "sqlite":
         rows = _run(connection, _TAKE["sqlite"], (owner, stored_time("sqlite", until), json.dumps(ids)))
-    else:
-        rows = prepared().run(connection, _TAKE["postgresql"], {"owner": owner, "until": until, "ids": numbers(ids)})
-    taken = {row[0] for row in rows}
-    return claims if len(taken) == len(claims) else [claim for claim in claims if claim.id in taken]
+        return really(claims, [lambda: {row[0] for row in rows}])
+    later = prepared().later(connection, _TAKE["postgresql"], {"owner": owner, "until": until, "ids": numbers(ids)})
+
+    def taken() -> set[int]:
+        return {row[0] for row in later.rows()}
+
+    if taking is None:
+        return really(claims, [taken])
+    taking.append(taken)
+    return claims
 
 
 def _with_changed(connection: Connection, claims: list[Claim]) -> list[Claim]:
@@ -348,6 +400,7 @@ def _write_sent(connection: Connection, owner: str, sent: Sequence[Sent]) -> Non
         ]
         _run(connection, _SENT[dialect], rows, many=True)
         return
+    sent = sorted(sent, key=attrgetter("claim.id"))
     columns = {
         "messages": words([result.message_id for result in sent]),
         "times": words([result.at.isoformat() for result in sent]),
@@ -355,7 +408,7 @@ def _write_sent(connection: Connection, owner: str, sent: Sequence[Sent]) -> Non
         "attempts": numbers([result.claim.attempt for result in sent]),
         "owner": owner,
     }
-    prepared().run(connection, _SENT[dialect], columns)
+    prepared().later(connection, _SENT[dialect], columns)
 
 
 def _put_back(connection: Connection, owner: str, waiting: Sequence[Waiting]) -> None:
@@ -425,13 +478,18 @@ def abandoned(connection: Connection, *, me: str, node: str | None, now: datetim
     return found, next_end
 
 
-def next_due(connection: Connection, now: datetime) -> datetime | None:
-    """When the next notice that waits for a time becomes due."""
+def next_due(connection: Connection, now: datetime) -> Callable[[], datetime | None]:
+    """When the next notice that waits for a time becomes due, as of now; to be asked for later, if need be after the commit."""
     if connection.dialect.name == "sqlite":
         due: datetime | None = connection.execute(_NEXT_DUE, {"now": now}).scalar()
-    else:
-        due = prepared().ask(connection, _NEXT_DUE, {"now": now})[0][0]
-    return due and due.astimezone(UTC)
+        return lambda: due
+    later = prepared().ask_later(connection, _NEXT_DUE, {"now": now})
+
+    def found() -> datetime | None:
+        at: datetime | None = later.rows()[0][0]
+        return at and at.astimezone(UTC)
+
+    return found
 
 
 def sent_since(connection: Connection, since: datetime) -> list[tuple[str, str, str, datetime]]:

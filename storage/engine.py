@@ -35,7 +35,7 @@ def open_engine(url: str) -> Engine:
     if parsed.get_backend_name() != "sqlite":
         server = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=dict(PATIENCE))
         attach(server)
-        prepared().forget_after_rollbacks(server)
+        prepared().attend(server)
         return server
     memory = parsed.database in (None, "", ":memory:")
     engine = create_engine(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -78,9 +78,10 @@ def release(connection: Connection, holder: str, names: Sequence[str]) -> None:
         connection.execute(_RELEASE, {"names": sorted(names), "holder": holder})
 
 
-def stands(connection: Connection, name: str, holder: str, token: int) -> bool:
-    """Whether a lease is still this holder's; nobody can take it before this transaction ends."""
-    return bool(prepared().ask(connection, _STANDS, {"name": name, "holder": holder, "token": token}))
+def stands(connection: Connection, name: str, holder: str, token: int) -> Callable[[], bool]:
+    """Whether a lease is still this holder's; nobody can take it before this transaction ends. To be asked for in it."""
+    later = prepared().ask_later(connection, _STANDS, {"name": name, "holder": holder, "token": token})
+    return lambda: bool(later.rows())
 
 
 def database_now(connection: Connection) -> datetime:

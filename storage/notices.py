@@ -5,7 +5,7 @@ Claiming and writing back are in storage/claims.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -199,11 +199,13 @@ def close_chat(
     return group_id, changed > 0
 
 
-def read_pauses(connection: Connection, now: datetime) -> dict[str, datetime]:
-    """Scope to the end of its pause, of those that are not over."""
+def read_pauses(connection: Connection, now: datetime) -> Callable[[], dict[str, datetime]]:
+    """Scope to the end of its pause, of those that are not over now; to be asked for later in the transaction."""
     if connection.dialect.name == "sqlite":
-        return {row[0]: row[1] for row in connection.execute(_PAUSES, {"now": now})}
-    return {row[0]: row[1].astimezone(UTC) for row in prepared().ask(connection, _PAUSES, {"now": now})}
+        found = {row[0]: row[1] for row in connection.execute(_PAUSES, {"now": now})}
+        return lambda: found
+    later = prepared().ask_later(connection, _PAUSES, {"now": now})
+    return lambda: {row[0]: row[1].astimezone(UTC) for row in later.rows()}
 
 
 def write_pauses(connection: Connection, pauses: Iterable[tuple[str, datetime]], now: datetime) -> None:

@@ -2,13 +2,18 @@
 
 The driver's cursor takes longer to send such a statement and to wait for it than the server to carry it out (decision 0250).
 What a statement may hold is little: values by name, given as numbers, texts and times, and rows back as the driver reads them.
+
+Statements whose rows nobody needs yet wait for the next one that somebody asks for, or for the commit, and travel with it in one
+round trip (decision 0274). Whatever else goes through SQLAlchemy comes after them, and a rollback takes them with it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
-from collections.abc import Mapping
+import select
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -25,6 +30,7 @@ _KNOWN = "prepared"  # in what SQLAlchemy keeps beside a connection of the drive
 _NUMBERS = count(1)
 _COMPILED: dict[ClauseElement, tuple[str, dict[str, object]]] = {}  # with the values that are always the same
 _DONE = pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK
+_NO_MORE = 2  # the end of a statement's results is one nothing; another one behind it comes of a line that is lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +42,42 @@ class _Statement:
     values: tuple[str, ...]
 
 
+class Later:
+    """The rows of a statement that has not been carried out yet, perhaps."""
+
+    __slots__ = ("_connection", "_found", "statement", "values")
+
+    def __init__(self, connection: Connection, statement: _Statement, values: list[bytes]) -> None:
+        self._connection = connection
+        self._found: list[tuple[Any, ...]] | None = None
+        self.statement = statement
+        self.values = values
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """What it gives back; it is carried out now if it still waits.
+
+        Raises the driver's own errors, RuntimeError when a rollback took it along.
+        """
+        if self._found is None:
+            flush(self._connection)
+        if self._found is None:
+            raise RuntimeError("a statement went with a rollback before it was carried out")
+        return self._found
+
+    def found(self, rows: list[tuple[Any, ...]]) -> None:
+        """These are its rows."""
+        self._found = rows
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What one connection of the driver has prepared, and what reads its rows."""
+    """Of one connection: what it has prepared, what reads its rows, what waits on its socket, what is still to be sent."""
 
     names: set[bytes]
     reader: Reader
+    readable: select.poll
+    either: select.poll
+    waiting: list[Later]
 
 
 def run(connection: Connection, sql: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
@@ -49,34 +85,109 @@ def run(connection: Connection, sql: str, values: Mapping[str, object]) -> list[
 
     Raises the driver's own errors.
     """
-    raw: Any = connection.connection.dbapi_connection
-    statement, line = _statement(sql), raw.pgconn
-    if line.transaction_status == pq.TransactionStatus.IDLE:
-        _good(line.exec_(b"BEGIN"))
-    known: _Known | None = connection.info.get(_KNOWN)
-    if known is None:
-        there = _good(line.exec_(b"SELECT name FROM pg_prepared_statements WHERE starts_with(name, 'qs_')"))
-        names = {there.get_value(row, 0) or b"" for row in range(there.ntuples)}
-        known = connection.info[_KNOWN] = _Known(names, Transformer(raw))
-    if statement.name not in known.names:
-        _good(line.prepare(statement.name, statement.text))
-        known.names.add(statement.name)
-    result = _good(line.exec_prepared(statement.name, [_written(values[name]) for name in statement.values]))
-    if not result.ntuples:
-        return []
-    known.reader.set_pgresult(result)
-    rows: list[tuple[Any, ...]] = known.reader.load_rows(0, result.ntuples, tuple)
-    return rows
+    return later(connection, sql, values).rows()
+
+
+def later(connection: Connection, sql: str, values: Mapping[str, object]) -> Later:
+    """The same when its rows are asked for, when anything else is carried out in this connection, or with the commit."""
+    statement = _statement(sql)
+    one = Later(connection, statement, [_written(values[name]) for name in statement.values])
+    _known(connection).waiting.append(one)
+    return one
 
 
 def ask(connection: Connection, statement: ClauseElement, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
-    """The same with a statement of SQLAlchemy's, without what its types make of values and rows."""
+    """`run` with a statement of SQLAlchemy's, without what its types make of values and rows."""
+    return ask_later(connection, statement, values).rows()
+
+
+def ask_later(connection: Connection, statement: ClauseElement, values: Mapping[str, object]) -> Later:
+    """`later` with a statement of SQLAlchemy's."""
     found = _COMPILED.get(statement)
     if found is None:
         compiled = statement.compile(dialect=connection.dialect)
         found = _COMPILED[statement] = str(compiled), dict(compiled.params)
     sql, fixed = found
-    return run(connection, sql, {**fixed, **values})
+    return later(connection, sql, {**fixed, **values})
+
+
+def flush(connection: Connection, *, commit: bool = False) -> None:
+    """Carry out what waits in this connection, and commit in the same round trip. Nothing waits: nothing is done."""
+    known: _Known | None = connection.info.get(_KNOWN)
+    if known is None or not known.waiting:
+        return
+    raw: Any = connection.connection.dbapi_connection
+    line, waiting = raw.pgconn, known.waiting.copy()
+    known.waiting.clear()
+    for one in waiting:
+        if one.statement.name not in known.names:
+            _good(line.prepare(one.statement.name, one.statement.text))
+            known.names.add(one.statement.name)
+    begin = line.transaction_status == pq.TransactionStatus.IDLE
+    results = _travel(line, known, waiting, begin=begin, commit=commit)
+    for one, result in zip(waiting, results[begin:], strict=False):
+        rows: list[tuple[Any, ...]] = []
+        if result.ntuples:
+            known.reader.set_pgresult(result)
+            rows = known.reader.load_rows(0, result.ntuples, tuple)
+        one.found(rows)
+
+
+def _known(connection: Connection) -> _Known:
+    known: _Known | None = connection.info.get(_KNOWN)
+    if known is None:
+        raw: Any = connection.connection.dbapi_connection
+        line = raw.pgconn
+        if line.transaction_status == pq.TransactionStatus.IDLE:
+            _good(line.exec_(b"BEGIN"))
+        there = _good(line.exec_(b"SELECT name FROM pg_prepared_statements WHERE starts_with(name, 'qs_')"))
+        names = {there.get_value(row, 0) or b"" for row in range(there.ntuples)}
+        readable, either = select.poll(), select.poll()
+        readable.register(line.socket, select.POLLIN)
+        either.register(line.socket, select.POLLIN | select.POLLOUT)
+        known = connection.info[_KNOWN] = _Known(names, Transformer(raw), readable, either, [])
+    return known
+
+
+def _travel(line: Any, known: _Known, what: Sequence[Later], *, begin: bool, commit: bool) -> list[pq.abc.PGresult]:
+    """All of them in one round trip, in libpq's pipeline mode; the results in order. Raises the error of the one that failed."""
+    line.enter_pipeline_mode()
+    try:
+        if begin:
+            line.send_query_params(b"BEGIN", None)
+        for one in what:
+            line.send_query_prepared(one.statement.name, one.values)
+        if commit:
+            line.send_query_params(b"COMMIT", None)
+        line.pipeline_sync()
+        while line.flush():  # more than fits into the socket; the server must get rid of its answers meanwhile
+            known.either.poll()
+            line.consume_input()
+        results = _results(line, known)
+    finally:
+        # what is lost in the middle cannot leave the mode, and need not
+        with contextlib.suppress(psycopg.OperationalError):
+            line.exit_pipeline_mode()
+    return [_good(result) for result in results]
+
+
+def _results(line: Any, known: _Known) -> list[pq.abc.PGresult]:
+    """What comes back until the mark behind the last statement."""
+    results: list[pq.abc.PGresult] = []
+    nothing = 0
+    while nothing < _NO_MORE:
+        while line.is_busy():  # libpq's own waiting would keep the interpreter from every other thread
+            known.readable.poll()
+            line.consume_input()
+        result = line.get_result()
+        if result is None:
+            nothing += 1
+            continue
+        nothing = 0
+        if result.status == pq.ExecStatus.PIPELINE_SYNC:
+            return results
+        results.append(result)
+    raise next((_error(one) for one in results if one.status not in _DONE), psycopg.OperationalError("the connection is lost"))
 
 
 def forget(connection: Connection) -> None:
@@ -85,10 +196,12 @@ def forget(connection: Connection) -> None:
         connection.info.pop(_KNOWN, None)
 
 
-def forget_after_rollbacks(engine: Engine) -> None:
-    """Call `forget` after every rollback that SQLAlchemy sees, whole or to a savepoint."""
+def attend(engine: Engine) -> None:
+    """Keep what waits in its place in what SQLAlchemy does: before the next statement, with the commit, gone with a rollback."""
     event.listen(engine, "rollback", forget)
     event.listen(engine, "rollback_savepoint", lambda connection, *_: forget(connection))
+    event.listen(engine, "before_cursor_execute", lambda connection, *_: flush(connection))
+    event.listen(engine, "commit", lambda connection: flush(connection, commit=True))
 
 
 @functools.cache
@@ -105,9 +218,13 @@ def _written(value: object) -> bytes:
 def _good(result: pq.abc.PGresult) -> pq.abc.PGresult:
     if result.status in _DONE:
         return result
+    raise _error(result)
+
+
+def _error(result: pq.abc.PGresult) -> psycopg.Error:
     state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
     try:
         kind = psycopg.errors.lookup(state)
     except KeyError:
         kind = psycopg.OperationalError  # without a state it is the connection that is lost
-    raise kind(result.error_message.decode(errors="replace"))
+    return kind(result.error_message.decode(errors="replace"))

@@ -215,7 +215,7 @@ def _limiter_in_memory(patch: pytest.MonkeyPatch) -> None:
 
 def _pauses_in_memory(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(notices, "write_pauses", lambda *_: None)
-    patch.setattr(notices, "read_pauses", lambda *_: {})
+    patch.setattr(notices, "read_pauses", lambda *_: dict)
 
 
 def _no_order(patch: pytest.MonkeyPatch) -> None:

@@ -26,8 +26,8 @@ class Hold(Protocol):
         """The fencing token while this account is ours to begin something for."""
         ...
 
-    def stands(self, session: Session, account: AccountKey, token: int) -> bool:
-        """Whether it still is, inside this transaction and until its end."""
+    def stands(self, session: Session, account: AccountKey, token: int) -> Callable[[], bool]:
+        """Whether it still is, inside this transaction and until its end; the answer may wait until it is asked for."""
         ...
 
 
@@ -66,12 +66,12 @@ class Accounts(dict[AccountKey, Account]):
         """Whether something may be begun for this account."""
         return self.hold is None or self.hold.token(key) is not None
 
-    def stands(self, session: Session, key: AccountKey) -> bool:
-        """The fence: nobody has taken this account over, and nobody can before this transaction ends."""
+    def stands(self, session: Session, key: AccountKey) -> Callable[[], bool]:
+        """The fence: nobody has taken this account over, and nobody can before this transaction ends. To be asked for in it."""
         if self.hold is None:
-            return True
+            return lambda: True
         token = self.hold.token(key)
-        return token is not None and self.hold.stands(session, key, token)
+        return (lambda: False) if token is None else self.hold.stands(session, key, token)
 
     def look_everywhere(self) -> None:
         """Rows may have come for any of them."""

@@ -17,7 +17,7 @@ from bot.pacing import NEVER, AccountKey, Pacing
 from bot.verdicts import DIED, OutboxRule, Pause, Verdicts, account_scope, chat_scope
 from storage import claims, notices
 from storage.caps import Caps
-from storage.claims import Claim, Result, Sent
+from storage.claims import Claim, Look, Result, Sent, Taken, really
 from storage.paces import Booking, book
 from storage.writer import take_turn
 
@@ -53,7 +53,7 @@ class Order:
 
 @dataclass(slots=True)
 class Answer:
-    """What one exchange brought. `pauses` and `next_due` are None when they were not asked for."""
+    """What one exchange brought, once committed and settled. `pauses` and `next_due` are None when they were not asked for."""
 
     pauses: dict[str, datetime] | None = None
     sent: list[tuple[str, str, str, datetime]] = field(default_factory=list)
@@ -64,6 +64,25 @@ class Answer:
     next_due: datetime | None = None
     bookings: list[Booking] = field(default_factory=list)
     booked: dict[str, datetime] = field(default_factory=dict)
+    taking: dict[AccountKey, list[Taken]] = field(default_factory=dict)
+    due: Callable[[], datetime | None] | None = None
+
+    def settle(self) -> None:
+        """After the commit: what travelled with it has its answer only now."""
+        for key, taking in self.taking.items():
+            self.claims[key] = really(self.claims[key], taking)
+        if self.due is not None:
+            self.next_due = self.due()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What was begun to be asked for one account: whether it is still ours, and its first rows; and the room for them by lane."""
+
+    key: AccountKey
+    rooms: list[int]
+    stands: Callable[[], bool]
+    rows: Look
 
 
 class Exchange:
@@ -105,22 +124,25 @@ class Exchange:
             self._close_chat(session, address, why, now)
         if order.pauses:
             notices.write_pauses(connection, order.pauses, now)
-        answer.pauses = notices.read_pauses(connection, now)
+        pauses = notices.read_pauses(connection, now)
         if order.first and self._accounts.hold is None:
             answer.sent = claims.sent_since(connection, now - self._pacing.memory(self._accounts))
         for key in order.taken:
             answer.sent += claims.spoken_since(connection, key, now - self._pacing.memory([key]), now)
         if order.recover:
             answer.leases_until = self._recover(session, now, order.first)
-        for key in order.asking:
-            if answer.pauses.get(account_scope(key), now) <= now and self._accounts.stands(session, key):
-                self._claim(session, key, now, answer)
+        looks = [self._look(session, key, now, answer) for key in order.asking]
+        answer.pauses = pauses()
+        for look in looks:
+            # the fence stands before the rows in the same round trip; a look at an account that is paused or lost is let go
+            if answer.pauses.get(account_scope(look.key), now) <= now and look.stands():
+                self._claim(session, look, now, answer)
         if order.asking and self._accounts.hold is not None:
             with self._picture:
                 answer.bookings = self._pacing.wanted(self._waiting(answer), now)
             answer.booked = book(connection, answer.bookings, now)
         if order.claiming:
-            answer.next_due = claims.next_due(connection, now)
+            answer.due = claims.next_due(connection, now)
         return answer
 
     def most_in_queue(self, key: AccountKey) -> int:
@@ -138,10 +160,15 @@ class Exchange:
         """How many messages of each account will want a slot."""
         return {key: len(account.queue) + len(answer.claims.get(key, ())) for key, account in self._accounts.items()}
 
-    def _claim(self, session: Session, key: AccountKey, now: datetime, answer: Answer) -> None:
-        pauses = answer.pauses or {}
+    def _look(self, session: Session, key: AccountKey, now: datetime, answer: Answer) -> _Look:
         with self._picture:
             rooms = self._rooms(key, now, answer)
+        stands = self._accounts.stands(session, key)
+        return _Look(key, rooms, stands, claims.look(session.connection(), key, now, rooms[0]))
+
+    def _claim(self, session: Session, look: _Look, now: datetime, answer: Answer) -> None:
+        key, rooms, pauses = look.key, look.rooms, answer.pauses or {}
+        with self._picture:
             free = not pauses and not self._pacing.limits_chats(key)
         soon = now + timedelta(seconds=self.rule.horizon)
 
@@ -157,6 +184,7 @@ class Exchange:
                 answer.ready_at = earliest(answer.ready_at, at)
             return at <= soon
 
+        taking: list[Taken] = []
         found, exhausted = claims.claim(
             session.connection(),
             key,
@@ -166,9 +194,11 @@ class Exchange:
             room=room,
             ready=ready,
             caps=self._caps(now) if self._caps else None,
+            first=look.rows,
+            taking=taking,
         )
         if found:
-            answer.claims[key] = found
+            answer.claims[key], answer.taking[key] = found, taking
         if not exhausted:
             answer.more.add(key)
 
@@ -198,7 +228,7 @@ class Exchange:
         for row in found:
             key = row.claim.platform, row.claim.account
             account = self._accounts.get(key)
-            if account is not None and self._accounts.stands(session, key):
+            if account is not None and self._accounts.stands(session, key)():
                 result = self._verdicts.uncertain(account.adapter, row.claim, DIED)
                 claims.write_back(session.connection(), row.owner, [result])
         if self.rule.patrol is not None:

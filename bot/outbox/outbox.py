@@ -239,6 +239,7 @@ class Outbox:
         self._results, self._new_pauses, self._gone, self._hurry = [], [], [], False
         try:
             answer = await self._writer.run(lambda session: self._storage.work(session, order))
+            answer.settle()
         except BaseException:
             self._results = [*order.results, *self._results]
             self._new_pauses = [*order.pauses, *self._new_pauses]

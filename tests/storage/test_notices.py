@@ -141,9 +141,9 @@ def test_the_longer_pause_stays(writer: Writer) -> None:
 
     pause(10)
     pause(5)
-    assert writer.read_now(lambda session: notices.read_pauses(session.connection(), NOW)) == {"s": NOW + timedelta(seconds=10)}
+    assert writer.read_now(lambda session: notices.read_pauses(session.connection(), NOW)()) == {"s": NOW + timedelta(seconds=10)}
     pause(20)
-    assert writer.read_now(lambda session: notices.read_pauses(session.connection(), NOW)) == {"s": NOW + timedelta(seconds=20)}
+    assert writer.read_now(lambda session: notices.read_pauses(session.connection(), NOW)()) == {"s": NOW + timedelta(seconds=20)}
     pause(15, NOW + timedelta(seconds=30))
     assert writer.read_now(lambda session: session.exec(select(Pause)).all()) == []
 
