@@ -201,7 +201,19 @@ def attend(engine: Engine) -> None:
     event.listen(engine, "rollback", forget)
     event.listen(engine, "rollback_savepoint", lambda connection, *_: forget(connection))
     event.listen(engine, "before_cursor_execute", lambda connection, *_: flush(connection))
-    event.listen(engine, "commit", lambda connection: flush(connection, commit=True))
+    event.listen(engine, "commit", _commit)
+
+
+def _commit(connection: Connection) -> None:
+    """Commit with what waits. A commit that fails ends the transaction, as the server's own does; SQLAlchemy counts on that."""
+    try:
+        flush(connection, commit=True)
+    except BaseException:
+        raw: Any = connection.connection.dbapi_connection
+        with contextlib.suppress(psycopg.Error):
+            raw.rollback()
+        forget(connection)
+        raise
 
 
 @functools.cache
