@@ -28,17 +28,10 @@ GAPS = {
 
 @dataclass(frozen=True, slots=True)
 class Spelled:
-    """An entry that is spelled by its parts: the bits of all that it cannot be without, of which the highest, that of the rarest,
-    stands for the entry.
-    """
+    """An entry that is spelled by its parts: its bit, and what its parts look like together."""
 
-    needs: int
+    bit: int
     pattern: re.Pattern[str]
-
-    @property
-    def head(self) -> int:
-        """The bit of the rarest part."""
-        return 1 << (self.needs.bit_length() - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +54,7 @@ class Sign:
         if self.pattern is not None and standing & self.whole:
             yield from self.pattern.finditer(text)
         for entry in self.spelled:
-            if standing & entry.head:
+            if standing & entry.bit:
                 yield from entry.pattern.finditer(text)
 
     @property
@@ -163,26 +156,61 @@ class Tally:
                 yield sign, match.start(), match.end()
 
 
+class Parts:
+    """The entries that are spelled by parts, each of which must be there.
+
+    The first parts of all entries have bits side by side, the second ones as many bits above each of them, and so on: which
+    entries have all their parts is seen at once, without a look at any entry.
+    """
+
+    def __init__(self, first: int, entries: int) -> None:
+        self._first = first
+        self._entries = entries
+        self._known = 0
+        self._lack: list[int] = []  # for each part after the first, the entries that have no such part
+
+    def add(self, number: int) -> list[int]:
+        """The bits of the parts of one more entry, of which the first stands for the entry itself."""
+        self._lack += [(1 << self._known) - 1 for _ in range(len(self._lack) + 1, number)]
+        self._lack = [lack | (0 if part < number else 1 << self._known) for part, lack in enumerate(self._lack, 1)]
+        self._known += 1
+        return [1 << self._first + self._known - 1 + part * self._entries for part in range(number)]
+
+    def met(self, families: int) -> int:
+        """The bits of the entries of which a text with these families has all parts."""
+        families >>= self._first
+        found = families & (1 << self._known) - 1
+        for lack in self._lack:
+            families >>= self._entries
+            found &= families | lack
+        return found << self._first
+
+
 class Signs:
     """The tallies of all dangers, and their words with bits from `first` on, for the automaton."""
 
-    def __init__(self, words: Mapping[str, int], tallies: Sequence[Tally]) -> None:
+    def __init__(self, words: Mapping[str, int], tallies: Sequence[Tally], parts: Parts) -> None:
         self.words = words
         self.tallies = tuple(tallies)
-        self._by_head: dict[int, tuple[int, int]] = {}  # by the bit of its rarest part, all parts of an entry and its class
+        self._parts = parts
+        self._classes: dict[int, int] = {}  # by the bit of an entry that of its class
         self._wholes = 0
         for sign in {sign.bit: sign for tally in tallies for sign in tally.signs}.values():
             self._wholes |= sign.whole
-            for entry in sign.spelled:
-                self._by_head[entry.head] = entry.needs, entry.head | (sign.bit ^ sign.whole)
-        self._heads = sum(self._by_head)
+            self._classes.update((entry.bit, sign.bit ^ sign.whole) for entry in sign.spelled)
+        self._cores = 0
+        for tally in tallies:
+            self._cores |= tally.core
 
     @staticmethod
     def load(folder: Path, families: Mapping[str, Sequence[str]], first: int) -> Signs:
         """Read `signs.toml`; `families` are those of the scenes, for "@name", and `first` is the first free bit."""
         file = WordFile(folder / "signs.toml")
         words: dict[str, int] = {}
-        bits = iter(range(first, 10_000))
+        entries = [entry for table in file.tables.values() if isinstance(table, dict) for entry in table.values()]
+        lists = [entry[1] for entry in entries if isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], str)]
+        bits = iter(range(first, first + 2 * len(lists)))
+        parted = Parts(first + 2 * len(lists), sum("+" in word for each in lists for word in each.split()))
 
         def ways(part: str) -> list[str]:
             return [word for way in part.split("|") for word in (families[way[1:]] if way.startswith("@") else (way,))]
@@ -198,16 +226,15 @@ class Signs:
                     raise ConfigError(f"{file.path}: {name} takes in {word}, which is no family of scenes.toml")
                 if "+" in word:
                     parts = [ways(part) for part in word.split("+")]
-                    needed = 0
-                    # the rarest part last: it gets the highest bit, by which a text is asked first
                     essential = [part for part in parts if "" not in part and part[0] not in GAPS]
-                    for part in sorted(essential, key=lambda one: (min(map(len, one)), -len(one))):
-                        head = 1 << next(bits)
-                        needed |= head
+                    if not essential:
+                        raise ConfigError(f"{file.path}: {name} has {word}, which may be nothing at all")
+                    needed = parted.add(len(essential))
+                    for part, bit in zip(essential, needed, strict=True):
                         for way in part:
-                            words[way] = words.get(way, 0) | head
+                            words[way] = words.get(way, 0) | bit
                     pattern = "".join(GAPS.get(part[0]) or f"({any_of(part)})" for part in parts)
-                    spelled.append(Spelled(needed, re.compile(pattern)))
+                    spelled.append(Spelled(needed[0], re.compile(pattern)))
                 else:
                     members += families[word[1:]] if word.startswith("@") else word.split("|")
             for word in members:
@@ -236,24 +263,24 @@ class Signs:
                     re.compile(any_of(friends)) if friends else None,
                 )
             )
-        return Signs(words, tallies)
+        return Signs(words, tallies, parted)
 
     def standing(self, families: int) -> int:
         """The bits of the classes of which a text with these families of words may hold one: whole, or spelled by its parts; and
         the bits that say which of them.
         """
-        found = families & self._wholes
-        left = families & self._heads
-        while left:
-            head = left & -left
-            left ^= head
-            needs, bits = self._by_head[head]
-            if families & needs == needs:
-                found |= bits
+        met = self._parts.met(families)
+        found = families & self._wholes | met
+        while met:
+            entry = met & -met
+            met ^= entry
+            found |= self._classes[entry]
         return found
 
     def staged(self, standing: int, lacking: int = 0) -> list[Tally]:
         """The tallies that a text in which these classes may stand can fill, but for some points."""
+        if not standing & self._cores:
+            return []
         return [tally for tally in self.tallies if standing & tally.core and tally.may_fill(standing, lacking)]
 
 
