@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from dataclasses import replace as changed
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -92,7 +91,7 @@ def hint_of(event: Inbound, senses: Senses, mind: Mind) -> Hint:
     if hint.danger is Danger.MISSING and mind.is_late_forward(event.text):
         return QUIET  # whoever it was is found
     if hint.danger and event.copied and not event.address.private:
-        return changed(hint, danger=None)  # passed-on news of a fire somewhere; brought to us alone it is a call for help
+        return replace(hint, danger=None)  # passed-on news of a fire somewhere; brought to us alone it is a call for help
     return hint
 
 

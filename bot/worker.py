@@ -117,7 +117,7 @@ class Worker:
         if job.hint.danger is not None and await self._is_record(event):
             if await self._memory.goes_in_turn(job):
                 return  # it has overtaken the photo that belongs to it
-            job = replace(job, hint=changed(job.hint, danger=None))
+            job = replace(job, hint=replace(job.hint, danger=None))
         if job.hint.danger is not None and not job.advised and self._is_command_with_photos(event):
             # the advice first; then the command as any other, with its photos, which take their time to come
             job = await self._advise(job, key, now)

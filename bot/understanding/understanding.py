@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from bot.understanding.classes import Classes
 from bot.understanding.emergencies import Emergencies, danger_words
@@ -81,8 +81,7 @@ _PLAIN_CATEGORY = {
 _KINDS: dict[Intent, tuple[str, ...]] = {Intent.SCAM_REPORT: ("scam",)}
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Verdict(Struct, frozen=True):
     """What rules and model made of a sight that is no alarm by rule."""
 
     intent: Intent
@@ -92,8 +91,7 @@ class _Verdict:
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Odds:
+class _Odds(Struct, frozen=True):
     """What the model thinks of a sight: of every label, of all wants together (small talk and danger are none), the likeliest."""
 
     of: Mapping[Intent, float]
@@ -111,8 +109,7 @@ class _Odds:
         return self.of[Intent.EMERGENCY]
 
 
-@dataclass(slots=True)
-class _Sight:
+class _Sight(Struct):
     """One pass over a text: its plain form, the triggers that it holds, and what the rules made of them.
 
     What the model makes of it is worked out once, at first use: a glance hands its sight on to the reading (`Hint.sight`).
