@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from bot.campaigns import Campaigns, CampaignState, Plan, Request, Skipped, correct
 from bot.campaigns.appeals import appeal_of
-from bot.campaigns.correction import not_reached, taken_back
+from bot.campaigns.correction import SHORTEST, not_reached, taken_back
 from bot.campaigns.echo import campaign_quoted, count_opt_out
 from bot.campaigns.proof import members_of, prove, reach_by_label
 from bot.campaigns.wording import read_wording
@@ -239,7 +239,7 @@ def stop(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
 def correct_post(words: Words, rights: Rights, campaigns: Campaigns, confirmations: Confirmations, say: Say) -> None:
     """A correction to exactly the groups that got the wrong one; what a platform takes back is taken back."""
     numbered = _NUMBERED.fullmatch(words)
-    if numbered is None or len(numbered[2].strip()) < 4:
+    if numbered is None or len(numbered[2].strip()) < SHORTEST:
         raise Refusal("posts.correct_usage")
     editor = rights.require("post.correct", target=f"campaign {numbered[1]}")
     wrong = campaigns.get(int(numbered[1]))

@@ -124,7 +124,7 @@ def test_help_is_english_with_a_chinese_line(shell: Shell) -> None:
         (("post", "preview", "什么"), 1, "error: 没找到“什么”。写栏目名"),
         (("post", "send", "反诈"), 1, "error: say to whom: --to LABEL (repeatable), or --all"),
         (("post", "send", "反诈", "--all"), 1, "error: 没有群符合“全部”"),
-        (("post", "stop"), 1, "error: 现在没有正在发的推送"),
+        (("post", "stop"), 1, "error: no campaign is under way"),
         (("post", "status", "7"), 1, "error: there is no campaign 7"),
         (("post", "list", "胡说"), 1, "error: '胡说' is no category"),
         (("officer", "role", "3201"), 1, "error: say which roles from now on"),
@@ -368,8 +368,34 @@ def test_a_campaign_is_exported_corrected_and_continued(district: Shell, tmp_pat
     assert written[0] == f"2 groups written to {tmp_path / 'x.csv'}"
     assert (tmp_path / "x.csv").read_text(encoding="utf-8").startswith("\ufeff")
     assert "还没有群收到过" in district("post", "correct", "1", "电话是12348").err
-    assert "没有中断" in district("post", "continue", "1").err
+    assert "has not halted" in district("post", "continue", "1").err
     assert "没有9号推送" in district("post", "export", "9").err
+
+
+def test_slips_about_campaigns_end_with_the_next_step(district: Shell, tmp_path: Path) -> None:
+    for words, says in (
+        (("stop", "7"), "there is no campaign 7; qianshao post status shows the last ten"),
+        (("stop",), "no campaign is under way; qianshao post status shows the last ten"),
+        (("plan", "反诈", "--all", "--at", "今晚23:30"), "一个群也到不了。原因：现在是安静时段"),
+        (("plan", "反诈", "--all", "--at", "昨天9:00"), "不是一个时间"),
+        (("plan", "反诈", "--all", "--over", "0分钟"), "至少写1分钟"),
+    ):
+        done = district("post", *words)
+        assert (done.code, says in done.err) == (1, True), done
+    assert "(none)" in district("post", "status").out
+    assert "to: every group" in district("post", "plan", "反诈", "--all", "--dry-run").out
+    district("post", "send", "反诈", "--to", "综合")
+    for words, says in (
+        (("correct", "1", "短"), "say what is right, in 4 characters at least"),
+        (("continue", "1"), "campaign 1 has not halted; qianshao post status 1"),
+        (
+            ("export", "1", "--output", str(tmp_path / "nowhere/x.csv")),
+            "nowhere/x.csv cannot be written; name a file in a folder",
+        ),
+        (("export", "1", "--output", str(tmp_path)), "cannot be written"),
+    ):
+        done = district("post", *words)
+        assert (done.code, says in done.err, "Traceback" in done.err) == (1, True, False), done
 
 
 def test_an_export_takes_a_one_time_password_and_waits(district: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

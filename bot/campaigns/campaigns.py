@@ -190,7 +190,8 @@ class Campaigns:
     def send(self, request: Request) -> tuple[Campaign, Plan]:
         """Plan it, write it down and start it; or keep it for its time, or for a second person when one is needed."""
         plan = self.plan(request)
-        if request.starts_at is not None and request.starts_at > self.now and request.planner is not None and not plan.sent:
+        by_hand = not request.origin.startswith("schedule:")
+        if by_hand and request.starts_at is not None and request.starts_at > self.now and not plan.sent:
             when = self.rules.local(request.starts_at, self.now)
             raise Refusal("posts.planned_nobody", when=when, reasons=self.why(plan.reasons))
         campaign = Campaign(

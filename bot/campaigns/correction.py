@@ -15,6 +15,8 @@ from content.refusal import Refusal
 from storage.notices import cancel_campaign
 from storage.tables import Campaign, CampaignGroup, CampaignPart, Group, Notice
 
+SHORTEST = 4  # characters of a correction
+
 
 @dataclass(frozen=True, slots=True)
 class Corrected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 from sqlmodel import Session, col, select
 
 from bot.campaigns import Campaigns, CampaignState, Corrected, Plan, Request, correct, finish_campaigns
+from bot.campaigns.correction import SHORTEST
 from bot.campaigns.proof import Proof, prove, reach_by_label, write_csv
 from bot.campaigns.wording import read_wording
 from bot.cli import shell
@@ -157,6 +159,9 @@ def go_on(number: Number) -> None:
 def correct_post(number: Number, text: Annotated[str, typer.Argument(help="The correction, as the groups read it.")]) -> None:
     """Send a correction to exactly the groups that got a campaign, and take back what can be taken back. 更正。"""
 
+    if len(text.strip()) < SHORTEST:
+        raise Stop(f"say what is right, in {SHORTEST} characters at least: every group that got campaign {number} reads it")
+
     def work(session: Session) -> Corrected:
         campaigns = shell.campaigns(session, chosen)
         wrong = campaigns.get(number)
@@ -218,6 +223,11 @@ def export(
     if by is not None and confirmed is not None:
         raise Stop("--by asks for an export, --confirmed makes the one that was asked for; give one of them")
 
+    if output is not None and (
+        output.is_dir() or not os.access(output.parent, os.W_OK)
+    ):  # asked before a confirmation is used up
+        raise Stop(f"{output} cannot be written; name a file in a folder that can be, as --output /tmp/campaign-{number}.csv")
+
     def work(session: Session) -> tuple[list[Proof], list[tuple[object, ...]]]:
         campaigns = shell.campaigns(session, chosen)
         proofs = prove(campaigns, campaigns.get(number))
@@ -238,7 +248,10 @@ def export(
     if output is None:
         typer.echo(text, nl=False)
         return
-    output.write_text(text, encoding="utf-8", newline="")
+    try:
+        output.write_text(text, encoding="utf-8", newline="")
+    except OSError as problem:
+        raise Stop(f"{output} cannot be written: {problem.strerror}; name another file with --output") from problem
     typer.echo(f"{len(proofs)} groups written to {output}")
     shell.table(reach, ("label", "groups", "sent", "members"))
 
@@ -369,7 +382,7 @@ def describe(plan: Plan, campaigns: Campaigns) -> list[str]:
     rules, now = campaigns.rules, campaigns.now
     uncounted = f" ({plan.uncounted} groups of unknown size)" if plan.uncounted else ""
     lines = [
-        f"to: {plan.request.whom or 'every group'}",
+        f"to: {str(plan.request.whom) or 'every group'}",
         f"groups: {plan.sent} of {len(plan.groups)}, members: {plan.members}{uncounted}",
         f"posts: {', '.join(post.slug for post in plan.posts) or 'none'}",
     ]

@@ -87,8 +87,19 @@ def audit(session: Session, action: str, target: str) -> None:
     chain.append(session, at=clock(), officer_id=None, platform="shell", action=action, target=target)
 
 
+# refusals whose next step is a command of the chat, in the terminal's own
+IN_TERMINAL = {
+    "posts.no_campaign": "there is no campaign {number}; qianshao post status shows the last ten",
+    "posts.nothing_to_stop": "no campaign is under way; qianshao post status shows the last ten",
+    "posts.not_halted": "campaign {number} has not halted; qianshao post status {number} shows how far it is",
+    "posts.already_over": "campaign {number} is over, {sent} groups have it; to mend it: qianshao post correct {number} TEXT",
+}
+
+
 def refusal_text(refusal: Refusal) -> str:
     """What a refusal says, for the terminal."""
+    if (own := IN_TERMINAL.get(refusal.phrase)) is not None:
+        return own.format_map(refusal.values)
     book = phrases()
     return book.say(refusal.phrase, **refusal.values) if refusal.phrase in book else f"{refusal.phrase} {refusal.values}"
 
