@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+WEIGHTY = 3  # points of signs that say more than who, where and when, without which the tone makes up for nothing
 NEAR = 45  # characters on either side of a core sign in which others count
 GAPS = {
     "…": "[^，。！？!?；;\n]{0,6}",
@@ -116,7 +117,8 @@ class Tally:
                 words.add(text[first:last])
                 if sign.points > 0:
                     start, end = min(start, first), max(end, last)
-            if points >= self.need - lacking and self._is_told_of(said) and (best is None or points > best[0]):
+            enough = points >= self.need or (points >= self.need - lacking and self._says_more(said))
+            if enough and self._is_told_of(said) and (best is None or points > best[0]):
                 best = points, start, end
         return best
 
@@ -132,6 +134,10 @@ class Tally:
                 points += sign.points // 2
             words.add(text[first:last])
         return points
+
+    def _says_more(self, bits: Mapping[int, set[str]]) -> bool:
+        """Whether more is told than that somebody is, somewhere, now."""
+        return sum(sign.points for sign in self.signs if sign.points > 1 and sign.bit in bits) >= WEIGHTY
 
     def _is_told_of(self, bits: Iterable[int]) -> bool:
         """Whether somebody is named to whom it happens, where the danger asks for that."""
