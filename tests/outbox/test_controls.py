@@ -28,7 +28,7 @@ from bot.verdicts import Verdicts
 from storage.claims import Claim, Result, Waiting
 from storage.tables import Notice
 from tests.kit.fake_platform import Lost
-from tests.test_outbox import MARK, Bench
+from tests.outbox.bench import MARK, Bench
 
 PER_SECOND = 5
 IN_A_MINUTE = 4
