@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,19 @@ async def test_a_group_that_was_left_meanwhile_gets_none_and_is_told(town: Town)
     assert "b50" not in town.arrived()
     assert town.states() == {"sent": 2 * EACH - 1, "dead": 1}
     assert town.look(not_reached) == ("走了",)
+
+
+async def test_lots_that_are_due_follow_one_another_at_once(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With many accounts one lot is a few groups of each: the next one must not wait for a patrol."""
+    monkeypatch.setattr(lots, "AHEAD", 2 * EACH)
+    monkeypatch.setattr(lots, "AT_A_TIME", 10)
+    town.district.rules = replace(town.district.rules, trial_groups=0)
+    town.send()
+    due, until = town.clock(), town.clock() + timedelta(seconds=1)
+    while due < until:
+        town.clock.advance(due - town.clock())
+        due = await town.loop.run_due() or until
+    assert sum(town.open().values()) == 2 * EACH
 
 
 class Killed(Exception):

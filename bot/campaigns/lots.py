@@ -23,6 +23,7 @@ from storage.tables import Campaign, CampaignGroup, CampaignPart
 
 AHEAD = 500  # notices that wait for one account: 17 seconds at the 29 a second that Telegram bears
 AT_A_TIME = 500  # in one transaction, which residents' messages wait for
+AT_ONCE = timedelta(milliseconds=10)  # between two lots, for whatever else is to be written
 LOOK = timedelta(seconds=4)
 LOOK_AGAIN = timedelta(milliseconds=250)  # when an account had nothing left, or will soon
 NAME = "\ue000"  # in a part's words: here each group reads its name. Of the private use area; nothing that people type
@@ -92,7 +93,7 @@ def _make_lot(session: Session, campaign: Campaign, now: datetime) -> int:
     groups, more, dry = rows.next_groups(connection, number, AHEAD, AT_A_TIME)
     made = make(session, campaign, groups, now) if groups else 0
     if more:
-        campaign.lot_at = now
+        campaign.lot_at = now + AT_ONCE
     elif rows.waiting(connection, number):
         campaign.lot_at = now + (LOOK_AGAIN if dry else LOOK)
     else:

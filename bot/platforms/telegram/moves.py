@@ -82,13 +82,23 @@ def _move_group(session: Session, group: Group, account: str, moved: Moved) -> N
     if newer is not None and newer.id != group.id:
         for table in (Notice, Case, Alarm):
             session.execute(update(table).filter_by(group_id=newer.id).values(group_id=group.id))
-        every = col(CampaignGroup.campaign_id).in_(select(Campaign.id))  # the key begins with it
-        session.execute(delete(CampaignGroup).where(every, col(CampaignGroup.group_id) == newer.id))
+        _merge_campaigns(session, newer.id, group.id)
         session.delete(newer)
         session.flush()
     group.chat, group.active, group.left_at = moved.new, True, None
     session.add(group)
     session.flush()
+
+
+def _merge_campaigns(session: Session, newer: int | None, group: int | None) -> None:
+    """What a campaign does in the newer one it does in the other, unless it does something there already."""
+    mine = select(CampaignGroup.campaign_id).where(col(CampaignGroup.group_id) == group)
+    every = (
+        col(CampaignGroup.campaign_id).in_(select(Campaign.id)),
+        col(CampaignGroup.group_id) == newer,
+    )  # the key begins with it
+    session.execute(delete(CampaignGroup).where(*every, col(CampaignGroup.campaign_id).in_(mine)))
+    session.execute(update(CampaignGroup).where(*every).values(group_id=group))
 
 
 def _forget_places(session: Session, cases: Iterable[int | None]) -> None:

@@ -16,7 +16,8 @@ from bot.messages import Address
 from bot.mind import Mind
 from bot.notices import Lane, NewNotice, enqueue
 from bot.platforms.telegram import Moved, move_chat, move_mind
-from storage.tables import Alarm, Case, CaseEntry, Dialog, Group, Notice
+from storage.lots import Part, insert_groups
+from storage.tables import Alarm, Campaign, CampaignGroup, Case, CaseEntry, Dialog, Group, Notice
 from storage.writer import Writer
 from tests.kit.empty import lay_empty
 
@@ -101,6 +102,31 @@ def test_a_group_that_was_made_meanwhile_is_merged(writer: Writer) -> None:
         assert (group.chat, group.board) == (NEW, "平安")
         assert {notice.group_id for notice in session.exec(select(Notice))} == {group.id}
         assert session.exec(select(Dialog)).one().name == "photo.words"
+
+    writer.run_now(look)
+
+
+def test_what_campaigns_do_in_a_group_goes_along(writer: Writer) -> None:
+    """One was planned while both rows were there, another one for the newer alone: each reaches the group once."""
+    writer.run_now(fill)
+
+    def meanwhile(session: Session) -> None:
+        older = session.exec(select(Group.id).filter_by(**here())).one()
+        newer = Group(**here(NEW), name="好邻居群")
+        session.add(newer)
+        for number in (1, 2):
+            session.add(Campaign(id=number, post="law/a", origin="x", created_at=NOW))
+        session.flush()
+        insert_groups(session.connection(), 1, [Part("law/a", text="x")], {older or 0: 0, newer.id or 0: 0})
+        insert_groups(session.connection(), 2, [Part("law/a", text="x")], {newer.id or 0: 0})
+
+    writer.run_now(meanwhile)
+    writer.run_now(lambda session: move_chat(session, ACCOUNT, MOVED))
+
+    def look(session: Session) -> None:
+        group = session.exec(select(Group.id).where(Group.chat == NEW)).one()
+        found = session.exec(select(CampaignGroup.campaign_id, CampaignGroup.group_id, CampaignGroup.waits)).all()
+        assert sorted(found) == [(1, group, True), (2, group, True)]
 
     writer.run_now(look)
 
