@@ -120,28 +120,26 @@ class Places:
         return text[number.start() - 1 : number.start()] in _NAMED_BEFORE if number.start() else False
 
     def _may_close(self, said: Sequence[tuple[str, str]]) -> bool:
-        """Whether one of the words with their tags may end a place: for most messages this says no, and is cheap."""
+        """Whether one of the words with their tags ends a place: for most messages this says no, and is cheap."""
         closing, ends = self._closing, self._ends
-        return any(word in closing or tag == "ns" or (tag[0] in "njs" and word[-1] in ends) for word, tag in said)
+        return any(
+            (word in closing or tag == "ns" or (tag[0] in "njs" and word[-1] in ends)) and self._ends_place(word, tag)
+            for word, tag in said
+        )
 
     def _closes(self, word: _Word, numbered: dict[int, int]) -> bool:
-        if word.start in numbered:
+        return word.start in numbered or self._ends_place(word.text, word.tag)
+
+    def _ends_place(self, word: str, tag: str) -> bool:
+        if word in self._heads:
             return True
-        if word.text in self._not and word.text not in self._heads:
+        if word in self._not:
             return False
-        if word.text in self._heads:
+        if word in self._regions:
             return True
-        if word.text in self._regions:
-            return True
-        if word.tag == "ns":
-            return len(word.text) >= 3 and word.text[-1] in _ENDINGS
-        return (
-            len(word.text) >= 2
-            and word.text[-1] in self._ends
-            and word.tag[0] in "njs"
-            and word.tag != "nr"
-            and not NUMBERED.fullmatch(word.text)
-        )
+        if tag == "ns":
+            return len(word) >= 3 and word[-1] in _ENDINGS
+        return len(word) >= 2 and word[-1] in self._ends and tag[0] in "njs" and tag != "nr" and not NUMBERED.fullmatch(word)
 
     def _reach_back(self, words: list[_Word], index: int, limit: int) -> int:
         start = words[index].start
