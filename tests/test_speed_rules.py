@@ -24,6 +24,7 @@ from bot.messages import Address, Inbound, Sender
 from bot.mind import Mind
 from bot.understanding import segment, text
 from bot.understanding.meaning import Hint
+from bot.understanding.signs import Parts
 from bot.understanding.triggers import Triggers, Vocabulary
 from storage.sealing import Sealer
 from storage.tables import InboxEvent
@@ -82,6 +83,16 @@ def test_triggers_are_found_like_by_searching_for_each() -> None:
         line = "".join(dice.choices(alphabet + "abc ，", k=dice.choice((0, 1, 2, 9, 30, 600))))
         seen = vocabulary.look(line)
         assert sum(triggers.mask(seen) for triggers in half) == sum({mask for word, mask in words.items() if word in line})
+
+
+def test_entries_are_met_like_by_asking_each() -> None:
+    dice = random.Random(6)
+    parts = Parts(first=7, entries=50)
+    entries = [parts.add(dice.randint(1, 4)) for _ in range(40)]
+    bits = [bit for entry in entries for bit in entry]
+    for _ in range(500):
+        families = sum(dice.sample(bits, k=dice.randint(0, len(bits)))) | dice.getrandbits(7)
+        assert parts.met(families) == sum(entry[0] for entry in entries if families & sum(entry) == sum(entry))
 
 
 @pytest.mark.parametrize(
