@@ -1,6 +1,6 @@
 """Claims of the outbox on PostgreSQL, beside pgqueuer's, in one run; and how sending grows with nodes.
 
-    python -m benchmarks.claims [--rows 4000] [claims enqueue nodes]      (from .venv-bench; PostgreSQL comes from .venv)
+    python -m benchmarks.claims [--rows 16000] [claims enqueue nodes]      (from .venv-bench; PostgreSQL comes from .venv)
 
 * claims: 1, 10 and 50 workers take all rows, ten (or a hundred) at a time, and write down that they are sent. Ours is `claim` and
   `write_back` of storage/claims.py in one transaction, which keeps the order in each chat (four rows each, checked); pgqueuer's
@@ -289,7 +289,8 @@ def growing(base: str, count: int, nodes: int, accounts: int = 8) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["claims", "enqueue", "nodes"])
-    parser.add_argument("--rows", type=int, default=4000)
+    # with 4000, fifty workers have eight rounds each, which is how a connection starts and not how it works
+    parser.add_argument("--rows", type=int, help="of claims 16000 unless told otherwise, of nodes 4000")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, nargs="*", help="only so many workers")
     given = parser.parse_args()
@@ -300,8 +301,8 @@ def main() -> None:
                     continue
                 pairs = []
                 for _ in range(given.rounds):
-                    mine = ours(base, given.rows, workers, batch)
-                    pairs.append((mine, asyncio.run(theirs(base, given.rows, workers, batch))))
+                    mine = ours(base, given.rows or 16000, workers, batch)
+                    pairs.append((mine, asyncio.run(theirs(base, given.rows or 16000, workers, batch))))
                 ratios = sorted(mine.rate / other.rate for mine, other in pairs)
                 cheaper = statistics.median(other.spent / mine.spent for mine, other in pairs)
                 mine, other = (statistics.median(one.rate for one in side) for side in zip(*pairs, strict=True))
@@ -316,7 +317,7 @@ def main() -> None:
             print(f"enqueue of 6017: ours {told[0]:.0f} ms, pgqueuer {told[1]:.0f} ms", flush=True)
         if "nodes" in given.what:
             for nodes in (1, 2, 4):
-                print(f"nodes {nodes}: {growing(base, given.rows, nodes):.0f} messages/s", flush=True)
+                print(f"nodes {nodes}: {growing(base, given.rows or 4000, nodes):.0f} messages/s", flush=True)
 
 
 if __name__ == "__main__":

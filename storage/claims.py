@@ -21,10 +21,12 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    false,
     func,
     literal_column,
     or_,
     select,
+    true,
     tuple_,
     update,
 )
@@ -122,9 +124,10 @@ _older = OUTBOX.alias("older")
 _ONE = literal_column("1", OUTBOX.c.attempt.type)
 _now = bindparam("now", type_=OUTBOX.c.due_at.type)
 # a retry keeps its place in the chat while it waits; a notice for tomorrow holds nobody up
-# a scalar and not EXISTS: a planner that knows nothing of a table that was just filled would join all of it for one row
-_IS_HEAD = (
-    select(_older.c.id)
+# a scalar and not EXISTS: a planner that knows nothing of a table that was just filled would join all of it for one row; and a
+# yes or no, which it takes for as likely as not: of IS NULL it expects one row in two hundred, and sorts all that waits for it
+_IS_HEAD = ~func.coalesce(
+    select(true())
     .where(
         in_phase(_older.c.phase, 1),
         _older.c.chat == OUTBOX.c.chat,
@@ -139,8 +142,8 @@ _IS_HEAD = (
         ),
     )
     .limit(_ONE)
-    .scalar_subquery()
-    .is_(None)
+    .scalar_subquery(),
+    false(),
 )
 _HEADS = (
     select(*_CLAIM_COLUMNS, OUTBOX.c.attempt + _ONE)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -15,7 +16,9 @@ from sqlmodel import Session, col, select, update
 import storage.claims as rows
 import storage.lots as lots
 import storage.notices as notices
+import storage.prepared as prepared
 from bot.messages import Address
+from bot.notices import enqueue_all
 from bot.outbox import Lane, NewNotice, Outbox, OutboxRule, enqueue
 from bot.pacing import Pacing
 from storage.lots import Part, Taken
@@ -196,6 +199,26 @@ def test_claims_find_their_rows_by_the_partial_indexes(writer: Writer) -> None:
         assert "USING INDEX outbox_open (platform=? AND account=?" in told
         assert "USING INDEX outbox_before (chat=? AND lane=? AND id<?)" in told
         assert "TEMP B-TREE" not in told
+        return
+
+    def of_ten(session: Session) -> None:
+        new = [NewNotice(f"{n}", Lane.REPLY, Address("telegram", f"a{n % 10}", f"g{n % 500}"), "") for n in range(2000)]
+        enqueue_all(session, new, NOW)
+        session.flush()
+        session.connection().exec_driver_sql("ANALYZE outbox")
+
+    writer.run_now(of_ten)
+
+    def steps(session: Session) -> str:
+        """Of the plan that is kept for all values, where the server can tell it (from PostgreSQL 16)."""
+        statement = prepared._statement(str(rows._HEADS.compile(dialect=dialect)))
+        raw: Any = session.connection().connection.dbapi_connection
+        told = raw.pgconn.exec_(b"EXPLAIN (GENERIC_PLAN) " + statement.text)
+        return "\n".join(told.get_value(row, 0).decode() for row in range(told.ntuples))
+
+    told = writer.run_now(steps)
+    assert "using outbox_open on" in told
+    assert "Sort" not in told, "all that waits for an account would be looked at for each claim"
 
 
 def test_a_campaign_is_written_down_once_for_every_group(writer: Writer) -> None:
