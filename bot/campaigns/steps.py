@@ -134,10 +134,6 @@ def _look_at_trial(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> 
             _tell_planner(campaigns, campaign, saying, "trial_went_well", first=progress.sent, rest=rest)
 
 
-def _try_again(campaigns: Campaigns, campaign: Campaign) -> int:
-    return lots.let_some_go(campaigns.session, campaign, campaigns.now, campaigns.rules.trial_groups)
-
-
 def _caught(campaigns: Campaigns, campaign: Campaign) -> int:
     """Of how many groups nobody knows because the bot was killed while it was sending to them."""
     caught = Notice.campaign_id == campaign.id, Notice.state == "unknown", Notice.problem == DIED
