@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,8 @@ def make_together(url: str, most: int = 200) -> Counter[int | None]:
     writers = [open_writer(url), open_writer(url)]
 
     def node(writer: Writer) -> None:
-        for _ in range(most):
-            writer.run_now(lambda session: lots.take_lot(session, 1, NOW))
+        for second in range(most):
+            writer.run_now(partial(lots.take_lot, campaign_id=1, now=NOW + timedelta(seconds=second)))
             if writer.read_now(lambda session: session.get_one(Campaign, 1).lot_at) is None:
                 return
 
