@@ -58,7 +58,7 @@ PHOTO = 0.15  # so much lower is the line when a photo comes with the words
 SPEAK_UNASKED = 0.45  # the same in a group, for a message that was not put to us: silence is the default
 SPEAK_UNKNOWN = 0.5  # the same without a single word of the lexicon in it
 A_LINE = 10  # characters: a shorter message without a word of the lexicon, or words of two classes, is not even read
-A_FEW = 5  # characters: less ("满意", "好了") says nothing in a group unless a rule knows it
+A_FEW = 5  # characters: less ("满意", "好了") says nothing in a group unless a rule knows it, and little where we were asked
 OVERRULE = 0.5  # so sure must the model be of another want than the rule's to take its place
 DREAD = 0.9  # so sure of danger that no rule sees: it is no alarm (no model decides about one), but somebody should look at it
 # The same for a text that nobody asked about, by the points that the rules alone give it: plainer tricks need a less sure model
@@ -236,7 +236,8 @@ class Understanding:
             danger = sight.alarm.danger
             reason = f"rule {danger}: {sight.alarm.words}"
             return Meaning(Intent.EMERGENCY, 0.99, "T0", self._kind(danger, sight.plain.text), danger, places, scam, (reason,))
-        verdict = self._decide(sight, SPEAK - (PHOTO if has_photo else 0.0))
+        line = SPEAK if sight.finding is not None or len(sight.plain.text) >= A_FEW else SPEAK_UNKNOWN
+        verdict = self._decide(sight, line - (PHOTO if has_photo else 0.0))
         if verdict.intent is Intent.CHAT and quoted:
             verdict = self._quoted(sight, quoted) or verdict
         tier = None
