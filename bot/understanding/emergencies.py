@@ -39,7 +39,7 @@ SHORT = 10  # characters: a message of fewer is all danger or none, and nothing 
 BELOW = 3  # points fewer than any danger needs, from which on a phrase or scene stands alone in its message
 PHRASE = 3  # points that a phrase or scene is worth by itself
 LACKING = 2  # points that signs may lack of what a danger needs, if the tone makes up for them
-LOUD = 16  # quarters of a point: a tone from which on weak guards are not asked
+LOUD = 16  # quarters of a point: a tone from which on yielding guards are not asked
 BEYOND = 3  # points more than a danger needs, from which on weak guards are not asked
 STOPS = "。！？!?\n；;…"
 _BUT = re.compile("但|可是|不过|还有人|还在|又|还没|没完全")
@@ -51,7 +51,8 @@ class Guard:
 
     `where` is "before", "any", "text", "message", "touching" (ends right before the match) or "clause" (between the commas around
     the match; only the clause can lift it too: "去年我被骗过两万 现在不接陌生电话" is long ago in spite of its "now").
-    A `weak` one says nothing against signs that add up to far more than enough: a stray "别" in a long cry supposes nothing.
+    A `weak` one says nothing against signs that add up to far more than enough: a stray "别" in a long cry supposes nothing. A
+    `yielding` one says nothing against a loud tone, and every weak one is yielding.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Guard:
     pattern: Gated
     lifted: re.Pattern[str] | None
     weak: bool
+    yielding: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Heard:
         return self._quarters
 
     def is_loud(self) -> bool:
-        """Whether weak guards are not asked."""
+        """Whether yielding guards are not asked."""
         return self.quarters() >= LOUD
 
 
@@ -213,7 +215,8 @@ class Emergencies:
                 continue
             for match in alarm.finditer(rule.quiet.open(held).blank(part)):
                 if any(
-                    _holds(guard, part, match, text, start, held) and not (guard.weak and tone.is_loud()) for guard in rule.guards
+                    _holds(guard, part, match, text, start, held) and not (guard.yielding and tone.is_loud())
+                    for guard in rule.guards
                 ):
                     continue
                 if not self._over(rule.danger, part, match):
@@ -225,7 +228,7 @@ class Emergencies:
         cleared = rule.quiet.open(held).blank(text)
         for scene in scenes:
             for start, end in self.scenes.places(scene, cleared, text):
-                if not self._denied(rule, text, cleared, start, end, held, sure=tone.is_loud()):
+                if not self._denied(rule, text, cleared, start, end, held, tone):
                     return f"{text[start:end]} ({scene.name})"
         return ""
 
@@ -241,7 +244,7 @@ class Emergencies:
             points, start, end = place
             if (points - tally.need) * QUARTERS + tone.quarters() < 0:
                 continue
-            if not self._denied(rule, text, cleared, start, end, held, sure=points >= tally.need + BEYOND or tone.is_loud()):
+            if not self._denied(rule, text, cleared, start, end, held, tone, sure=points >= tally.need + BEYOND):
                 best = points - tally.need, Alarm(tally.danger, f"{text[start:end]} ({points} points)")
         return best[1] if best is not None else None
 
@@ -260,12 +263,14 @@ class Emergencies:
         )
         return PHRASE * QUARTERS + max(-4, min(4, beyond)) * QUARTERS // 2 + tone.quarters() >= 0
 
-    def _denied(self, rule: Rule, text: str, cleared: str, start: int, end: int, held: int, *, sure: bool = False) -> bool:
+    def _denied(
+        self, rule: Rule, text: str, cleared: str, start: int, end: int, held: int, tone: Heard, *, sure: bool = False
+    ) -> bool:
         """Whether a guard speaks against what stands in a text from start to end, or the same sentence says that it is over."""
         first = max((cleared.rfind(mark, 0, start) for mark in STOPS), default=-1) + 1
         last = min((at for mark in STOPS if (at := cleared.find(mark, end)) >= 0), default=len(cleared))
         match = re.compile(re.escape(cleared[start:end])).search(cleared[first:last], start - first)
-        guards = [guard for guard in rule.guards if not (sure and guard.weak)]
+        guards = [guard for guard in rule.guards if not (sure and guard.weak) and not (guard.yielding and tone.is_loud())]
         if match is None or any(_holds(guard, text[first:last], match, text, first, held) for guard in guards):
             return True
         return self._over(rule.danger, text[first:last], match)
@@ -289,7 +294,8 @@ def _guard(file: WordFile, name: str, table: object, gate: Gate) -> Guard:
         raise ConfigError(f'{file.path}: [guard.{name}] where must be "before", "any", "text", "message", "clause" or "touching"')
     pattern = Gated(file, (file.text(table, "pattern"),), gate)
     lifted = file.text(table, "lifted", "")
-    return Guard(name, where, pattern, file.compile((lifted,)) if lifted else None, table.get("weak") is True)
+    weak = table.get("weak") is True
+    return Guard(name, where, pattern, file.compile((lifted,)) if lifted else None, weak, weak or table.get("yielding") is True)
 
 
 def _holds(guard: Guard, part: str, match: re.Match[str], text: str, start: int, held: int) -> bool:
