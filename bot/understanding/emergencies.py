@@ -38,6 +38,7 @@ ORDER = (
 SHORT = 10  # characters: a message of fewer is all danger or none, and nothing else in it bears it out
 BELOW = 3  # points fewer than any danger needs, from which on a phrase or scene stands alone in its message
 PHRASE = 3  # points that a phrase or scene is worth by itself
+MOST_BEYOND = 4  # points for or against a phrase or scene, as the other signs of its message add up to more or less
 LACKING = 2  # points that signs may lack of what a danger needs, if the tone makes up for them
 LOUD = 16  # quarters of a point: a tone from which on yielding guards are not asked
 BEYOND = 3  # points more than a danger needs, from which on weak guards are not asked
@@ -83,23 +84,35 @@ class Alarm:
 
 
 class Heard:
-    """The tone of one text, worked out when it is first asked for: most messages have nothing that it could bear out."""
+    """One text, and what is worked out of it when it is first asked for: most messages have nothing that needs it.
 
-    __slots__ = ("_quarters", "_text", "_tone")
+    `held` has the bits of the gate's words in it, `standing` those of the classes of signs (`Signs.standing`).
+    """
 
-    def __init__(self, tone: Tone, text: str) -> None:
-        self._tone, self._text = tone, text
+    __slots__ = ("_cleared", "_quarters", "_tone", "held", "standing", "text")
+
+    def __init__(self, tone: Tone, text: str, held: int, standing: int) -> None:
+        self.text, self.held, self.standing = text, held, standing
+        self._tone = tone
         self._quarters: int | None = None
+        self._cleared: dict[Danger, str] = {}
 
     def quarters(self) -> int:
-        """Quarters of a sign's point; a short message has no tone."""
+        """Its tone, in quarters of a sign's point; a short message has none."""
         if self._quarters is None:
-            self._quarters = self._tone.quarters(self._text) if len(self._text) >= SHORT else 0
+            self._quarters = self._tone.quarters(self.text) if len(self.text) >= SHORT else 0
         return self._quarters
 
     def is_loud(self) -> bool:
         """Whether yielding guards are not asked."""
         return self.quarters() >= LOUD
+
+    def cleared(self, rule: Rule) -> str:
+        """The text with the false friends of a rule's danger blanked out."""
+        cleared = self._cleared.get(rule.danger)
+        if cleared is None:
+            cleared = self._cleared[rule.danger] = rule.quiet.open(self.held).blank(self.text)
+        return cleared
 
 
 class Emergencies:
@@ -187,102 +200,106 @@ class Emergencies:
             text = text.replace(" ", "，").replace(",", "，")
             held = self._gate.held(text)
         parts = sentences(text)
-        tone = Heard(self.tone, text)
+        heard = Heard(self.tone, text, held, standing)
         for rule in self.rules:
             if tallies and not rule.triggers:  # a bare cry says least about the danger: what else is told goes first
-                alarm, tallies = self._added_up(text, tallies, standing, held, tone), []
+                alarm, tallies = self._added_up(tallies, heard), []
                 if alarm is not None:
                     return alarm
             if rule.danger in among:
-                words = self._words(rule, text, parts, held, tone)
-                if words and self._borne_out(words, text, standing, held, tone):
+                words = self._words(rule, parts, heard)
+                if words and self._borne_out(words, heard):
                     return Alarm(rule.danger, words)
             if rule.triggers and rule.danger in staged:
-                words = self._scene(rule, text, staged[rule.danger], held, tone)
-                if words and self._borne_out(words, text, standing, held, tone):
+                words = self._scene(rule, staged[rule.danger], heard)
+                if words and self._borne_out(words, heard):
                     return Alarm(rule.danger, words)
-        return self._added_up(text, tallies, standing, held, tone)
+        return self._added_up(tallies, heard)
 
     def safe(self, text: str) -> bool:
         """Whether the text says that people are safe or the danger is over."""
         match = self._safe.search(text)
         return match is not None and "没" not in text[max(0, match.start() - 2) : match.start()]
 
-    def _words(self, rule: Rule, text: str, parts: list[tuple[int, str]], held: int, tone: Heard) -> str:
-        alarm = rule.alarm.open(held)
+    def _words(self, rule: Rule, parts: list[tuple[int, str]], heard: Heard) -> str:
+        alarm = rule.alarm.open(heard.held)
         for start, part in parts:
             if alarm.search(part) is None:  # the usual case, and cheaper than clearing false friends
                 continue
-            for match in alarm.finditer(rule.quiet.open(held).blank(part)):
+            for match in alarm.finditer(rule.quiet.open(heard.held).blank(part)):
                 if any(
-                    _holds(guard, part, match, text, start, held) and not (guard.yielding and tone.is_loud())
+                    _holds(guard, part, match.span(), heard, start) and not (guard.yielding and heard.is_loud())
                     for guard in rule.guards
                 ):
                     continue
-                if not self._over(rule.danger, part, match):
+                if not self._over(rule.danger, part, match.start()):
                     return match[0]
         return ""
 
-    def _scene(self, rule: Rule, text: str, scenes: tuple[Scene, ...], held: int, tone: Heard) -> str:
+    def _scene(self, rule: Rule, scenes: tuple[Scene, ...], heard: Heard) -> str:
         """The words of the first scene that the text shows and no guard denies."""
-        cleared = rule.quiet.open(held).blank(text)
+        cleared = heard.cleared(rule)
         for scene in scenes:
-            for start, end in self.scenes.places(scene, cleared, text):
-                if not self._denied(rule, text, cleared, start, end, held, tone):
-                    return f"{text[start:end]} ({scene.name})"
+            for start, end in self.scenes.places(scene, cleared, heard.text):
+                if not self._denied(rule, cleared, start, end, heard):
+                    return f"{heard.text[start:end]} ({scene.name})"
         return ""
 
-    def _added_up(self, text: str, tallies: list[Tally], standing: int, held: int, tone: Heard) -> Alarm | None:
+    def _added_up(self, tallies: list[Tally], heard: Heard) -> Alarm | None:
         """The danger whose signs add up to most beyond what it needs, with the tone of the text, if no guard denies it."""
         best: tuple[int, Alarm] | None = None
         for tally in tallies:
+            if (tally.most(heard.standing) - tally.need) * QUARTERS + heard.quarters() < 0:
+                continue  # wherever its words stand: ordinary messages end here
             rule = self._by_danger[tally.danger]
-            cleared = blank(tally.friends, rule.quiet.open(held).blank(text))
-            place = tally.place(cleared, standing, LACKING)
+            cleared = blank(tally.friends, heard.cleared(rule))
+            place = tally.place(cleared, heard.standing, LACKING)
             if place is None or (best is not None and best[0] >= place[0] - tally.need):
                 continue
             points, start, end = place
-            if (points - tally.need) * QUARTERS + tone.quarters() < 0:
+            if (points - tally.need) * QUARTERS + heard.quarters() < 0:
                 continue
-            if not self._denied(rule, text, cleared, start, end, held, tone, sure=points >= tally.need + BEYOND):
-                best = points - tally.need, Alarm(tally.danger, f"{text[start:end]} ({points} points)")
+            if not self._denied(rule, cleared, start, end, heard, sure=points >= tally.need + BEYOND):
+                best = points - tally.need, Alarm(tally.danger, f"{heard.text[start:end]} ({points} points)")
         return best[1] if best is not None else None
 
-    def _borne_out(self, words: str, text: str, standing: int, held: int, tone: Heard) -> bool:
+    def _borne_out(self, words: str, heard: Heard) -> bool:
         """Whether what else a message says bears out a phrase in it: "榨菜坛子漏气 长白毛" has no other sign of any danger.
 
         The longer the phrase, the more it says itself. Signs of any danger bear it out, for what kills seldom keeps to one kind;
-        half of their points, of four at most, are set against the tone.
+        half of their points, of four at most, are set against the tone. Most tones leave the signs nothing to say.
         """
-        if len(text) < SHORT or self._hard.search(words):
+        if len(heard.text) < SHORT or self._hard.search(words):
             return True
-        below = BELOW + min(3, (len(words.split(" (")[0]) - 2) // 4)
-        beyond = below + max(
-            tally.weight(self._by_danger[tally.danger].quiet.open(held).blank(text), standing) - tally.need
+        wanted = -((PHRASE * QUARTERS + heard.quarters()) // (QUARTERS // 2))  # points beyond, which count half
+        if wanted <= -MOST_BEYOND or wanted > MOST_BEYOND:
+            return wanted <= 0
+        wanted -= BELOW + min(3, (len(words.split(" (")[0]) - 2) // 4)
+        return any(
+            tally.most(heard.standing) - tally.need >= wanted
+            and tally.weight(heard.cleared(self._by_danger[tally.danger]), heard.standing) - tally.need >= wanted
             for tally in self.signs.tallies
         )
-        return PHRASE * QUARTERS + max(-4, min(4, beyond)) * QUARTERS // 2 + tone.quarters() >= 0
 
-    def _denied(
-        self, rule: Rule, text: str, cleared: str, start: int, end: int, held: int, tone: Heard, *, sure: bool = False
-    ) -> bool:
+    def _denied(self, rule: Rule, cleared: str, start: int, end: int, heard: Heard, *, sure: bool = False) -> bool:
         """Whether a guard speaks against what stands in a text from start to end, or the same sentence says that it is over."""
         first = max((cleared.rfind(mark, 0, start) for mark in STOPS), default=-1) + 1
         last = min((at for mark in STOPS if (at := cleared.find(mark, end)) >= 0), default=len(cleared))
-        match = re.compile(re.escape(cleared[start:end])).search(cleared[first:last], start - first)
-        guards = [guard for guard in rule.guards if not (sure and guard.weak) and not (guard.yielding and tone.is_loud())]
-        if match is None or any(_holds(guard, text[first:last], match, text, first, held) for guard in guards):
-            return True
-        return self._over(rule.danger, text[first:last], match)
+        part, here = heard.text[first:last], (start - first, end - first)
+        return any(
+            _holds(guard, part, here, heard, first)
+            for guard in rule.guards
+            if not (sure and guard.weak) and not (guard.yielding and heard.is_loud())
+        ) or self._over(rule.danger, part, here[0])
 
-    def _over(self, danger: Danger, part: str, match: re.Match[str]) -> bool:
+    def _over(self, danger: Danger, part: str, start: int) -> bool:
         """ "着火了，已经灭了，人没事": the same sentence says afterwards that it is over, and no "but" follows."""
         return any(
             # who got out is safe, what burns still burns; and gas that put out its flame is just what leaks
             not safe[0].endswith("出来了")
             and not (danger is Danger.GAS and safe[0].endswith("灭了"))
             and not _BUT.search(part, safe.start())
-            for safe in self._safe.finditer(part, match.start())
+            for safe in self._safe.finditer(part, start)
         )
 
 
@@ -298,23 +315,27 @@ def _guard(file: WordFile, name: str, table: object, gate: Gate) -> Guard:
     return Guard(name, where, pattern, file.compile((lifted,)) if lifted else None, weak, weak or table.get("yielding") is True)
 
 
-def _holds(guard: Guard, part: str, match: re.Match[str], text: str, start: int, held: int) -> bool:
-    """Whether the guard speaks against this match in a part of the text from start on: it is there, and nothing lifts it.
+def _holds(guard: Guard, part: str, here: tuple[int, int], heard: Heard, first: int) -> bool:
+    """Whether the guard speaks against what stands `here` in a part of the text from `first` on: it is there, and nothing lifts it.
 
     What a guard wants to see before the match may stand inside of it too ("电瓶车进楼道要是烧起来").
     """
-    pattern = guard.pattern.open(held)
+    pattern = guard.pattern.open(heard.held)
     if pattern is NONE:
         return False
+    start, end = here
     if guard.where == "touching":
-        return pattern.search(part[max(0, match.start() - 4) : match.start()]) is not None
+        return pattern.search(part[max(0, start - 4) : start]) is not None
     if guard.where == "clause":
-        near = clause(part, match.start(), match.end())
+        near = clause(part, start, end)
         return pattern.search(near) is not None and (guard.lifted is None or guard.lifted.search(near) is None)
     if guard.where == "message":
+        text = heard.text
         return pattern.search(text) is not None and (guard.lifted is None or guard.lifted.search(text) is None)
-    scopes = (part[: match.start()], part[: match.end()]) if guard.where == "before" else (part,)
-    if not any(pattern.search(scope) for scope in scopes) and not (guard.where == "text" and pattern.search(text[:start])):
+    scopes = (part[:start], part[:end]) if guard.where == "before" else (part,)
+    if not any(pattern.search(scope) for scope in scopes) and not (
+        guard.where == "text" and pattern.search(heard.text[:first])
+    ):
         return False
     return guard.lifted is None or guard.lifted.search(part) is None
 

@@ -63,6 +63,11 @@ class Sign:
         """The points when two of its words are there."""
         return self.points + self.points // 2
 
+    @property
+    def utmost(self) -> int:
+        """The points when three of its words are there or more."""
+        return self.points + self.points // 2 * 2
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -88,6 +93,10 @@ class Tally:
             if sign.points > 0 and standing & sign.bit:
                 points += sign.most
         return points >= need
+
+    def most(self, standing: int) -> int:
+        """No text in which these classes may stand has more points than these (`place`, `weight`)."""
+        return sum([sign.utmost for sign in self.signs if sign.points > 0 and standing & sign.bit])
 
     def place(self, text: str, standing: int, lacking: int = 0) -> tuple[int, int, int] | None:
         """Points, start and end of the strongest stretch of a text whose false friends are blanked out; None if more points than

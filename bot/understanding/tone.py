@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from bot.errors import ConfigError
 from bot.understanding.lexicon import WordFile
+from bot.understanding.triggers import Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
     from pathlib import Path
 
 LONGEST = 400  # characters: what a message is about is said in its first sentences
@@ -25,10 +26,14 @@ QUARTERS = 4  # of a sign's point
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """Words with what each counts, what a message without any of them begins with, and how much the whole may count."""
+    """Words with what each counts, what a message without any of them begins with, and how much the whole may count.
 
-    words: Mapping[str, int]
-    lengths: tuple[int, ...]
+    They are no part of what the vocabulary of everybody looks for: one message in seven is asked for its tone, and every
+    message would hold more words, which all who read off their bits go through.
+    """
+
+    words: Vocabulary
+    points: Sequence[int]  # quarters, by the numbers of the words
     start: int
     most: int
 
@@ -40,24 +45,20 @@ class Tone:
         start, most = bounds.get("start"), bounds.get("most")
         if not isinstance(start, int) or not isinstance(most, int):
             raise ConfigError(f"{file.path}: [bounds] needs whole numbers `start` and `most`")
-        words: dict[str, int] = {}
+        words = Vocabulary()
+        points = words.column()
         table = file.table("words")
         for quarters in table:
             for word in file.text(table, quarters).split():
-                if word in words:
+                if word in words.numbers:
                     raise ConfigError(f"{file.path}: {word} stands twice")
                 try:
-                    words[word] = int(quarters)
+                    points[words.number(word)] = int(quarters)
                 except ValueError as error:
                     raise ConfigError(f"{file.path}: {quarters!r} is no number of quarters") from error
-        return Tone(words, tuple(sorted({len(word) for word in words})), start, most)
+        return Tone(words, points, start, most)
 
     def quarters(self, text: str) -> int:
         """What all words of a plain text say together; each counts once, and none hides another."""
-        found = {
-            part
-            for length in self.lengths
-            for at in range(min(len(text), LONGEST) - length + 1)
-            if (part := text[at : at + length]) in self.words
-        }
-        return max(-self.most, min(self.most, self.start + sum(self.words[word] for word in found)))
+        found = self.words.look(text[:LONGEST])
+        return max(-self.most, min(self.most, self.start + sum(map(self.points.__getitem__, found))))
