@@ -316,7 +316,7 @@ def _guard(file: WordFile, name: str, table: object, gate: Gate) -> Guard:
 
 
 def _holds(guard: Guard, part: str, here: tuple[int, int], heard: Heard, first: int) -> bool:
-    """Whether the guard speaks against what stands `here` in a part of the text from `first` on: it is there, and nothing lifts it.
+    """Whether the guard speaks against what stands `here` in a part of the text that begins at `first`, and nothing lifts it.
 
     What a guard wants to see before the match may stand inside of it too ("电瓶车进楼道要是烧起来").
     """
@@ -333,9 +333,7 @@ def _holds(guard: Guard, part: str, here: tuple[int, int], heard: Heard, first: 
         text = heard.text
         return pattern.search(text) is not None and (guard.lifted is None or guard.lifted.search(text) is None)
     scopes = (part[:start], part[:end]) if guard.where == "before" else (part,)
-    if not any(pattern.search(scope) for scope in scopes) and not (
-        guard.where == "text" and pattern.search(heard.text[:first])
-    ):
+    if not any(pattern.search(scope) for scope in scopes) and not (guard.where == "text" and pattern.search(heard.text[:first])):
         return False
     return guard.lifted is None or guard.lifted.search(part) is None
 

@@ -60,12 +60,11 @@ class Head:
         length = math.sqrt(rarity @ rarity)
         sums = np.add.reduce(self.weights.take(index, axis=0), axis=0, dtype=np.int32)
         scores = sums * (self.scale * np.float32(1 / length)) + self.bias
-        scores -= scores.max()
+        scores -= np.maximum.reduce(scores)
         scores *= np.float32(1 / self.temperature)
-        odds = np.exp(scores)
-        odds /= odds.sum()
-        result: NDArray[np.float32] = odds
-        return result
+        odds: NDArray[np.float32] = np.exp(scores, out=scores)
+        odds /= np.add.reduce(odds)
+        return odds
 
 
 class Question:

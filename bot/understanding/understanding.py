@@ -311,21 +311,30 @@ class Understanding:
 
     def _category(self, intent: Intent, sight: _Sight) -> str:
         """The likeliest category of the intent by the model; the intent's plain one where the model knows none."""
-        if self._table is not None:
+        fitting = self._fitting.get(intent)
+        if self._table is not None and fitting:
             features = np.concatenate([self._points(sight, self._table)[1], named(self._names(sight))])
             odds = self._categories.probabilities(features).tolist()
-            best = max([(odds[number], label) for number, label in self._fitting.get(intent, ())], default=(0.0, ""))
+            best = max([(odds[number], label) for number, label in fitting])
             if best[0] >= 0.1:
                 return best[1]
         return _PLAIN_CATEGORY.get(intent, "other")
 
     def _fitting_categories(self, labels: Sequence[str]) -> dict[Intent, list[tuple[int, str]]]:
-        """For each intent the categories that the model knows and that are of its kind, with their places among the labels."""
+        """For each intent the categories that the model knows and that are of its kind, with their places among the labels.
+
+        None where it would know nothing but the intent's plain one: such a model is not asked.
+        """
         known = self.taxonomy.categories
         kinds = [(number, label, known[label].kind) for number, label in enumerate(labels) if label in known]
-        return {
+        found = {
             intent: [(number, label) for number, label, kind in kinds if kind in _KINDS.get(intent, (intent.value,))]
             for intent in Intent
+        }
+        return {
+            intent: fitting
+            for intent, fitting in found.items()
+            if any(label != _PLAIN_CATEGORY.get(intent, "other") for _, label in fitting)
         }
 
     def _judge(self, sight: _Sight) -> Scam:
