@@ -24,6 +24,8 @@ NAMES: frozenset[str] = frozenset(
         "outbox.receipt",
         "schedule.recorded",
         "schedule.enqueued",
+        "lot.taken",
+        "lot.committed",
     }
 )
 

@@ -12,7 +12,7 @@ import pytest
 from sqlmodel import Session, col, func, select, update
 
 from bot.campaigns import Plan, PostRules, Request, Skipped, finish_campaigns
-from bot.campaigns.lots import AT_A_TIME
+from bot.campaigns.rules import LotSize
 from bot.notices import Lane
 from content.expressions import EVERY, any_of
 from content.posts import PostLibrary
@@ -280,6 +280,6 @@ def test_six_thousand_groups_are_planned_in_a_moment(tmp_path: Path) -> None:
 
     sent, still, seconds = district.writer.run_now(work)
     assert (sent, still) == (6019, 6019)
-    assert len(district.notices()) == AT_A_TIME, "the others are made while these are sent"
+    assert len(district.notices()) == LotSize().most, "the others are made while these are sent"
     assert seconds < 3.0, f"{seconds:.2f} s of computing on the writer"
     district.writer.close()

@@ -16,6 +16,7 @@ from bot.campaigns import CampaignState, PostRules, Request, correct, lots
 from bot.campaigns.correction import not_reached
 from bot.campaigns.loop import CampaignLoop
 from bot.campaigns.proof import prove
+from bot.campaigns.rules import LotSize
 from bot.errors import NeverDelivered
 from bot.outbox import Outbox, OutboxRule
 from bot.pacing import Pacing, PacingRule
@@ -35,7 +36,8 @@ class Town:
     """Two accounts with sixty groups each, and a bot that lives in steps of the clock."""
 
     def __init__(self, folder: Path, trial: int = 5) -> None:
-        self.district = District(library(folder, "law/a"), PostRules(SHANGHAI, approve_over=1000, trial_groups=trial))
+        rules = PostRules(SHANGHAI, approve_over=1000, trial_groups=trial, lots=LotSize(AHEAD, 30))
+        self.district = District(library(folder, "law/a"), rules)
         self.clock, self.writer = self.district.clock, self.district.writer
         groups = [
             Group(platform="telegram", account=account, chat=f"{account}{n}", name=f"群{account}{n}", class_label="专属")
@@ -93,9 +95,7 @@ class Town:
 
 
 @pytest.fixture
-def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
-    monkeypatch.setattr(lots, "AHEAD", AHEAD)
-    monkeypatch.setattr(lots, "AT_A_TIME", 30)
+def town(tmp_path: Path) -> Iterator[Town]:
     made = Town(tmp_path)
     yield made
     made.writer.close()
@@ -165,11 +165,9 @@ async def test_a_group_that_was_left_meanwhile_gets_none_and_is_told(town: Town)
     assert town.look(not_reached) == ("走了",)
 
 
-async def test_lots_that_are_due_follow_one_another_at_once(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lots_that_are_due_follow_one_another_at_once(town: Town) -> None:
     """With many accounts one lot is a few groups of each: the next one must not wait for a patrol."""
-    monkeypatch.setattr(lots, "AHEAD", 2 * EACH)
-    monkeypatch.setattr(lots, "AT_A_TIME", 10)
-    town.district.rules = replace(town.district.rules, trial_groups=0)
+    town.district.rules = replace(town.district.rules, trial_groups=0, lots=LotSize(2 * EACH, 10))
     town.send()
     due, until = town.clock(), town.clock() + timedelta(seconds=1)
     while due < until:

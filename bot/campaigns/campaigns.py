@@ -302,7 +302,7 @@ class Campaigns:
         if campaign.state == CampaignState.TRIAL:
             lots.make(self.session, campaign, _first_of_each_account(getting, trial), self.now)
         else:
-            lots.let_go(self.session, campaign, self.now)
+            lots.let_go(self.session, campaign, self.now, self.rules.lots)
 
     def _part(self, campaign: Campaign, each: Planned) -> Part:
         """What this group has in common with others: what it reads, up to its own name, or why it gets nothing."""
@@ -359,7 +359,7 @@ class Campaigns:
         campaign.problem = ""
         self.session.add(campaign)
         self.session.flush()
-        return lots.let_go(self.session, campaign, self.now)
+        return lots.let_go(self.session, campaign, self.now, self.rules.lots)
 
     # --- how far it is ---
 

@@ -24,6 +24,7 @@ from bot.campaigns.missing import expire, listening, photos_to_purge, purged
 from bot.campaigns.steps import take_step
 from bot.clock import Clock
 from bot.say import Say, Voice
+from storage.failpoints import failpoint
 from storage.media import drop
 from storage.tables import Appeal, Campaign, Missing
 from storage.writer import StorageUnavailable, Writer
@@ -85,7 +86,7 @@ class CampaignLoop:
         if not self._steps:
             return None
         for campaign_id in due.lots:
-            await self._run(partial(take_lot, campaign_id=campaign_id, now=now))
+            await self._take_lot(campaign_id, now)
         for campaign_id in due.campaigns:
             await self._step(campaign_id, now)
         for row in due.expired:
@@ -106,6 +107,13 @@ class CampaignLoop:
         say = self._say(session, now, f"{row.chain.__name__}:{row.id}")
         return expire(session, row.id, now, say) if row.chain is Missing else expire_appeal(session, row.id, now, say)
 
+    async def _take_lot(self, campaign_id: int, now: datetime) -> None:
+        def work(session: Session) -> bool:
+            return take_lot(session, campaign_id, now, self._campaigns(session, now).rules.lots)
+
+        if await self._run(work):
+            failpoint("lot.committed")
+
     async def _step(self, campaign_id: int, now: datetime) -> None:
         def work(session: Session) -> bool:
             campaigns = self._campaigns(session, now)
@@ -120,7 +128,8 @@ class CampaignLoop:
             await asyncio.to_thread(drop, self._data_dir, path)
         await self._run(lambda session: end(session, row.id, now))
 
-    async def _run(self, work: Callable[[Session], object]) -> None:
+    async def _run(self, work: Callable[[Session], object]) -> bool:
+        """Do it in a transaction of its own; true when something was done."""
         try:
             did = await self._writer.run(work)
         except StorageUnavailable:
@@ -128,9 +137,10 @@ class CampaignLoop:
         except Exception as problem:
             # it stays due and is tried again with every patrol
             log.error("campaign_step_failed", problem=type(problem).__name__, exc_info=problem)
-            return
+            return False
         if did:
             self._sent()
+        return bool(did)
 
     def _say(self, session: Session, now: datetime, unique: str) -> Say:
         return Say(session, self._voice, now, f"{unique}:{now.timestamp():.3f}", None)

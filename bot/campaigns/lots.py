@@ -13,16 +13,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, exists
 from sqlmodel import Session, col, select, update
 
-from bot.campaigns.rules import OVER, CampaignState
+from bot.campaigns.rules import OVER, CampaignState, LotSize
 from bot.notices import Lane
 from content.phrases import plain
 from storage import lots as rows
+from storage.failpoints import failpoint
 from storage.notices import ForGroup, insert_for_groups
 from storage.notices import let_go as let_held_go
 from storage.tables import Campaign, CampaignGroup, CampaignPart
 
-AHEAD = 500  # notices that wait for one account: 17 seconds at the 29 a second that Telegram bears
-AT_A_TIME = 500  # in one transaction, which residents' messages wait for
+USUAL = LotSize()
 AT_ONCE = timedelta(milliseconds=10)  # between two lots, for whatever else is to be written
 LOOK = timedelta(seconds=4)
 LOOK_AGAIN = timedelta(milliseconds=250)  # when an account had nothing left, or will soon
@@ -52,6 +52,7 @@ def make(session: Session, campaign: Campaign, groups: Sequence[int], now: datet
     """Make the notices of these groups, as far as they wait for one; returns how many that are."""
     connection = session.connection()
     taken = rows.take(connection, campaign.id or 0, groups)
+    failpoint("lot.taken")
     targets = [
         ForGroup(one.group_id, one.text.replace(NAME, plain(one.name)), one.photo, one.due_at, not one.active) for one in taken
     ]
@@ -59,11 +60,11 @@ def make(session: Session, campaign: Campaign, groups: Sequence[int], now: datet
     return len(taken)
 
 
-def let_go(session: Session, campaign: Campaign, now: datetime) -> int:
+def let_go(session: Session, campaign: Campaign, now: datetime, size: LotSize = USUAL) -> int:
     """Send what waits or was held of a campaign, which is sending now; returns how many notices that are."""
     connection, number = session.connection(), campaign.id or 0
     count = let_held_go(connection, number) + rows.waiting(connection, number)
-    _make_lot(session, campaign, now)
+    _make_lot(session, campaign, now, size)
     return count
 
 
@@ -75,7 +76,7 @@ def let_some_go(session: Session, campaign: Campaign, now: datetime, most: int) 
     return held + make(session, campaign, session.exec(first).all(), now)
 
 
-def take_lot(session: Session, campaign_id: int, now: datetime) -> bool:
+def take_lot(session: Session, campaign_id: int, now: datetime, size: LotSize = USUAL) -> bool:
     """Make what is due of a campaign's notices; true when some were made."""
     due = Campaign.id == campaign_id, col(Campaign.lot_at) <= now
     campaign = session.exec(select(Campaign).where(*due).with_for_update(skip_locked=True)).first()
@@ -85,12 +86,12 @@ def take_lot(session: Session, campaign_id: int, now: datetime) -> bool:
         campaign.lot_at = None
         session.add(campaign)
         return False
-    return _make_lot(session, campaign, now) > 0
+    return _make_lot(session, campaign, now, size) > 0
 
 
-def _make_lot(session: Session, campaign: Campaign, now: datetime) -> int:
+def _make_lot(session: Session, campaign: Campaign, now: datetime, size: LotSize) -> int:
     connection, number = session.connection(), campaign.id or 0
-    groups, more, dry = rows.next_groups(connection, number, AHEAD, AT_A_TIME)
+    groups, more, dry = rows.next_groups(connection, number, size.ahead, size.most)
     made = make(session, campaign, groups, now) if groups else 0
     if more:
         campaign.lot_at = now + AT_ONCE

@@ -66,6 +66,18 @@ OVER = frozenset({CampaignState.STOPPED, CampaignState.DONE})
 
 
 @dataclass(frozen=True, slots=True)
+class LotSize:
+    """How many notices of a campaign are made at a time (decision 0276).
+
+    `ahead` wait for one account: 500 are 17 seconds at the 29 a second that Telegram bears. `most` are made in one transaction,
+    which residents' messages wait for.
+    """
+
+    ahead: int = 500
+    most: int = 500
+
+
+@dataclass(frozen=True, slots=True)
 class PostRules:
     """The district's rules for posts. `rates` are messages per second of one account, by platform."""
 
@@ -81,6 +93,7 @@ class PostRules:
     cards: bool = True
     rates: Mapping[str, float] = field(default_factory=dict)
     least_shown: int = LEAST  # smaller numbers of people are not told
+    lots: LotSize = LotSize()
 
     @staticmethod
     def of(settings: Settings) -> PostRules:

@@ -129,7 +129,7 @@ def _look_at_trial(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> 
         campaign.next_step_at = campaigns.now + TRIAL_LOOK  # a restart tells nothing about the post, so as many others go first
     else:
         campaign.state = CampaignState.SENDING
-        rest = lots.let_go(campaigns.session, campaign, campaigns.now)
+        rest = lots.let_go(campaigns.session, campaign, campaigns.now, campaigns.rules.lots)
         if not live:
             _tell_planner(campaigns, campaign, saying, "trial_went_well", first=progress.sent, rest=rest)
 

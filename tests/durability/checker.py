@@ -25,6 +25,7 @@ from storage.tables import Alarm, Audit, Campaign, Case, CaseEntry, InboxEvent, 
 from tests.durability import street
 from tests.durability.life import START, history_of
 from tests.kit.fake_platform import FakePlatform
+from tests.kit.lots import doubled_in_lots, lost_in_lots
 
 REPEAT_MARK = "重发"
 
@@ -107,8 +108,24 @@ def judge(folder: Path, url: str, deaths: Deaths) -> Verdict:
         _judge_inbox(session, platform, verdict)
         _judge_cases(session, platform, verdict)
         _judge_rest(session, verdict)
+        _judge_lots(session, verdict)
         _judge_sends(session, platform, deaths, verdict)
     return verdict
+
+
+def judge_campaign(folder: Path, url: str, deaths: Deaths) -> Verdict:
+    """The same for a history in which nobody says anything and a post goes out."""
+    platform = FakePlatform(street.PLATFORM, street.PLATFORM, path=history_of(folder))
+    verdict = Verdict(ambiguous=deaths.ambiguous.total())
+    with _session(url) as session:
+        _judge_lots(session, verdict)
+        _judge_sends(session, platform, deaths, verdict)
+    return verdict
+
+
+def _judge_lots(session: Session, verdict: Verdict) -> None:
+    verdict.lost += lost_in_lots(session)
+    verdict.duplicated += doubled_in_lots(session)
 
 
 def _judge_inbox(session: Session, platform: FakePlatform, verdict: Verdict) -> None:

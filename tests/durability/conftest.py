@@ -67,11 +67,13 @@ class Story:
         self.folder = folder
         self.url = url or f"sqlite:///{folder}/data/qianshao.db"
         self.deaths = checker.Deaths()
+        self.lot = 0
 
     def live(self, failpoint: str = "", plant: str = "", kill_after: float | None = None) -> bool:
         """One life; true when it was killed. Fails when it ended badly by itself."""
         code = self.nursery.live(
-            Order(str(self.folder), self.url, failpoint, plant, PATIENCE_WITH_A_BUG if plant else PATIENCE), kill_after
+            Order(str(self.folder), self.url, failpoint, plant, PATIENCE_WITH_A_BUG if plant else PATIENCE, self.lot),
+            kill_after,
         )
         if code == KILLED:
             self.deaths.look(self.folder, self.url)
@@ -84,7 +86,8 @@ class Story:
     def judge(self) -> checker.Verdict:
         """The checker's word on the whole history."""
         try:
-            return checker.judge(self.folder, self.url, self.deaths)
+            judge = checker.judge_campaign if self.lot else checker.judge
+            return judge(self.folder, self.url, self.deaths)
         finally:
             checker.let_go(self.url)
 

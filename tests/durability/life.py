@@ -25,6 +25,8 @@ from typing import Any
 from sqlmodel import Session, col, or_, select
 
 from bot.app import CONTENT, App, Library, open_database
+from bot.campaigns import Request
+from bot.campaigns.rules import LotSize
 from bot.clock import Clock
 from bot.config import load_settings
 from bot.demo import load_district, seed
@@ -44,13 +46,15 @@ START = MORNING - timedelta(seconds=2)
 @dataclass(frozen=True, slots=True)
 class Order:
     """`folder` has the history and the data of the bot; `failpoint` as in QIANSHAO_FAILPOINT; `plant` names a planted bug; after
-    `patience` seconds the life is given up."""
+    `patience` seconds the life is given up. `lot`: nobody says anything, a post
+    goes out, and so many notices of it are made at a time."""
 
     folder: str
     url: str
     failpoint: str = ""
     plant: str = ""
     patience: float = 60.0
+    lot: int = 0
 
     def line(self) -> str:
         return json.dumps(asdict(self)) + "\n"
@@ -82,6 +86,8 @@ async def live(order: Order, library: Library) -> None:
     """Start on what is there, let people go on, and return when everything is said, handled and sent."""
     folder = Path(order.folder)
     environ = {"QIANSHAO_BOT__DATA_DIR": str(folder / "data"), "QIANSHAO_STORAGE__URL": order.url}
+    if order.lot:
+        environ["QIANSHAO_SCHEDULES"] = "[]"
     settings = load_settings(Path("config.toml"), environ)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -93,25 +99,35 @@ async def live(order: Order, library: Library) -> None:
     platform._note(what="life", failpoint=order.failpoint)
     app = App(settings, writer, library, [platform], photos, clock, pacing=Pacing.unlimited())
     app.outbox.rule = replace(app.outbox.rule, first_wait=0.05)
-    if not platform.heard:
+    if order.lot:
+        small = LotSize(ahead=20 * order.lot, most=order.lot)
+        app.services.post_rules = replace(app.services.post_rules, trial_groups=3, lots=small)
+        await writer.run(lambda session: _carry_out(app, session))
+    elif not platform.heard:
         street.open_street(platform)
     arm(order.failpoint)
     asyncio.get_running_loop().call_later(order.patience - 2, _show_tasks)
     async with asyncio.timeout(order.patience), app.running():
-        await _until_quiet(app, platform)
+        await _until_quiet(app, platform, street_lives=not order.lot)
     arm("")
     await photos.close()
     await asyncio.to_thread(writer.close)
 
 
-async def _until_quiet(app: App, platform: FakePlatform) -> None:
+def _carry_out(app: App, session: Session) -> None:
+    """Somebody sends a post; once, however often this is told."""
+    if session.exec(select(Campaign.id).limit(1)).first() is None:
+        app.services.campaigns(session, app.clock()).send(Request("antifraud"))
+
+
+async def _until_quiet(app: App, platform: FakePlatform, *, street_lives: bool) -> None:
     """Like `App.settle`, but only looking: the bot's own loops do the work, so that every failpoint is passed as in life."""
     still = 0
     while still < 3:
-        said = street.go_on(platform)
+        said = street_lives and street.go_on(platform)
         await platform.all_confirmed()
         await app.lanes.drained()
-        busy = await app.writer.read(_busy) or app.clock() < START + timedelta(seconds=2.5)
+        busy = await app.writer.read(_busy) or (street_lives and app.clock() < START + timedelta(seconds=2.5))
         still = 0 if said or busy else still + 1
         await asyncio.sleep(0.02)
 
@@ -129,7 +145,8 @@ def _busy(session: Session) -> bool:
     due = Occurrence.state != "sent", Occurrence.state != "skipped", Occurrence.due_at <= START + timedelta(seconds=3)
     occurrences = session.exec(select(Occurrence.id).where(*due).limit(1)).first()
     trial = session.exec(select(Campaign.id).where(Campaign.state == "trial").limit(1)).first()  # the others wait for the first
-    return any(found is not None for found in (notices, events, occurrences, trial))
+    lot = session.exec(select(Campaign.id).where(col(Campaign.lot_at).is_not(None)).limit(1)).first()
+    return any(found is not None for found in (notices, events, occurrences, trial, lot))
 
 
 def live_and_exit(order: Order, library: Library) -> None:

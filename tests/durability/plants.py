@@ -15,6 +15,7 @@ from bot.kept import done
 from bot.messages import Inbound
 from bot.outbox.exchange import Exchange
 from bot.worker import Worker
+from tests.kit.lots import take_lots_apart
 
 
 def confirm_before_commit() -> None:
@@ -71,4 +72,5 @@ PLANTS: dict[str, Callable[[], None]] = {
     "done apart": done_apart,
     "claim forgotten": claim_forgotten,
     "repeated blindly": repeated_blindly,
+    "lot taken apart": take_lots_apart,
 }

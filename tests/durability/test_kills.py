@@ -13,6 +13,7 @@ from tests.durability.conftest import Story
 # more rounds of random kills, for a nightly run: QIANSHAO_KILL_ROUNDS=300 pytest tests/durability
 ROUNDS = int(os.environ.get("QIANSHAO_KILL_ROUNDS", "3"))
 PASSAGES = (1, 3)
+IN_LOTS = frozenset(name for name in NAMES if name.startswith("lot."))
 SCHEDULED = frozenset(name for name in NAMES if name.startswith("schedule."))
 
 
@@ -25,7 +26,7 @@ def kill_at(story: Story, name: str, plant: str = "") -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", sorted(NAMES))
+@pytest.mark.parametrize("name", sorted(NAMES - IN_LOTS))
 def test_killed_at(name: str, story: Story) -> None:
     kill_at(story, name)
     verdict = story.judge()
@@ -33,6 +34,33 @@ def test_killed_at(name: str, story: Story) -> None:
     assert story.deaths.kills, f"{name} was never passed"
     assert verdict.acknowledged >= 20
     assert verdict.repeated <= verdict.ambiguous
+
+
+# of "lot.taken" the first passage is the first groups', the second the lot that is made when the campaign is let go
+LATER_LOT = "lot.taken:3"
+GROUPS = 8  # of the sample district, which get posts
+
+
+@pytest.mark.timeout(600)
+def test_killed_in_a_later_lot(story: Story) -> None:
+    """Between taking it and writing its notices, then after its commit and before anybody is told of it."""
+    story.lot = 1
+    assert story.live(LATER_LOT), "there was no later lot"
+    assert story.live("lot.committed"), "the lot was not made after all"
+    story.live()
+    verdict = story.judge()
+    assert not verdict.faults
+    assert verdict.sent == GROUPS
+    assert verdict.repeated <= verdict.ambiguous
+
+
+@pytest.mark.timeout(600)
+def test_a_lot_that_is_taken_without_its_notices_is_found(story: Story) -> None:
+    story.lot = 1
+    assert story.live("lot.committed", "lot taken apart")
+    story.live(plant="lot taken apart")
+    faults = story.judge().faults
+    assert any("was taken and has no notice" in fault for fault in faults), faults
 
 
 @pytest.mark.timeout(600)

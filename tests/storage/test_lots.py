@@ -17,6 +17,7 @@ import storage.lots as rows
 import storage.notices as notices
 from bot.campaigns import lots
 from bot.campaigns.campaigns import progress_of
+from bot.campaigns.rules import LotSize
 from storage.database import prepare
 from storage.tables import Campaign, CampaignGroup, CampaignPart, Group, Notice
 from storage.writer import Writer
@@ -25,6 +26,7 @@ from tests.storage.test_migration_kills import at_revision
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 GROUPS = 60
+SMALL = LotSize(ahead=1000, most=7)
 
 
 def lay(writer: Writer) -> None:
@@ -47,7 +49,7 @@ def make_together(url: str, most: int = 200) -> Counter[int | None]:
 
     def node(writer: Writer) -> None:
         for second in range(most):
-            writer.run_now(partial(lots.take_lot, campaign_id=1, now=NOW + timedelta(seconds=second)))
+            writer.run_now(partial(lots.take_lot, campaign_id=1, now=NOW + timedelta(seconds=second), size=SMALL))
             if writer.read_now(lambda session: session.get_one(Campaign, 1).lot_at) is None:
                 return
 
@@ -59,19 +61,11 @@ def make_together(url: str, most: int = 200) -> Counter[int | None]:
     return made
 
 
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lots, "AHEAD", 1000)
-    monkeypatch.setattr(lots, "AT_A_TIME", 7)
-
-
-@pytest.mark.usefixtures("small")
 def test_two_nodes_make_every_lot_once(url: str, writer: Writer) -> None:
     lay(writer)
     assert make_together(url) == Counter(range(1, GROUPS + 1))
 
 
-@pytest.mark.usefixtures("small")
 def test_control_a_lot_that_is_not_taken_is_made_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted bug: whether a group still waits is asked of nobody, and the key of a notice is new each time."""
     url = f"sqlite:///{tmp_path}/twice.db"
