@@ -151,35 +151,35 @@ class TimerLoop:
         except StorageUnavailable:
             raise
         except Exception as problem:
-            failed = await self._writer.run(lambda session: _put_off(session, timer_id, now))
-            kind, tries = (failed[0].kind, failed[1]) if failed else ("", 0)
-            log.error("timer_failed", kind=kind, tries=tries, problem=type(problem).__name__, exc_info=problem)
-            if failed is None or tries < MOST_TRIES:
-                return
-            afterwards = await self._tell(timer_id, *failed)
+            afterwards = await self._fail(timer_id, now, problem)
         if afterwards is not None:
             afterwards()
 
-    async def _tell(self, timer_id: int, due: Due, tries: int) -> Callable[[], None] | None:
-        """Somebody hears of it; whatever goes wrong here, the timer is put off by now and blocks nobody."""
-        give_up = self._give_up
-        if give_up is None:
-            return None
-
-        def work(session: Session) -> Callable[[], None]:
-            told = give_up(session, due, tries)
-            row = session.get(Timer, timer_id)
-            if told.over and row is not None:
-                session.delete(row)
-            return told.afterwards
-
+    async def _fail(self, timer_id: int, now: datetime, problem: Exception) -> Callable[[], None] | None:
+        """It is put off, and somebody hears of it, in one transaction: whoever is killed in between has done neither. What goes
+        wrong with the telling does not keep it from being put off, so that it blocks nobody."""
         try:
-            return await self._writer.run(work)
+            failed, afterwards = await self._writer.run(lambda session: self._put_off_and_tell(session, timer_id, now))
         except StorageUnavailable:
             raise
-        except Exception as problem:
-            log.error("timer_not_told", kind=due.kind, problem=type(problem).__name__, exc_info=problem)
-            return None
+        except Exception as trouble:
+            failed, afterwards = await self._writer.run(lambda session: _put_off(session, timer_id, now)), None
+            log.error("timer_not_told", problem=type(trouble).__name__, exc_info=trouble)
+        kind, tries = (failed[0].kind, failed[1]) if failed else ("", 0)
+        log.error("timer_failed", kind=kind, tries=tries, problem=type(problem).__name__, exc_info=problem)
+        return afterwards
+
+    def _put_off_and_tell(
+        self, session: Session, timer_id: int, now: datetime
+    ) -> tuple[tuple[Due, int] | None, Callable[[], None] | None]:
+        failed = _put_off(session, timer_id, now)
+        if failed is None or failed[1] < MOST_TRIES or self._give_up is None:
+            return failed, None
+        told = self._give_up(session, *failed)
+        row = session.get(Timer, timer_id)
+        if told.over and row is not None:
+            session.delete(row)
+        return failed, told.afterwards
 
 
 def _put_off(session: Session, timer_id: int, now: datetime) -> tuple[Due, int] | None:

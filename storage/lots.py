@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Select, bindparam, func, insert, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, literal_column, or_, select
 
 from storage.caps import CAMPAIGN_LANE
 from storage.outbox import GROUP, OUTBOX, in_phase
@@ -99,30 +99,41 @@ def waiting(connection: Connection, campaign_id: int) -> int:
     return int(connection.execute(count_waiting([campaign_id])).scalar_one())
 
 
-# by the index over what is open of an account, which stays small; that over campaigns leads to all that was sent, too
+_until = bindparam("until", type_=OUTBOX.c.due_at.type)
+
+
+def _soon(due_at: ColumnElement[Any]) -> ColumnElement[bool]:
+    return or_(due_at.is_(None), due_at <= _until)
+
+
+# by the index over what is open of an account, which stays small; that over campaigns leads to all that was sent, too.
+# What was put off until later keeps nobody else's notice from being made
 _OPEN = select(func.count()).where(
     in_phase(OUTBOX.c.phase, 1),
     OUTBOX.c.platform == bindparam("platform"),
     OUTBOX.c.account == bindparam("account"),
     OUTBOX.c.lane == literal_column(str(CAMPAIGN_LANE)),
     OUTBOX.c.campaign_id + literal_column("0") == bindparam("campaign"),
+    _soon(OUTBOX.c.due_at),
 )
 
 
-def next_groups(connection: Connection, campaign_id: int, ahead: int, most: int) -> tuple[list[int], bool, bool]:
+def next_groups(connection: Connection, campaign_id: int, ahead: int, most: int, until: datetime) -> tuple[list[int], bool, bool]:
     """The groups whose notices are to be made next: of each account that has less than half of `ahead` open, up to `ahead`.
 
-    At most `most` in all, shared among the accounts that need some. Also returns whether there is need of more than these, and
-    whether an account has nothing left to send.
+    Only what may go before `until` counts, on both sides. At most `most` in all, shared among the accounts that need some. Also
+    returns whether there is need of more than these, and whether an account has nothing left to send.
     """
     mine = HERE.join(GROUP, GROUP.c.id == HERE.c.group_id)
     account = GROUP.c.platform, GROUP.c.account
-    which = HERE.c.campaign_id == campaign_id, HERE.c.waits
-    waits = connection.execute(select(*account, func.count()).select_from(mine).where(*which).group_by(*account)).all()
+    which = HERE.c.campaign_id == campaign_id, HERE.c.waits, _soon(HERE.c.due_at)
+    by_account = select(*account, func.count()).select_from(mine).where(*which).group_by(*account)
+    waits = connection.execute(by_account, {"until": until}).all()
     wanted: dict[tuple[str, str], int] = {}
     dry = False
     for platform, name, count in waits:
-        has = connection.execute(_OPEN, {"platform": platform, "account": name, "campaign": campaign_id}).scalar_one()
+        open_ones = {"platform": platform, "account": name, "campaign": campaign_id, "until": until}
+        has = connection.execute(_OPEN, open_ones).scalar_one()
         dry = dry or not has
         if has < ahead / 2:
             wanted[platform, name] = min(count, ahead - has)
@@ -130,7 +141,7 @@ def next_groups(connection: Connection, campaign_id: int, ahead: int, most: int)
     found: list[int] = []
     for (platform, name), count in wanted.items():
         its = select(HERE.c.group_id).select_from(mine).where(*which, GROUP.c.platform == platform, GROUP.c.account == name)
-        found += connection.execute(its.order_by(HERE.c.group_id).limit(min(count, share))).scalars()
+        found += connection.execute(its.order_by(HERE.c.group_id).limit(min(count, share)), {"until": until}).scalars()
     return found, sum(wanted.values()) > len(found), dry
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,8 @@ class Town:
         self.loop = CampaignLoop(self.writer, self.clock, voice, self.district.campaigns, folder, self.outbox.wake)
         self.most_open = 0
 
-    def send(self) -> None:
-        request = Request("law/a", any_of(["platform:telegram"]))
+    def send(self, over: timedelta = timedelta(0)) -> None:
+        request = Request("law/a", any_of(["platform:telegram"]), over=over)
         self.writer.run_now(lambda session: self.district.campaigns(session, self.clock()).send(request))
 
     async def live(self, seconds: float) -> None:
@@ -174,6 +175,49 @@ async def test_lots_that_are_due_follow_one_another_at_once(town: Town) -> None:
         town.clock.advance(due - town.clock())
         due = await town.loop.run_due() or until
     assert sum(town.open().values()) == 2 * EACH
+
+
+async def test_what_was_put_off_keeps_nobody_elses_notice_from_being_made(town: Town) -> None:
+    town.send()
+    for _ in range(20):
+        town.clock.advance(timedelta(seconds=0.25))
+        await town.loop.run_due()
+        if min(town.open()[account] for account in ACCOUNTS) > AHEAD / 2:
+            break
+        await town.outbox.drain()
+    later = update(Notice).where(col(Notice.state) == "pending").values(due_at=town.clock() + timedelta(hours=2))
+    put_off = town.writer.run_now(lambda session: session.exec(later).rowcount)
+    assert put_off > AHEAD, "as many as an account has ahead"
+    await town.live(30)
+    assert len(town.arrived()) == 2 * EACH - put_off
+
+
+async def test_a_clock_that_is_set_back_keeps_no_lot_waiting(town: Town) -> None:
+    town.send()
+    await town.live(3)
+    assert len(town.arrived()) < 2 * EACH
+    town.clock.advance(-timedelta(hours=1))
+    await town.live(30)
+    assert len(town.arrived()) == 2 * EACH
+
+
+async def test_a_slow_campaign_is_tried_first_and_its_notices_are_made_when_they_are_due(town: Town) -> None:
+    """By its place among all, the first group of the second account would keep the trial going for half of the time."""
+    town.send(over=timedelta(hours=1))
+    town.most_open, arrived = 0, [0]
+    for _ in range(13):
+        for _ in range(10):
+            town.clock.advance(timedelta(seconds=30))
+            await town.loop.run_due()
+            await town.outbox.drain()
+        if len(arrived) == 1:
+            assert town.look(lambda _, campaign: campaign.state) == CampaignState.SENDING
+            assert town.platforms["b"].arrived
+        town.most_open = max(town.most_open, *town.open().values())
+        arrived.append(len(town.arrived()))
+    assert arrived[-1] == 2 * EACH
+    assert max(after - before for before, after in pairwise(arrived)) <= 11, "evenly, and no crowd at the end"
+    assert town.most_open <= 3
 
 
 class Killed(Exception):

@@ -14,7 +14,7 @@ from bot.app import open_database
 from bot.clock import ManualClock
 from bot.timers import Due, GivenUp, TimerLoop, Timers, failing
 from storage.tables import Timer
-from storage.writer import Writer
+from storage.writer import StorageUnavailable, Writer
 from tests.kit.empty import lay_empty
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -112,6 +112,25 @@ async def test_one_that_fails_is_told_at_the_third_time_tried_on_and_blocks_nobo
     await bench.pass_minutes(60)
     assert bench.done[1:] == [Due("test", "bad", {"what": "x"}), Due("test", "worse", {})]
     assert writer.read_now(lambda session: session.exec(select(Timer)).all()) == []
+
+
+async def test_a_crash_while_somebody_is_told_puts_nothing_off(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put off and told are one transaction: at the fourth failure nobody would be told any more."""
+    bench = Bench(writer)
+    bench.fails = {"bad"}
+    bench.set(1, "bad")
+    await bench.pass_minutes(1)
+    await bench.pass_minutes(0.5)
+
+    def killed(session: Session, due: Due, tries: int) -> GivenUp:
+        raise StorageUnavailable("planted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.loop, "_give_up", killed)
+        with pytest.raises(StorageUnavailable):
+            await bench.pass_minutes(1)
+    await bench.pass_minutes(0)
+    assert bench.given_up == [("bad", 3)]
 
 
 async def test_one_that_failed_once_is_done_a_little_later(writer: Writer) -> None:

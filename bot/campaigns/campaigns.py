@@ -296,11 +296,14 @@ class Campaigns:
         parts: dict[Part, int] = {}
         its = {each.meant.id: parts.setdefault(self._part(campaign, each), len(parts)) for each in groups}
         step = timedelta(seconds=campaign.over_seconds / max(1, len(getting)))
-        due = {group.id: self.now + index * step for index, group in enumerate(getting)} if step else {}
+        # the first few, of every account one, have the first places: all others wait for them
+        first = _first_of_each_account(getting, trial) if campaign.state == CampaignState.TRIAL else []
+        order = dict.fromkeys([*first, *(group.id for group in getting)])
+        due = {group: self.now + index * step for index, group in enumerate(order)} if step else {}
         # thousands of rows: a statement for all and no object for each, because the writer serves residents meanwhile
         insert_groups(self.session.connection(), campaign.id or 0, list(parts), its, due)
         if campaign.state == CampaignState.TRIAL:
-            lots.make(self.session, campaign, _first_of_each_account(getting, trial), self.now)
+            lots.make(self.session, campaign, first, self.now)
         else:
             lots.let_go(self.session, campaign, self.now, self.rules.lots)
 

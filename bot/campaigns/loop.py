@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 
 import structlog
-from sqlalchemy import BindParameter, bindparam
+from sqlalchemy import BindParameter, bindparam, or_
 from sqlmodel import Session, col, func, select
 
 from bot.campaigns.appeals import appeal_photos, ended_appeals, expire_appeal, purge_appeal
 from bot.campaigns.campaigns import Campaigns
-from bot.campaigns.lots import take_lot
+from bot.campaigns.lots import FAR, take_lot
 from bot.campaigns.missing import expire, listening, photos_to_purge, purged
 from bot.campaigns.steps import take_step
 from bot.clock import Clock
@@ -179,7 +179,8 @@ def _listening(session: Session, now: datetime) -> tuple[frozenset[tuple[str, st
 _NOW: BindParameter[datetime] = bindparam("now")
 _STEPS = select(Campaign.id).where(col(Campaign.next_step_at) <= _NOW).order_by(col(Campaign.next_step_at))
 _NEXT_STEP = select(func.min(Campaign.next_step_at)).where(col(Campaign.next_step_at) > _NOW)
-_LOTS = select(Campaign.id).where(col(Campaign.lot_at) <= _NOW).order_by(col(Campaign.lot_at))
+_FAR: BindParameter[datetime] = bindparam("far")
+_LOTS = select(Campaign.id).where(or_(col(Campaign.lot_at) <= _NOW, col(Campaign.lot_at) > _FAR)).order_by(col(Campaign.lot_at))
 _NEXT_LOT = select(func.min(Campaign.lot_at)).where(col(Campaign.lot_at) > _NOW)
 _OPEN = ("pending_verification", "active")
 _CHAINS = tuple(
@@ -200,6 +201,6 @@ def _due(session: Session, now: datetime) -> _Due:
         expired += [_Row(chain, row) for row in session.exec(over, params=values).all() if row is not None]
         photos += [_Row(chain, row) for row in session.exec(gone, params=values).all() if row is not None]
     steps = [row for row in session.exec(_STEPS, params=values).all() if row is not None]
-    lots = [row for row in session.exec(_LOTS, params=values).all() if row is not None]
+    lots = [row for row in session.exec(_LOTS, params={**values, "far": now + FAR}).all() if row is not None]
     next_at = [at for at in (session.exec(each, params=values).one() for each in (_NEXT_STEP, _NEXT_LOT)) if at is not None]
     return _Due(lots, steps, expired, photos, min(next_at, default=None))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists
+from sqlalchemy import ColumnElement, and_, exists, or_
 from sqlmodel import Session, col, select, update
 
 from bot.campaigns.rules import OVER, CampaignState, LotSize
@@ -26,6 +26,8 @@ USUAL = LotSize()
 AT_ONCE = timedelta(milliseconds=10)  # between two lots, for whatever else is to be written
 LOOK = timedelta(seconds=4)
 LOOK_AGAIN = timedelta(milliseconds=250)  # when an account had nothing left, or will soon
+SOON = timedelta(minutes=1)  # what may go only later is not made yet, and what was put off until later is no stock
+FAR = 2 * LOOK  # a look that lies farther ahead was set before the clock was set back
 NAME = "\ue000"  # in a part's words: here each group reads its name. Of the private use area; nothing that people type
 
 
@@ -78,8 +80,8 @@ def let_some_go(session: Session, campaign: Campaign, now: datetime, most: int) 
 
 def take_lot(session: Session, campaign_id: int, now: datetime, size: LotSize = USUAL) -> bool:
     """Make what is due of a campaign's notices; true when some were made."""
-    due = Campaign.id == campaign_id, col(Campaign.lot_at) <= now
-    campaign = session.exec(select(Campaign).where(*due).with_for_update(skip_locked=True)).first()
+    due = select(Campaign).where(Campaign.id == campaign_id, or_(col(Campaign.lot_at) <= now, col(Campaign.lot_at) > now + FAR))
+    campaign = session.exec(due.with_for_update(skip_locked=True)).first()
     if campaign is None:
         return False
     if campaign.state != CampaignState.SENDING:
@@ -91,7 +93,7 @@ def take_lot(session: Session, campaign_id: int, now: datetime, size: LotSize = 
 
 def _make_lot(session: Session, campaign: Campaign, now: datetime, size: LotSize) -> int:
     connection, number = session.connection(), campaign.id or 0
-    groups, more, dry = rows.next_groups(connection, number, size.ahead, size.most)
+    groups, more, dry = rows.next_groups(connection, number, size.ahead, size.most, now + SOON)
     made = make(session, campaign, groups, now) if groups else 0
     if more:
         campaign.lot_at = now + AT_ONCE
