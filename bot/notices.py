@@ -45,7 +45,6 @@ class NewNotice:
     secret: bool = False  # the words are wiped from the outbox as soon as they are sent
     changes: int | None = None  # the notice into which the words go, where the platform can change what is said
     or_say: bool = False  # whether they are said anew where it cannot
-    held: bool = False  # not to be sent before `storage.notices.let_go`
     recalls: str | None = None  # says nothing, but takes back our message of that id
 
 
@@ -84,7 +83,7 @@ def _row(notice: NewNotice, now: datetime) -> dict[str, object]:
         "changes": notice.changes,
         "or_say": notice.or_say,
         "recalls": notice.recalls,
-        "state": "held" if notice.held else "pending",
+        "state": "pending",
         "created_at": now,
     }
 

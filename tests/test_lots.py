@@ -24,7 +24,7 @@ from bot.pacing import Pacing, PacingRule
 from bot.say import Voice
 from content.expressions import any_of
 from storage.notices import unfinished
-from storage.tables import Campaign, Group, Notice
+from storage.tables import Appeal, Campaign, CampaignPart, Group, Notice
 from tests.kit.fake_platform import FakePlatform
 from tests.posting import PHRASES, SHANGHAI, District, library
 
@@ -218,6 +218,27 @@ async def test_a_slow_campaign_is_tried_first_and_its_notices_are_made_when_they
     assert arrived[-1] == 2 * EACH
     assert max(after - before for before, after in pairwise(arrived)) <= 11, "evenly, and no crowd at the end"
     assert town.most_open <= 3
+
+
+async def test_words_that_were_still_to_be_sent_are_forgotten_once_they_are(town: Town) -> None:
+    town.send()
+    town.platforms["a"].fail(RuntimeError("no answer"), chat="a0")
+    await town.live(3)
+    over = Appeal(
+        number="1", text="x", state="ended", officer_id=1, campaign_id=1, created_at=town.clock(), purge_at=town.clock()
+    )
+    town.writer.run_now(lambda session: session.add(over))
+    await town.live(30)
+    assert town.states() == {"unknown": 1, "sent": 2 * EACH - 1}
+    assert not [arrival for platform in town.platforms.values() for arrival in platform.arrived if not arrival.what.text]
+    town.clock.advance(timedelta(days=1))
+    await town.loop.run_due()
+
+    def kept(session: Session) -> tuple[set[str], set[str], Any]:
+        said, parts = session.exec(select(Notice.text).where(Notice.campaign_id == 1)), session.exec(select(CampaignPart.text))
+        return set(said.all()), set(parts.all()), session.exec(select(Appeal.purge_at)).one()
+
+    assert town.writer.read_now(kept) == ({""}, {""}, None)
 
 
 class Killed(Exception):

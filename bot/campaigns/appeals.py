@@ -124,15 +124,12 @@ def purge_appeal(session: Session, appeal_id: int, now: datetime) -> bool:
     appeal = session.get(Appeal, appeal_id, with_for_update=True)
     if appeal is None or appeal.purge_at is None or appeal.purge_at > now:
         return False
-    chain = select(Campaign.id).where(_in_chain(appeal))
     for photo in _attachments(session, appeal):
         destroy_key(session, seal_name(photo.path))
         session.exec(update(Notice).where(col(Notice.photo) == photo.path).values(photo=None))
         session.delete(photo)
-    over = col(Notice.state).in_(("sent", "dead", "cancelled"))
-    session.exec(update(Notice).where(col(Notice.campaign_id).in_(chain), over).values(text=""))
-    forget_words(session, _in_chain(appeal))
-    appeal.photo, appeal.text, appeal.purge_at = None, "", None
+    appeal.purge_at = forget_words(session, _in_chain(appeal), now)
+    appeal.photo, appeal.text = None, ""
     session.add(appeal)
     session.flush()
     return True

@@ -20,13 +20,14 @@ from storage import lots as rows
 from storage.failpoints import failpoint
 from storage.notices import ForGroup, insert_for_groups
 from storage.notices import let_go as let_held_go
-from storage.tables import Campaign, CampaignGroup, CampaignPart
+from storage.tables import Campaign, CampaignGroup, CampaignPart, Notice
 
 USUAL = LotSize()
 AT_ONCE = timedelta(milliseconds=10)  # between two lots, for whatever else is to be written
 LOOK = timedelta(seconds=4)
 LOOK_AGAIN = timedelta(milliseconds=250)  # when an account had nothing left, or will soon
 SOON = timedelta(minutes=1)  # what may go only later is not made yet, and what was put off until later is no stock
+FORGET_AGAIN = timedelta(days=1)  # words that were still to be sent when all others were forgotten
 FAR = 2 * LOOK  # a look that lies farther ahead was set before the clock was set back
 NAME = "\ue000"  # in a part's words: here each group reads its name. Of the private use area; nothing that people type
 
@@ -106,9 +107,14 @@ def _make_lot(session: Session, campaign: Campaign, now: datetime, size: LotSize
     return made
 
 
-def forget_words(session: Session, which: ColumnElement[bool]) -> None:
-    """What these campaigns said is kept nowhere any more; words that are still to be sent are needed until they are."""
+def forget_words(session: Session, which: ColumnElement[bool], now: datetime) -> datetime | None:
+    """What these campaigns said is kept nowhere any more; words that are still to be sent are needed until they are.
+
+    Returns when to ask again for the sake of those, None when nothing is left.
+    """
     its = select(Campaign.id).where(which)
+    open_ones = col(Notice.campaign_id).in_(its), col(Notice.state).in_(("pending", "sending", "held"))
+    session.exec(update(Notice).where(col(Notice.campaign_id).in_(its), ~and_(*open_ones)).values(text=""))
     session.exec(update(Campaign).where(which).values(photo=None, text=None))
     session.exec(update(CampaignPart).where(col(CampaignPart.campaign_id).in_(its)).values(photo=None))
     going = select(Campaign.id).where(which, col(Campaign.state).not_in(OVER))
@@ -119,3 +125,7 @@ def forget_words(session: Session, which: ColumnElement[bool]) -> None:
         col(CampaignGroup.waits),
     )
     session.exec(update(CampaignPart).where(col(CampaignPart.campaign_id).in_(its), ~waits).values(text=""))
+    left = select(CampaignPart.number).where(col(CampaignPart.campaign_id).in_(its), waits).limit(1)
+    if session.exec(left).first() is None and session.exec(select(Notice.id).where(*open_ones).limit(1)).first() is None:
+        return None
+    return now + FORGET_AGAIN

@@ -130,11 +130,8 @@ def purged(session: Session, missing_id: int, now: datetime) -> bool:
         session.exec(update(CaseEntry).where(col(CaseEntry.attachment_id) == photo.id).values(attachment_id=None))
         session.exec(update(Notice).where(mine, col(Notice.photo) == photo.path).values(photo=None))
         session.delete(photo)
-    session.exec(
-        update(Notice).where(mine, col(Notice.campaign_id).is_not(None), col(Notice.state).in_(("sent", "dead"))).values(text="")
-    )
-    forget_words(session, col(Campaign.case_id) == missing.case_id)
-    missing.photo, missing.text, missing.purge_at = None, "", None
+    missing.purge_at = forget_words(session, col(Campaign.case_id) == missing.case_id, now)
+    missing.photo, missing.text = None, ""
     session.add(missing)
     session.flush()
     return True
