@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 
 import psycopg
+import sqlalchemy
 import structlog
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -24,7 +25,7 @@ from storage.watchdog import cut
 
 log = structlog.get_logger(__name__)
 
-CHANNELS = ("qianshao_inbox", "qianshao_outbox", "qianshao_timer", "qianshao_alarm", "qianshao_dialog")
+CHANNELS = ("qianshao_inbox", "qianshao_outbox", "qianshao_timer", "qianshao_alarm", "qianshao_dialog", "qianshao_campaign")
 NAME_LOCK = 7_265_033  # any number of our own: the class of the locks on names of nodes
 HEARTBEAT_SECONDS = 0.5
 ANSWER_SECONDS = 3.0  # a heartbeat that takes longer ends the connection
@@ -34,6 +35,12 @@ AGAIN_SECONDS = 0.3
 OnSignal = Callable[[str], None]
 TellTime = Callable[[datetime, float, float], None]
 Connection = psycopg.AsyncConnection[tuple[object, ...]]
+
+
+def announce(connection: sqlalchemy.Connection, channel: str) -> None:
+    """Tell every node once this transaction is committed; nothing where there is one node alone, on SQLite."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_notify(%s, '')", (channel,))
 
 
 class NameTaken(Exception):

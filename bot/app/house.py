@@ -223,6 +223,7 @@ class App:
             ("qianshao_inbox", intake.wake),
             ("qianshao_outbox", self.outbox.wake),
             ("qianshao_timer", self.timers.wake),
+            ("qianshao_campaign", self.campaign_loop.wake),
         ):
             nodes.signals.hear(channel, lambda _, wake=wake: wake())  # type: ignore[misc]
         return intake

@@ -28,6 +28,7 @@ from content.phrases import PhraseBook
 from content.posts import CATEGORIES, Post, PostLibrary, category_of
 from content.refusal import Refusal
 from storage.lots import Part, insert_groups, waiting
+from storage.signals import announce
 from storage.tables import Campaign, CampaignGroup, CampaignPart, Notice
 
 OPEN_STATES = ("pending", "sending", "held")
@@ -306,6 +307,7 @@ class Campaigns:
             lots.make(self.session, campaign, first, self.now)
         else:
             lots.let_go(self.session, campaign, self.now, self.rules.lots)
+        announce(self.session.connection(), "qianshao_campaign")  # its next step may be another node's
 
     def _part(self, campaign: Campaign, each: Planned) -> Part:
         """What this group has in common with others: what it reads, up to its own name, or why it gets nothing."""
@@ -362,6 +364,7 @@ class Campaigns:
         campaign.problem = ""
         self.session.add(campaign)
         self.session.flush()
+        announce(self.session.connection(), "qianshao_campaign")
         return lots.let_go(self.session, campaign, self.now, self.rules.lots)
 
     # --- how far it is ---

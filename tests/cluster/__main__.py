@@ -3,10 +3,11 @@
     python -m tests.cluster [--groups 6017] [--bots 2] [--talk 4] [--kill]
 
 Every bot bears 30 messages in any second and is used at 29, as on Telegram; two bots need 1 min 44 s for 6,017 groups, which
-takes a quarter of two processors for the nodes, the database and this program together. More bots need more: the summary says how
-much was used. `--talk` is how many residents write in a second; `--kill` kills one working node with signal 9 in the middle and
-starts it again. Prints what happened, and a verdict in one line. The exit code is 1 when a figure misses its limit or a node ends
-by itself, and then the end of its log says why.
+takes a quarter of two processors for the nodes, the database and this program together. The campaign is one as the bot makes it:
+a row for each group, the first five, and the others in lots that the nodes make while they send (decision 0276). More bots need
+more: the summary says how much was used. `--talk` is how many residents write in a second; `--kill` kills a node that sends and
+makes lots with signal 9 in the middle and starts it again. Prints what happened, and a verdict in one line. The exit code is 1
+when a figure misses its limit or a node ends by itself, and then the end of its log says why.
 """
 
 from __future__ import annotations
@@ -19,14 +20,12 @@ import statistics
 import tempfile
 import time
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlmodel import Session, col, func, select
 
-from bot.messages import Address
-from bot.notices import Lane, NewNotice, enqueue_all
-from storage.tables import Campaign, Group, Notice
+from bot.campaigns.campaigns import progress_of
+from storage.tables import Campaign, Notice
 from tests.cluster.story import Cluster, NotUp, Nursery
 from tests.cluster.world import World
 from tests.kit.postgres import MISSING, PostgresServer
@@ -46,28 +45,6 @@ def chats_of(groups: int, bots: int) -> list[tuple[str, str]]:
     return [(f"bot{n % bots + 1}", f"group{n}") for n in range(groups)]
 
 
-def lay_campaign(session: Session) -> int:
-    """One notice to every group, in one statement; how many."""
-    now = datetime.now(UTC)
-    campaign = Campaign(post="antifraud/demonstration", origin="shell", created_at=now)
-    session.add(campaign)
-    session.flush()
-    groups = session.exec(select(Group.id, Group.platform, Group.account, Group.chat)).all()
-    notices = [
-        NewNotice(
-            f"bulk:{key}",
-            Lane.CAMPAIGN,
-            Address(platform, account, chat),
-            "陌生来电说您涉案要转账，都是诈骗。先挂断，再打96110。",
-            group_id=key,
-            campaign_id=campaign.id,
-        )
-        for key, platform, account, chat in groups
-    ]
-    enqueue_all(session, notices, now)
-    return len(notices)
-
-
 async def talk(cluster: Cluster, over: asyncio.Event, per_second: float) -> None:
     """Residents say a line here and there."""
     chance = random.Random(7)
@@ -79,32 +56,31 @@ async def talk(cluster: Cluster, over: asyncio.Event, per_second: float) -> None
         await asyncio.sleep(1 / per_second)
 
 
-def open_notices(session: Session) -> int:
-    """Notices of the campaign that are still to be sent."""
-    still = col(Notice.key).startswith("bulk:"), col(Notice.state).in_(("pending", "sending", "held"))
-    return session.exec(select(func.count()).select_from(Notice).where(*still)).one()
+def open_notices(session: Session, campaign: int) -> int:
+    """Groups of the campaign that still wait for it."""
+    return progress_of(session, session.get_one(Campaign, campaign)).open
 
 
 def uncertain(session: Session) -> int:
     """Groups of which nobody knows whether they have it: the node died before the answer, and an officer decides."""
-    doubtful = col(Notice.key).startswith("bulk:"), Notice.state == "unknown"
+    doubtful = col(Notice.campaign_id).is_not(None), Notice.state == "unknown"
     return session.exec(select(func.count()).select_from(Notice).where(*doubtful)).one()
 
 
-async def watch(cluster: Cluster, total: int, began: float, deadline: float) -> float:
+async def watch(cluster: Cluster, campaign: int, total: int, began: float, deadline: float) -> float:
     """Say how far it is; returns when the last group had it. NotUp when a node ends by itself."""
-    world, last_told = cluster.world, began
+    world, last_told, its = cluster.world, began, f"post:{campaign}:"
     while True:
         cluster.all_live()
-        there = {attempt.key for attempt in world.attempts if attempt.arrived and attempt.key.startswith("bulk:")}
+        there = {attempt.key for attempt in world.attempts if attempt.arrived and attempt.key.startswith(its)}
         now = time.monotonic()
         over = len(there) >= total or now > deadline
         if now - last_told >= 3:
             last_told = now
             tell(f"  {now - began:5.1f} s   {len(there):5d} of {total} groups")
-            over = over or not await cluster.writer.read(open_notices)
+            over = over or not await cluster.writer.read(lambda session: open_notices(session, campaign))
         if over:
-            ended = [a.ended for a in world.attempts if a.arrived and a.key.startswith("bulk:")]
+            ended = [a.ended for a in world.attempts if a.arrived and a.key.startswith(its)]
             return max(ended, default=now) - began
         await asyncio.sleep(0.2)
 
@@ -181,15 +157,15 @@ async def send(cluster: Cluster, bots: int, per_second: float, kill: bool) -> bo
     try:
         before = cluster.processor_seconds
         began = time.monotonic()
-        total = await cluster.writer.run(lay_campaign)
-        tell(f"{total} notices written in {(time.monotonic() - began) * 1000:.0f} ms")
+        campaign, total = await cluster.writer.run(cluster.editor.send)
+        tell(f"a campaign to {total} groups planned and written in {(time.monotonic() - began) * 1000:.0f} ms")
         plan = total / (bots * PACE)
-        watching = asyncio.create_task(watch(cluster, total, began, began + PATIENCE * plan + 30))
+        watching = asyncio.create_task(watch(cluster, campaign, total, began, began + PATIENCE * plan + 30))
         if kill:
             await asyncio.sleep(plan / 2)
-            tell("  kill -9 left")
-            cluster.kill("left")
-            cluster.start("left")
+            tell("  kill -9 right, which sends and makes lots")
+            cluster.kill("right")
+            cluster.start("right")
         took = await watching
         used = {name: now - before.get(name, 0.0) for name, now in cluster.processor_seconds.items()}
     finally:
@@ -223,6 +199,7 @@ async def run(groups: int, bots: int, per_second: float, kill: bool) -> int:
         async with World(per_second=BEARS) as world, FaultProxy(server.socket_path) as proxy:
             cluster = Cluster(nursery, server, world, proxy, Path(folder), chats_of(groups, bots))
             cluster.per_second = PACE
+            cluster.lot = 0  # as in service
             cluster.hurry = False  # the times of service: a busy machine must not cost a node its accounts
             try:
                 return await go(cluster, bots, per_second, kill)

@@ -1,11 +1,14 @@
 """What must be true of a cluster when its story is over; counted as Jepsen counts a queue.
 
-* lost: the world was told that we have it, and nothing came of it; or a notice that never ended.
+* lost: the world was told that we have it, and nothing came of it; a notice that never ended; or a group of a campaign for which
+  none was made.
 * unexpected: something that nobody said or wrote, or a line that was handled twice.
 * duplicated: a message that is in its chat more often than once plus its ambiguous attempts, a repetition that does not say so,
   or a campaign that was repeated at all. An attempt is ambiguous when its answer was lost, or when its node or the database met
   with something before the receipt can have been committed.
-* disordered: one person's lines, or the notices of one lane in one group, in another order than they were written in.
+* disordered: one person's lines, or the notices of one lane in one group, in another order than they were written in. Of posts
+  count those that an editor sent once all notices of the one before were made, and that never halted: what an officer lets go on
+  goes behind what came meanwhile.
 * recovered: messages that are there although something went wrong with them. No fault; it says how much was at stake.
 """
 
@@ -21,7 +24,9 @@ from sqlmodel import Session, col, func, select
 from bot.notices import Lane
 from storage.tables import Campaign, InboxEvent, Notice, Occurrence
 from storage.tables import Counter as CounterRow
+from tests.cluster.editor import ORIGIN
 from tests.cluster.world import Attempt, World
+from tests.kit.lots import doubled_in_lots, lost_in_lots
 
 REPEAT_MARK = "重发"
 RECEIPT_SECONDS = 1.0  # a receipt is committed by then, on a busy machine too
@@ -74,7 +79,10 @@ def judge(session: Session, world: World, troubles: list[Trouble]) -> Verdict:
     _judge_inbox(session, world, verdict)
     _judge_sends(world, notices, ambiguous, verdict)
     _judge_echoes(session, world, verdict)
-    _judge_order(world, notices, verdict)
+    verdict.lost += lost_in_lots(session)
+    verdict.duplicated += doubled_in_lots(session)
+    in_turn = Campaign.origin == ORIGIN, Campaign.forgiven == 0
+    _judge_order(world, notices, set(session.exec(select(Campaign.id).where(*in_turn)).all()), verdict)
     _judge_occurrences(session, verdict)
     return verdict
 
@@ -140,12 +148,12 @@ def _judge_echoes(session: Session, world: World, verdict: Verdict) -> None:
             verdict.disordered.append(f"{attempt.key}: line {found[1]} was handled as number {found[2]}")
 
 
-def _judge_order(world: World, notices: dict[str, Notice], verdict: Verdict) -> None:
-    """The notices that one writer wrote for a group one after the other; first arrivals count."""
+def _judge_order(world: World, notices: dict[str, Notice], in_turn: set[int | None], verdict: Verdict) -> None:
+    """The notices that were written for a group one after the other, by one officer or in campaigns; first arrivals count."""
     last: dict[tuple[str, int], int] = {}
     for key in dict.fromkeys(attempt.key for attempt in world.attempts if attempt.arrived):
         notice = notices.get(key)
-        if notice is None or notice.id is None or not key.startswith("bulk:"):
+        if notice is None or notice.id is None or not (key.startswith("bulk:") or notice.campaign_id in in_turn):
             continue
         place = f"{notice.account}/{notice.chat}", notice.lane
         if notice.id < last.get(place, 0):

@@ -30,6 +30,8 @@ from bot.leases import LeaseRule
 from bot.pacing import Pacing, PacingRule
 from bot.photos import PhotoWorker
 from bot.roles import Duties, Role
+from storage.failpoints import arm
+from tests.cluster.editor import lot_size
 from tests.cluster.plants import PLANTS
 from tests.cluster.remote import RemotePlatform
 
@@ -57,6 +59,8 @@ class Order:
     overall: float = 0.0
     environ: tuple[tuple[str, str], ...] = ()
     hurry: bool = True  # leases and patience a fifth of those in service, so that a test's troubles are over soon
+    lot: int = 0  # notices of a campaign that are made at a time; 0: as in service
+    failpoint: str = ""  # where it dies, as in QIANSHAO_FAILPOINT
 
     @property
     def ready(self) -> Path:
@@ -115,8 +119,10 @@ async def live(order: Order, library: Library) -> None:
     )
     if order.hurry:
         app.outbox.rule = replace(app.outbox.rule, send_timeout=SEND_TIMEOUT, lease=CLAIM_SECONDS, first_wait=0.05, patrol=1.0)
+    app.services.post_rules = replace(app.services.post_rules, lots=lot_size(order.lot))
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    arm(order.failpoint)
     async with app.running():
         order.ready.touch()
         await stop.wait()

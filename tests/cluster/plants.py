@@ -15,6 +15,7 @@ from bot.outbox.accounts import Accounts
 from bot.verdicts import Verdicts
 from storage import claims as rows
 from storage.claims import Claim, Waiting
+from tests.kit.lots import take_lots_apart
 
 
 def no_fencing() -> None:
@@ -54,5 +55,6 @@ PLANTS: dict[str, Callable[[], None]] = {
     "no fencing": no_fencing,
     "limiter in memory": lambda: None,  # tests.cluster.node gives it another Pacing
     "retry on time-out": retry_on_timeout,
+    "lot taken apart": take_lots_apart,
     "own clock": lambda: None,  # and another clock
 }

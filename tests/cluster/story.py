@@ -14,8 +14,9 @@ import uuid
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, insert, select
@@ -27,6 +28,7 @@ from storage.sealing import Sealer
 from storage.tables import Group, InboxEvent, Notice, Occurrence
 from storage.writer import StorageUnavailable, Writer
 from tests.cluster.checker import Trouble, Verdict, judge
+from tests.cluster.editor import Editor, is_in_lots, unfinished
 from tests.cluster.history import histories
 from tests.cluster.node import Order
 from tests.cluster.remote import PLATFORM
@@ -35,6 +37,7 @@ from tests.kit.postgres import PostgresServer, spent
 from tests.kit.proxy import FaultProxy
 
 ACCOUNTS = ("a1", "a2", "a3")
+LOT = 2
 LAST_LINES = 15  # of a log, which hold the end of a traceback
 CHATS = tuple((account, f"{account}-g{n}") for account in ACCOUNTS for n in range(4))
 
@@ -116,6 +119,7 @@ class Cluster:
         self.per_second = 0.0
         self.overall = 0.0
         self.hurry = True
+        self.lot = LOT  # a campaign to twelve groups has five first ones, and its others come in several lots
         self.environ: dict[str, str] = {
             "QIANSHAO_POSTS__QUIET_FROM": "00:00",
             "QIANSHAO_POSTS__QUIET_TO": "00:00",
@@ -157,7 +161,7 @@ class Cluster:
 
     # --- nodes ---
 
-    def start(self, *names: str) -> None:
+    def start(self, *names: str, failpoint: str = "") -> None:
         for name in names or self.ROLES:
             order = Order(
                 name,
@@ -172,6 +176,8 @@ class Cluster:
                 self.overall,
                 tuple(self.environ.items()),
                 self.hurry,
+                self.lot,
+                failpoint,
             )
             order.ready.unlink(missing_ok=True)
             self._pids[name] = self._nursery.start(order)
@@ -180,6 +186,15 @@ class Cluster:
     def kill(self, name: str) -> None:
         self._trouble("kill", name)
         os.kill(self._pids.pop(name), signal.SIGKILL)
+
+    async def dies(self, name: str) -> None:
+        """Return when a node has come to the failpoint that it was started with."""
+        pid = self._pids[name]
+        async with asyncio.timeout(60):
+            while _lives(pid):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        self._trouble("death at its failpoint", name)
+        del self._pids[name]
 
     async def pause(self, name: str, seconds: float) -> None:
         """SIGSTOP, longer than its leases run."""
@@ -215,8 +230,9 @@ class Cluster:
                     number = self._said[sender] = self._said.get(sender, 0) + 1
                     self.world.say(account, chat, sender, f"/回声 {number}")
 
-    async def write(self, each: int, lane: Lane = Lane.OFFICER) -> None:
-        """So many notices to every group, as an officer or a campaign writes them."""
+    async def write(self, each: int) -> None:
+        """So many notices to every group, as an officer writes them."""
+        lane = Lane.OFFICER
         notices = []
         for _ in range(each):
             self._bulk += 1
@@ -224,12 +240,35 @@ class Cluster:
                 NewNotice(f"bulk:{lane.name}:{chat}:{self._bulk}", lane, Address(PLATFORM, account, chat), f"通知{self._bulk}")
                 for account, chat in self.chats
             ]
+        await self._run(lambda session: enqueue_all(session, notices, datetime.now(UTC)))
+
+    async def post(self) -> None:
+        """A post to every group, unless the last one is still being made. Its officer lets it go on when it has halted."""
+        await self._run(self.editor.go_on)
+        await self._run(self.editor.send_next)
+
+    async def posts(self, count: int) -> None:
+        """So many posts to every group at once."""
+        for _ in range(count):
+            await self._run(self.editor.send)
+
+    async def in_lots(self) -> None:
+        """Return when a campaign is being made in lots, of which some are still to come."""
+        async with asyncio.timeout(120):
+            while not await self._run(is_in_lots):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    async def _run(self, work: Callable[[Session], Any]) -> Any:
         for _ in range(100):
-            try:
-                await self.writer.run(lambda session: enqueue_all(session, notices, datetime.now(UTC)))
-                return
-            except StorageUnavailable:
-                await asyncio.sleep(0.1)
+            with contextlib.suppress(StorageUnavailable):
+                return await self.writer.run(work)
+            await asyncio.sleep(0.1)
+        raise StorageUnavailable("the database is gone for good")
+
+    @cached_property
+    def editor(self) -> Editor:
+        """Who sends posts here, by the settings that the nodes have."""
+        return Editor(self.environ, self.lot)
 
     def schedule_in(self, seconds: float) -> None:
         """A post that is due soon, for the nodes that start from now on."""
@@ -268,7 +307,10 @@ class Cluster:
         while still < 3 and time.monotonic() < deadline:
             look()
             try:
-                busy = await self.writer.read(self._busy)
+                posts, halted = await self.writer.read(unfinished)
+                if halted:
+                    await self.writer.run(self.editor.go_on)
+                busy = posts or await self.writer.read(self._busy)
             except StorageUnavailable:
                 busy = True
             confirmed = len(self.world.confirmed) == len(self.world.heard)
@@ -278,7 +320,7 @@ class Cluster:
     @staticmethod
     def _busy(session: Session) -> bool:
         open_rows = (
-            select(Notice.id).where(col(Notice.state).in_(("pending", "sending"))),
+            select(Notice.id).where(col(Notice.state).in_(("pending", "sending", "held"))),
             select(InboxEvent.id).where(col(InboxEvent.state).in_(("kept", "waiting"))),
             select(Occurrence.id).where(Occurrence.state == "due", Occurrence.due_at <= datetime.now(UTC)),
         )

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bot.notices import Lane
 from tests.cluster.__main__ import go
 from tests.cluster.story import Cluster
 
@@ -24,11 +23,11 @@ pytestmark = [pytest.mark.postgres, pytest.mark.timeout(600 * (ROUNDS + 1))]
 
 
 async def talk(cluster: Cluster, over: asyncio.Event) -> None:
-    """People talk and officers write until it is over."""
+    """People talk, officers write and posts go out until it is over."""
     while not over.is_set():
         cluster.say()
         await cluster.write(1)
-        await cluster.write(1, Lane.CAMPAIGN)
+        await cluster.post()
         await asyncio.sleep(0.7)
 
 
@@ -43,10 +42,10 @@ async def until(true: Callable[[], bool]) -> None:
 async def live_through(cluster: Cluster, *troubles: Callable[[], Awaitable[None]]) -> None:
     over = asyncio.Event()
     talking = asyncio.create_task(talk(cluster, over))
-    await asyncio.sleep(1.0)
     for trouble in troubles:
+        await cluster.in_lots()
         await trouble()
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(0.5)
     over.set()
     await talking
     await cluster.quiet()
@@ -59,15 +58,19 @@ async def test_nothing_is_lost_whatever_happens(cluster: Cluster) -> None:
     cluster.start()
     await cluster.up()
 
-    async def kill(name: str) -> None:
+    async def die_in_lot(failpoint: str = "") -> None:
+        await cluster.dies("right")
+        cluster.start("right", failpoint=failpoint)
+
+    async def kill(name: str, failpoint: str = "") -> None:
         cluster.kill(name)
         await asyncio.sleep(0.3)
-        cluster.start(name)
+        cluster.start(name, failpoint=failpoint)
 
     chance = random.Random(os.environ.get("QIANSHAO_CLUSTER_SEED", "20261126"))
     for number in range(ROUNDS):
         troubles: list[Callable[[], Awaitable[None]]] = [
-            lambda: kill("left"),
+            lambda: kill("right"),
             lambda: cluster.pause("right", PAUSE),
             cluster.power_cut,
             lambda: cluster.partition(PAUSE),
@@ -75,6 +78,9 @@ async def test_nothing_is_lost_whatever_happens(cluster: Cluster) -> None:
         ]
         if number:
             chance.shuffle(troubles)
+        else:  # one node has taken a lot and written nothing, then written it and told nobody
+            in_lots = (lambda: kill("right", "lot.taken"), lambda: die_in_lot("lot.committed"), die_in_lot)
+            troubles = [*in_lots, *troubles[1:]]
         await live_through(cluster, *troubles)
     verdict = cluster.judge()
     assert not verdict.faults, cluster.what_happened(verdict)
@@ -142,9 +148,20 @@ async def test_a_campaign_is_not_repeated_when_an_answer_is_lost(cluster: Cluste
     cluster.world.lose = 0.3
     cluster.start()
     await cluster.up()
-    await cluster.write(3, Lane.CAMPAIGN)
+    await cluster.posts(3)
     faults = await cluster.comes_to("duplicated: the campaign", 60)
     assert any(fault.startswith("duplicated: the campaign") for fault in faults), faults
+
+
+async def test_a_lot_that_is_taken_without_its_notices(cluster: Cluster) -> None:
+    cluster.plant = "lot taken apart"
+    cluster.start("ear", "left")
+    cluster.start("right", failpoint="lot.committed")
+    await cluster.up()
+    await cluster.post()
+    await cluster.dies("right")
+    faults = cluster.judge().faults
+    assert any("was taken and has no notice" in fault for fault in faults), faults
 
 
 async def test_a_node_on_its_own_wrong_clock_sends_before_the_time(cluster: Cluster) -> None:

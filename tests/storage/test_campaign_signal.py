@@ -1,0 +1,37 @@
+"""A campaign that one node writes down is heard of by the others, whose campaign loops would look after five seconds else."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlmodel import Session
+
+from bot.campaigns import Campaigns, PostRules, Request
+from storage.signals import Signals
+from storage.tables import Group
+from tests.posting import MONDAY_TEN, PHRASES, SHANGHAI, library
+from tests.storage.conftest import open_writer
+
+
+@pytest.mark.postgres
+async def test_a_campaign_is_heard_of_by_other_nodes(postgres_url: str, tmp_path: Path) -> None:
+    heard = asyncio.Event()
+    signals = Signals(postgres_url, "other")
+    signals.hear("qianshao_campaign", lambda _: heard.set())
+    listening = asyncio.create_task(signals.run())
+    await signals.started()
+    writer = open_writer(postgres_url)
+
+    def send(session: Session) -> None:
+        session.add(Group(platform="web", account="web", chat="g", name="群"))
+        session.flush()
+        Campaigns(session, MONDAY_TEN, library(tmp_path, "law/a"), PHRASES, PostRules(SHANGHAI)).send(Request("law/a"))
+
+    await writer.run(send)
+    async with asyncio.timeout(60):
+        await heard.wait()
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    writer.close()
