@@ -269,8 +269,10 @@ class Inbox:
         await self._writer.append(COUNT, (mark, self._writer.stamp(now)))
 
     def _is_asked_again(self, event: Inbound) -> bool:
-        """A command in a private chat is answered each time: "/推送 3 进度" has another answer after a minute."""
-        return event.address.private and self._senses.command(event.text) is not None
+        """An officers' command in a private chat is answered each time: "/推送 3 进度" has another answer after a minute. What
+        residents bring by a command, as a tip, is not made anew each time."""
+        command = self._senses.command(event.text) if event.address.private else None
+        return command is not None and bool(command.needs)
 
     def _without_our_name(self, event: Inbound) -> Inbound:
         """ "@前哨 /查 2611-0042" is the command; our name says to whom, not what. "@值班" is said to us, too."""

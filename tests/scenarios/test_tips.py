@@ -455,3 +455,11 @@ def test_without_custodians_nothing_is_lost_and_the_first_one_reads_it(chat: Sce
     name = listed.what.text.partition("，")[0]
     chat.say(reader.name, PRIVATE, f"/线索 {name}")
     chat.expect(reader.name, f"*来源：{TIP}*")
+
+
+def test_a_tip_that_is_sent_over_and_over_is_no_new_tip_each_time(chat: Scenario) -> None:
+    for _ in range(6):
+        chat.say("林小雨", PRIVATE, f"/举报 {TIP}")
+    assert len(chat.rows(Tip.id)) == 3, "the same words are heard so often, with a command or without one"
+    chat.skip("林小雨")
+    chat.skip_officers()
