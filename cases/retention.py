@@ -179,6 +179,7 @@ class Retention:
         waits = exists().where(col(CampaignGroup.campaign_id) == Campaign.id, col(CampaignGroup.waits))
         going = and_(col(Campaign.case_id) == case.id, col(Campaign.state).not_in(("stopped", "done")), waits)
         self._session.execute(update(Campaign).where(going).values(state="stopped", next_step_at=None, lot_at=None))
+        self._session.execute(update(Campaign).where(col(Campaign.case_id) == case.id).values(text=None, photo=None))
         self._session.execute(update(CampaignPart).where(col(CampaignPart.campaign_id).in_(about)).values(text="", photo=None))
 
     def _anonymise(self, case: Case) -> None:
@@ -191,7 +192,8 @@ class Retention:
         self._session.execute(update(CaseWitness).where(seen).values(person=None, message_id=""))
         self._session.execute(update(CaseReview).where(col(CaseReview.case_id) == case.id).values(note=""))
         said = col(Notice.case_id) == case.id
-        self._session.execute(update(Notice).where(said, col(Notice.state) == "pending").values(state="cancelled"))
+        unsaid = and_(said, col(Notice.state).in_(("pending", "held")))
+        self._session.execute(update(Notice).where(unsaid).values(state="cancelled"))
         self._session.execute(
             update(Notice).where(said, col(Notice.state) != "sending").values(text="", mention=None, reply_to=None)
         )

@@ -13,14 +13,18 @@ from bot.app.house import App
 from bot.messages import Kind
 from cases.retention import Ended
 from storage import plain_photos
+from storage.lots import Part, insert_groups
 from storage.media import opened
 from storage.tables import (
     Alarm,
     Attachment,
+    Campaign,
+    CampaignPart,
     Case,
     CaseEntry,
     Deed,
     Dialog,
+    Group,
     Notice,
     Proposal,
     ProposalVoice,
@@ -202,6 +206,32 @@ def test_after_two_years_the_words_the_photo_and_the_person_go_and_the_numbers_s
     assert keys(chat) == []
     assert not (chat.folder / photo).exists()
     assert chat.run(tidy(chat.app)) == {}
+    hear_out(chat)
+
+
+def test_what_a_campaign_has_yet_to_say_about_a_case_goes_with_it(chat: Scenario) -> None:
+    """A notice that is held must not go out without its words when an officer goes on; and no more are made."""
+    finish(chat, report(chat))
+    (case,) = chat.rows(Case.id)
+    (group, *_) = chat.rows(Group.id)
+    now = chat.clock()
+
+    def lay(session: Session) -> None:
+        for number in (1, 2):
+            session.add(Campaign(id=number, kind="alert", origin="x", state="halted", created_at=now, case_id=case, text="走失"))
+        session.flush()
+        insert_groups(session.connection(), 1, [Part("alert", text="走失")], {group: 0})
+        said = {"group_id": group, "campaign_id": 2, "case_id": case, "text": "走失", "state": "held", "created_at": now}
+        session.add(Notice(key="post:2:1", lane=3, platform="web", account="web", chat="x", **said))
+
+    chat.app.writer.run_now(lay)
+    chat.clock.advance(731 * DAY)
+    assert chat.run(tidy(chat.app))["cases"] == 1
+    assert chat.rows(Campaign.state)[0] == "stopped"
+    assert chat.rows(Campaign.text) == [None, None]
+    assert chat.rows(CampaignPart.text) == [""]
+    ours = select(Notice.state, Notice.text).where(Notice.campaign_id == 2)
+    assert chat.app.writer.read_now(lambda session: session.exec(ours).all()) == [("cancelled", "")]
     hear_out(chat)
 
 
