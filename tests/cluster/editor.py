@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, text
 from sqlmodel import Session, col, select
 
 from bot.app import CONTENT
 from bot.campaigns import Campaigns, CampaignState, PostRules, Request
 from bot.campaigns.rules import OVER, LotSize
 from bot.config import load_settings
+from bot.notices import Lane
 from content.phrases import PhraseBook
 from content.posts import PostLibrary
 from storage.tables import Campaign, CampaignGroup
@@ -61,6 +62,14 @@ class Editor:
         halted = select(Campaign).where(Campaign.state == CampaignState.HALTED)
         for campaign in session.exec(halted.with_for_update(skip_locked=True)).all():
             campaigns.go_on(campaign)
+
+    def let_a_week_pass(self, session: Session) -> None:
+        """Make everything that was sent older, so that no group has had enough of posts."""
+        older = "interval '8 days'"
+        session.execute(
+            text(f"UPDATE outbox SET sent_at = sent_at - {older}, created_at = created_at - {older} WHERE lane = {Lane.CAMPAIGN}")
+        )
+        session.execute(text(f"UPDATE campaign SET began_at = began_at - {older}"))
 
 
 def lot_size(lot: int) -> LotSize:

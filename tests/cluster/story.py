@@ -252,6 +252,10 @@ class Cluster:
         for _ in range(count):
             await self._run(self.editor.send)
 
+    async def week_passes(self) -> None:
+        """No group has had enough of posts any more."""
+        await self._run(self.editor.let_a_week_pass)
+
     async def in_lots(self) -> None:
         """Return when a campaign is being made in lots, of which some are still to come."""
         async with asyncio.timeout(120):

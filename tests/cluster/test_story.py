@@ -45,7 +45,7 @@ async def live_through(cluster: Cluster, *troubles: Callable[[], Awaitable[None]
     for trouble in troubles:
         await cluster.in_lots()
         await trouble()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.2)
     over.set()
     await talking
     await cluster.quiet()
@@ -77,6 +77,7 @@ async def test_nothing_is_lost_whatever_happens(cluster: Cluster) -> None:
             lambda: kill("ear"),
         ]
         if number:
+            await cluster.week_passes()
             chance.shuffle(troubles)
         else:  # one node has taken a lot and written nothing, then written it and told nobody
             in_lots = (lambda: kill("right", "lot.taken"), lambda: die_in_lot("lot.committed"), die_in_lot)
