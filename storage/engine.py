@@ -8,7 +8,7 @@ import sqlite3
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
@@ -128,3 +128,9 @@ def of_rows(sql: str, count: int) -> str:
 def percent(sql: str) -> str:
     """`?` placeholders as psycopg writes them."""
     return sql.replace("%", "%%").replace("?", "%s")
+
+
+def announce(connection: Connection, channel: str) -> None:
+    """Tell every node once this transaction is committed; nothing where there is one node alone, on SQLite."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_notify(%s, '')", (channel,))

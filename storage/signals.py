@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 
 import psycopg
-import sqlalchemy
 import structlog
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -22,6 +21,7 @@ from sqlalchemy.engine import make_url
 
 from storage.engine import PATIENCE
 from storage.watchdog import cut
+from storage.writer import StorageUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -35,12 +35,6 @@ AGAIN_SECONDS = 0.3
 OnSignal = Callable[[str], None]
 TellTime = Callable[[datetime, float, float], None]
 Connection = psycopg.AsyncConnection[tuple[object, ...]]
-
-
-def announce(connection: sqlalchemy.Connection, channel: str) -> None:
-    """Tell every node once this transaction is committed; nothing where there is one node alone, on SQLite."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SELECT pg_notify(%s, '')", (channel,))
 
 
 class NameTaken(Exception):
@@ -93,7 +87,7 @@ class Signals:
         while True:
             try:
                 await self._listen()
-            except (psycopg.Error, TimeoutError, OSError) as problem:
+            except (psycopg.Error, StorageUnavailable, TimeoutError, OSError) as problem:
                 log.warning("signals.lost", problem=type(problem).__name__)
             self._fresh_until = 0.0
             await asyncio.sleep(AGAIN_SECONDS)

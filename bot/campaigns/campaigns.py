@@ -27,8 +27,8 @@ from content.labels import matches
 from content.phrases import PhraseBook
 from content.posts import CATEGORIES, Post, PostLibrary, category_of
 from content.refusal import Refusal
+from storage.engine import announce
 from storage.lots import Part, insert_groups, waiting
-from storage.signals import announce
 from storage.tables import Campaign, CampaignGroup, CampaignPart, Notice
 
 OPEN_STATES = ("pending", "sending", "held")

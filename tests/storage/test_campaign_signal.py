@@ -11,6 +11,7 @@ from sqlmodel import Session
 from bot.campaigns import Campaigns, PostRules, Request
 from storage.signals import Signals
 from storage.tables import Group
+from storage.writer import StorageUnavailable
 from tests.posting import MONDAY_TEN, PHRASES, SHANGHAI, library
 from tests.storage.conftest import open_writer
 
@@ -35,3 +36,25 @@ async def test_a_campaign_is_heard_of_by_other_nodes(postgres_url: str, tmp_path
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
     writer.close()
+
+
+@pytest.mark.postgres
+async def test_a_reading_that_fails_ends_no_listening(postgres_url: str) -> None:
+    """The line for signals stands again sooner than the one for reading: everything is read with the next one."""
+    tries = 0
+
+    async def read_again() -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise StorageUnavailable("the server closed the connection")
+
+    signals = Signals(postgres_url, "reader")
+    signals.on_connect(read_again)
+    listening = asyncio.create_task(signals.run())
+    async with asyncio.timeout(60):
+        await asyncio.wait([listening, asyncio.create_task(signals.started())], return_when=asyncio.FIRST_COMPLETED)
+    assert signals.fresh, "the node would have ended"
+    assert tries == 2
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
