@@ -34,6 +34,7 @@ def environ(first: str, second: str, folder: Path) -> dict[str, str]:
         "QIANSHAO_TELEGRAM__BASE_URL": first,
         "QIANSHAO_TELEGRAM__ACCOUNTS": json.dumps([{"token": SECOND, "base_url": second}]),
         "QIANSHAO_PACING__TELEGRAM__PER_CHAT_INTERVAL": "0",
+        "QIANSHAO_PACING__TELEGRAM__PER_ACCOUNT_PER_SECOND": "100000",  # draining the outbox waits for no slot
     }
 
 
