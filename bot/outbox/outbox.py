@@ -131,6 +131,12 @@ class Outbox:
     async def drain(self) -> None:
         """Send until nothing more is due by the clock and nothing is under way. What waits for a slot or a pause is not due."""
         self._accounts.look_everywhere()
+        try:
+            await self._until_idle()
+        finally:
+            self._woken.set()  # `run` may rest beside us, and what waits for its slot now is not what it rests for
+
+    async def _until_idle(self) -> None:
         while True:
             self._woken.clear()
             come_back = await self._round()
@@ -237,6 +243,8 @@ class Outbox:
         if order.empty or (claiming and order.only_receipts and not self._hurry):
             return
         self._results, self._new_pauses, self._gone, self._hurry = [], [], [], False
+        for key in order.asking:
+            self._accounts[key].look = self._accounts[key].more = False  # what is said of it meanwhile stands
         try:
             answer = await self._writer.run(lambda session: self._storage.work(session, order))
             answer.settle()
@@ -244,6 +252,8 @@ class Outbox:
             self._results = [*order.results, *self._results]
             self._new_pauses = [*order.pauses, *self._new_pauses]
             self._gone = [*order.gone, *self._gone]
+            for key in order.asking:
+                self._accounts[key].look = True
             self._in_doubt = self._hurry = True
             raise
         self._in_doubt = False
@@ -294,7 +304,7 @@ class Outbox:
             self._leases_checked_until = answer.leases_until
         for key in order.asking:
             account = self._accounts[key]
-            account.look, account.more = False, key in answer.more
+            account.more = account.more or key in answer.more
             account.add(answer.claims.get(key, ()))
         if answer.claims:
             failpoint("outbox.claimed")

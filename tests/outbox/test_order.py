@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
+
+from sqlmodel import Session
 
 import storage.claims as rows
 from bot.errors import RetryLater
-from bot.messages import Address, Choice, Outbound
+from bot.messages import Address, Choice, Outbound, Receipt
 from bot.outbox import Lane, NewNotice, OutboxRule, enqueue
 from bot.pacing import Pacing, PacingRule
 from tests.kit.fake_platform import FakePlatform, Hang, Lost
@@ -135,3 +139,34 @@ async def test_rows_of_an_account_that_is_switched_off_wait(bench: Bench) -> Non
     bench.write("y")
     assert await bench.drain() == ["y"]
     assert bench.notice("x").state == "pending"
+
+
+async def test_what_a_round_cannot_have_seen_is_looked_for_after_it(bench: Bench) -> None:
+    """The first answer arrives while a round asks for more: the second, which waited for it, does not wait for the patrol."""
+    arrives, asked, answered = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    deliver, run = bench.platform.send, bench.writer.run
+
+    async def send(to: Address, what: Outbound) -> Receipt:
+        await arrives.wait()
+        return await deliver(to, what)
+
+    async def ask(work: Callable[[Session], Any]) -> Any:
+        found = await run(work)
+        asked.set()
+        await answered.wait()
+        return found
+
+    bench.platform.send = send  # type: ignore[method-assign]
+    bench.write("first")
+    running = asyncio.create_task(bench.outbox.run())
+    await until(lambda: bench.outbox.busy(("telegram", "a")) and not bench.outbox._accounts["telegram", "a"].queue)
+    bench.writer.run = ask  # type: ignore[method-assign]
+    bench.write("second")
+    bench.outbox.wake()
+    await asked.wait()
+    arrives.set()
+    await until(lambda: bench.platform.texts() == ["first"] and not bench.outbox._under_way)
+    answered.set()
+    await until(lambda: bench.platform.texts() == ["first", "second"])
+    await bench.outbox.stop()
+    await running

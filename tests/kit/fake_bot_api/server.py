@@ -48,6 +48,10 @@ class FakeBotApi(Methods):
         """The next calls of `method` (for `chat`, or any) meet these faults, one each."""
         self.faults.setdefault(method, deque()).extend((fault, chat) for fault in faults)
 
+    async def until_failed(self, method: str) -> None:
+        """Return once every fault that was asked for has been met."""
+        await self.until(lambda: not self.faults.get(method))
+
     async def _called(self, request: web.Request) -> web.StreamResponse:
         if request.match_info["token"] != self.token:
             return out(refusal(401, "Unauthorized"))
@@ -59,6 +63,8 @@ class FakeBotApi(Methods):
         if work is None:
             return out(refusal(404, "Not Found"))
         fault = self._next_fault(method, given)
+        if fault is not None:
+            self._tell()
         if isinstance(fault, TooFast):
             wait = {} if fault.seconds is None else {"retry_after": fault.seconds}
             return out(refusal(429, f"Too Many Requests: retry after {fault.seconds}", **wait))
