@@ -6,6 +6,7 @@ Every message passes here twice, so both directions are one statement for all ro
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from storage.outbox import CAMPAIGN, OUTBOX, PENDING, SENDING, SPENT, in_phase, 
 from storage.types import numbers, stored_time, words
 
 PAGE = 128
+_EXACT, _STEP = 16, 8  # the first look is at so many rows as are wanted, beyond sixteen in steps of eight
 
 
 class Changed(Struct, frozen=True):
@@ -145,18 +147,16 @@ _IS_HEAD = ~func.coalesce(
     .scalar_subquery(),
     false(),
 )
-_HEADS = (
+_ALL_HEADS = (
     select(*_CLAIM_COLUMNS, OUTBOX.c.attempt + _ONE)
     .where(
         PENDING,
         OUTBOX.c.platform == bindparam("platform"),
         OUTBOX.c.account == bindparam("account"),
         or_(OUTBOX.c.due_at.is_(None), OUTBOX.c.due_at <= _now),
-        tuple_(OUTBOX.c.lane, OUTBOX.c.id) > tuple_(bindparam("lane"), bindparam("id")),
         _IS_HEAD,
     )
     .order_by(OUTBOX.c.lane, OUTBOX.c.id)
-    .limit(bindparam("most"))
 )
 _NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(PENDING, OUTBOX.c.due_at > _now)
 # who was faster has it: a row that another node has claimed or is just claiming is left out
@@ -262,7 +262,7 @@ def claim(
             again = next(claim for claim in fresh if claim.id not in known)
             lane, row_id, exhausted, full = again.lane, again.id, False, False
         if not exhausted and not full:
-            page_of = Look(connection, account, now, (lane, row_id), PAGE)
+            page_of = Look(connection, account, now, PAGE, (lane, row_id))
     return _with_changed(connection, _take(connection, picked, owner, until, taking)), not full
 
 
@@ -272,32 +272,28 @@ def _claim_of(columns: Iterable[Any], until: datetime) -> Claim:
 
 
 class Look:
-    """The next `most` rows that may be claimed, behind this lane and number. PostgreSQL is asked when they are wanted, or earlier
-    with something else. Below SQLAlchemy, which takes longer to ask than the database to answer."""
+    """The next `most` rows that may be claimed, of all or of those behind this lane and number. PostgreSQL is asked when they are
+    wanted, or earlier with something else. Below SQLAlchemy, which takes longer to ask than the database to answer."""
 
-    __slots__ = ("_connection", "_rows", "_where", "most")
+    __slots__ = ("_connection", "_rows", "_statement", "_where", "most")
 
     def __init__(
-        self, connection: Connection, account: tuple[str, str], now: datetime, behind: tuple[int, int], most: int
+        self, connection: Connection, account: tuple[str, str], now: datetime, most: int, behind: tuple[int, int] | None = None
     ) -> None:
         self.most = most
         self._connection = connection
-        self._where: dict[str, Any] = {
-            "platform": account[0],
-            "account": account[1],
-            "now": now,
-            "lane": behind[0],
-            "id": behind[1],
-            "most": most,
-        }
+        self._where: dict[str, Any] = {"platform": account[0], "account": account[1], "now": now}
+        if behind is not None:
+            self._where |= {"lane": behind[0], "id": behind[1]}
+        self._statement = heads(most, onward=behind is not None)
         postgresql = connection.dialect.name != "sqlite"
-        self._rows = prepared().ask_later(connection, _HEADS, self._where) if postgresql else None
+        self._rows = prepared().ask_later(connection, self._statement, self._where) if postgresql else None
 
     def rows(self, until: datetime) -> list[Claim]:
         """They, as claims until then."""
         if self._rows is not None:
             return [_claim_of(row, until) for row in self._rows.rows()]
-        sql, fixed, places = _heads_of(self._connection.dialect)
+        sql, fixed, places = _driven(self._statement, self._connection.dialect)
         values = {**fixed, **self._where, "now": stored_time("sqlite", self._where["now"])}
         found = [_claim_of(row, until) for row in _run(self._connection, sql, [values[name] for name in places])]
         return [replace(one, private=bool(one.private), or_say=bool(one.or_say)) for one in found]  # SQLite knows no booleans
@@ -305,20 +301,35 @@ class Look:
 
 def look(connection: Connection, account: tuple[str, str], now: datetime, room: int) -> Look:
     """The first look of `claim` at the rows of an account, with so much room for the best lane."""
-    return Look(connection, account, now, (-1, 0), min(PAGE, max(room, 0) + 1))
+    most = max(room, 0) + 1
+    if most > _EXACT:  # each number is a statement of its own, of which a connection keeps the plan
+        most = -(-most // _STEP) * _STEP
+    return Look(connection, account, now, min(PAGE, most))
+
+
+@functools.cache
+def heads(most: int, *, onward: bool) -> Select[Any]:
+    """So many rows of an account that may be claimed; with `onward` those behind a lane and number.
+
+    How many is written out, and what every row meets is left out: of a number that it does not know PostgreSQL expects a tenth of
+    all rows, takes the plan for any number to be the dearer one, and plans each look anew, which costs twice the look (0294).
+    """
+    behind = tuple_(OUTBOX.c.lane, OUTBOX.c.id) > tuple_(bindparam("lane"), bindparam("id"))
+    wanted = _ALL_HEADS.where(behind) if onward else _ALL_HEADS
+    return wanted.limit(literal_column(str(most), OUTBOX.c.attempt.type))
 
 
 _Heads = tuple[str, Mapping[str, Any], Sequence[str]]
 _DRIVERS: dict[Select[Any], _Heads] = {}
 
 
-def _heads_of(dialect: Dialect) -> _Heads:
+def _driven(statement: Select[Any], dialect: Dialect) -> _Heads:
     """The question as SQLite's driver wants it, the values that are always the same, and the order of all."""
-    found = _DRIVERS.get(_HEADS)
+    found = _DRIVERS.get(statement)
     if found is None:
-        compiled = _HEADS.compile(dialect=dialect)
+        compiled = statement.compile(dialect=dialect)
         places: Sequence[str] = getattr(compiled, "positiontup", None) or ()
-        found = _DRIVERS[_HEADS] = str(compiled), compiled.params, places
+        found = _DRIVERS[statement] = str(compiled), compiled.params, places
     return found
 
 

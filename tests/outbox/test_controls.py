@@ -12,6 +12,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -225,9 +226,11 @@ def _no_order(patch: pytest.MonkeyPatch) -> None:
         rows.OUTBOX.c.platform == sa.bindparam("platform"),
         rows.OUTBOX.c.account == sa.bindparam("account"),
         sa.or_(rows.OUTBOX.c.due_at.is_(None), rows.OUTBOX.c.due_at <= rows._now),
-        sa.tuple_(rows.OUTBOX.c.lane, rows.OUTBOX.c.id) > sa.tuple_(sa.bindparam("lane"), sa.bindparam("id")),
     )
-    patch.setattr(rows, "_HEADS", statement.order_by(rows.OUTBOX.c.lane, rows.OUTBOX.c.id.desc()).limit(rows.PAGE))
+    newest_first = statement.order_by(rows.OUTBOX.c.lane, rows.OUTBOX.c.id.desc())
+    behind = sa.tuple_(rows.OUTBOX.c.lane, rows.OUTBOX.c.id) > sa.tuple_(sa.bindparam("lane"), sa.bindparam("id"))
+    further = newest_first.where(behind)
+    patch.setattr(rows, "heads", cache(lambda most, *, onward: (further if onward else newest_first).limit(most)))
 
 
 def _no_mark(patch: pytest.MonkeyPatch) -> None:

@@ -189,7 +189,7 @@ def test_claims_find_their_rows_by_the_partial_indexes(writer: Writer) -> None:
     """With a state that is bound instead of written no engine may use them, and each claim would read the whole outbox."""
     dialect = writer.engine.dialect
     if dialect.name == "sqlite":
-        compiled = rows._HEADS.compile(dialect=dialect)
+        compiled = rows.heads(rows.PAGE, onward=True).compile(dialect=dialect)
 
         def plan(session: Session) -> str:
             asked = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", (1,) * len(compiled.positiontup or ()))
@@ -202,7 +202,7 @@ def test_claims_find_their_rows_by_the_partial_indexes(writer: Writer) -> None:
         return
 
     def of_ten(session: Session) -> None:
-        new = [NewNotice(f"{n}", Lane.REPLY, Address("telegram", f"a{n % 10}", f"g{n % 500}"), "") for n in range(2000)]
+        new = [NewNotice(f"{n}", Lane.REPLY, Address("telegram", f"a{n % 10}", f"g{n % 500}"), "") for n in range(6000)]
         enqueue_all(session, new, NOW)
         session.flush()
         session.connection().exec_driver_sql("ANALYZE outbox")
@@ -211,14 +211,23 @@ def test_claims_find_their_rows_by_the_partial_indexes(writer: Writer) -> None:
 
     def steps(session: Session) -> str:
         """Of the plan that is kept for all values, where the server can tell it (from PostgreSQL 16)."""
-        statement = prepared._statement(str(rows._HEADS.compile(dialect=dialect)))
+        statement = prepared._statement(str(rows.heads(11, onward=False).compile(dialect=dialect)))
         raw: Any = session.connection().connection.dbapi_connection
         told = raw.pgconn.exec_(b"EXPLAIN (GENERIC_PLAN) " + statement.text)
         return "\n".join(told.get_value(row, 0).decode() for row in range(told.ntuples))
 
+    def planned(session: Session) -> tuple[int, int]:
+        """Of ten looks: how many took the plan that is kept, and how many were planned anew."""
+        for _ in range(10):
+            rows.look(session.connection(), ("telegram", "a1"), NOW, 10).rows(NOW)
+        counted = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE right(statement, 9) = ' LIMIT 11'"
+        kept, anew = session.connection().exec_driver_sql(counted).one()
+        return kept, anew
+
     told = writer.run_now(steps)
     assert "using outbox_open on" in told
     assert "Sort" not in told, "all that waits for an account would be looked at for each claim"
+    assert writer.run_now(planned) == (5, 5), "the server plans five times before it keeps a plan, and then no more"
 
 
 def test_a_campaign_is_written_down_once_for_every_group(writer: Writer) -> None:
