@@ -46,7 +46,7 @@ class Library:
     @staticmethod
     def load(content: Path, now: datetime) -> Library:
         """Read it; broken files are named in the log and left out."""
-        posts = PostLibrary.load(content / "posts")
+        posts, lexicon = PostLibrary.load(content / "posts"), content / "lexicon"
         library = Library(
             PhraseBook.load(content / "phrases"),
             Taxonomy.load(content / "taxonomy.toml"),
@@ -54,13 +54,15 @@ class Library:
             Answers.load(content, now.date()),
             posts,
             Calendar.load(content / "calendar.toml", posts.posts),
-            load_words(content / "lexicon" / "vague_places.txt") | load_words(content / "lexicon" / "regions.txt"),
-            Things.load(content / "lexicon" / "things.txt"),
-            load_words(content / "lexicon" / "scam_now.txt"),
+            load_words(lexicon / "vague_places.txt")
+            | load_words(lexicon / "regions.txt")
+            | load_words(lexicon / "namesakes.txt"),
+            Things.load(lexicon / "things.txt"),
+            load_words(lexicon / "scam_now.txt"),
             Doubts.load(content),
             DeskRules.load(content / "desk.toml"),
             load_years(content / "workdays"),
-            Officials.load(content / "lexicon"),
+            Officials.load(lexicon),
         )
         for broken in (*library.phrases.broken, *library.answers.broken, *posts.broken, *library.calendar.broken):
             log.warning("broken_content", file=str(broken.path), line=broken.line, problem=broken.problem)

@@ -1,7 +1,9 @@
 """Places named in a message: building, unit, gate, shop, road, crossing, village group, "菜场后面".
 
 The words of the text are read from left to right; a word that ends a place ("路", "超市", "3号楼") closes a span, which
-reaches back over name-like words and forward over numbers and directions. Words are data: `content/lexicon/places.toml`.
+reaches back over name-like words and forward over numbers and directions. A name that is as often something else ("平安",
+"大润发") closes one only where it is gone to or stood beside. The words are in `content/lexicon`: `places.toml`, and the lists
+of names `regions.txt`, `sights.txt` and `namesakes.txt`.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from bot.understanding.lexicon import WordFile
+from bot.understanding.lexicon import WordFile, any_of
 from bot.understanding.meaning import Place
 from bot.understanding.text import Plain, tagged
 from content.words import load_words
@@ -30,11 +32,23 @@ NUMBERED = re.compile(
 _NUMBERED_BY = frozenset("楼院门号幢栋座元层室弄组队社期区坊村巷道路街线家-－")  # one of which every number of a place has
 # numbers that count or order as often as they name: a place only with what follows ("12号门口") or after a name ("人民路12号")
 _LOOSE = re.compile(
-    rf"第?{_NUMBER}(?:[-－~至、]{_NUMBER})*(?:号|门|区|社|期|道|路|街|线|家|巷)|[零一二三四五六七八九十两]层|\d{{1,3}}[-－]\d{{1,2}}"
+    rf"第?{_NUMBER}(?:[-－~至、]{_NUMBER})*(?:号|门|区|社|期|道|路|街|线|家|巷)"
+    r"|[零一二三四五六七八九十两]层|[一二三四五六七八九十百两]+座|\d{1,3}[-－]\d{1,2}"
 )
 _NAMED_BEFORE = tuple("路街巷弄道村里园庄苑寓城镇")
-# endings by which jieba's place names are believed; others have to be in `regions.txt`
-_ENDINGS = "省市县区镇乡村州旗盟街路道巷弄里站港湾岛湖河江桥洲寨庄屯堡关城宫山"
+# endings by which jieba's place names of three characters and more are believed; others have to be in a list
+_ENDINGS = frozenset(
+    "省市县区镇乡村州旗盟街路道巷弄里站港湾岛湖河江桥洲寨庄屯堡关城宫山园寺庙庵塔阁殿谷峡峰岭崖沟坡滩潭溪泉池塘堰坝渠海原漠陵墓窟馆堂亭门口场店楼"
+)
+# with these even what jieba takes for a person is a place ("张庄村", "清真寺"), with the others only by what stands around it
+_SURELY = frozenset("村镇乡县区路街巷弄桥寺庙庵阁渠堰塘坝屯寨庄苑")
+_PERHAPS = frozenset("湖坊亭宫园楼院塔门口场馆站店厂沟岭山河江岛城湾谷峡坪坳坡岗冲")
+_NAMES = frozenset({"nr", "nz", "nt", "nrt", "nrfg", "ns"})
+# these alone end the name before them when the segmenter parts them ("向阳|渠", "三里|桥")
+_PARTED = frozenset("桥渠湖河江村镇乡街巷路寺庙庵塘坝堰屯寨庄")
+_SELDOM = frozenset("渠寺庙庵坝堰屯寨")  # of these also what is a common word by itself ("东风|渠")
+_OLD_OR_NEW = frozenset("新老大小")  # "老台门", "大上海"
+_COUNTED = tuple("里号孔眼步角堡")  # "三里桥", "五孔桥", and not "一座桥"
 _NAME_TAGS = ("n", "j", "b", "eng", "f", "s", "vn", "an", "m", "q", "a", "z", "g", "k", "i", "l")
 _QUOTES = "“”\"'‘’＂*（）()＋+×xX某甲乙丙丁"
 _LONGEST = 30
@@ -50,41 +64,37 @@ class _Word(NamedTuple):
 class Places:
     """Finds place spans in plain text."""
 
-    def __init__(
-        self,
-        heads: Sequence[str],
-        ends: str,
-        not_places: Sequence[str],
-        after: Sequence[str],
-        before: Sequence[str],
-        generic: Sequence[str],
-        strangers: Sequence[str],
-        regions: Sequence[str] = (),
-    ) -> None:
-        self._heads = frozenset(heads)
-        self._ends = frozenset(ends)
-        self._not = frozenset(not_places)
-        tails = sorted({*heads, *after}, key=len, reverse=True)
-        self._tail = re.compile("|".join(map(re.escape, tails)))
-        self._before = frozenset(before)
-        self._strangers = frozenset(strangers)
-        self._regions = frozenset(regions)
-        self._closing = self._heads | self._regions
-        alone = "|".join(map(re.escape, sorted(generic, key=len, reverse=True)))
+    def __init__(self, file: WordFile, regions: frozenset[str], namesakes: frozenset[str]) -> None:
+        def listed(name: str) -> tuple[str, ...]:
+            return file.texts(file.tables, name)
+
+        self._heads, self._not = frozenset(listed("heads")), frozenset(listed("not_places"))
+        self._ends = frozenset(file.text(file.tables, "ends"))
+        self._before, self._strangers = frozenset(listed("before")), frozenset(listed("strangers"))
+        self._regions = regions
+        self._closing = self._heads | regions
+        self._perhaps = namesakes | frozenset(listed("known")) | _PARTED
+        self._any_end = self._ends | _ENDINGS | _SURELY | _PERHAPS
+        self._ways, self._gone = frozenset(listed("ways")), listed("ways")
+        self._doings = frozenset(listed("doings"))
+        after = listed("after")
+        self._tail = re.compile(any_of((*listed("heads"), *after)))
+        self._beside = re.compile(any_of((*(word for word in after if len(word) > 1), *listed("told"))))
+        self._office = re.compile(rf"[^省市县区镇乡村路街巷弄号楼\d]*(?:{any_of(listed('offices'))})")
+        self._of = re.compile(r"牌|网(?![\u4e00-\u9fff])|(?<=大学)生")
+        self._of_region = re.compile(rf"{any_of(listed('goods'))}|(?:..局|价格认[证定]中心)(?!{self._beside.pattern})")
+        alone = any_of(listed("generic"))
         self._vague = re.compile(rf"(?:该|本|这个?|那个?|我们?|自己|同|一个)?(?:{alone})(?:内|里|上|中|外|旁|处|门)?")
 
     @staticmethod
     def load(folder: Path) -> Places:
-        """Read `places.toml` and `regions.txt` from the lexicon folder."""
-        file = WordFile(folder / "places.toml")
-        names = ("heads", "not_places", "after", "before", "generic", "strangers")
-        heads, not_places, after, before, generic, strangers = (file.texts(file.tables, name) for name in names)
-        regions = sorted(load_words(folder / "regions.txt"))
-        return Places(heads, file.text(file.tables, "ends"), not_places, after, before, generic, strangers, regions)
+        """Read `places.toml` and the lists of names from the lexicon folder."""
+        regions = load_words(folder / "regions.txt") | load_words(folder / "sights.txt")
+        return Places(WordFile(folder / "places.toml"), regions, load_words(folder / "namesakes.txt"))
 
     def marks(self) -> Iterator[str]:
         """Words and characters without any of which no text names a place."""
-        yield from self._closing | self._ends | _NUMBERED_BY | frozenset(_ENDINGS)
+        yield from self._closing | self._perhaps | self._any_end | _NUMBERED_BY
 
     def find(self, plain: Plain) -> tuple[Place, ...]:
         """The places of a text, with positions in the original text."""
@@ -98,18 +108,18 @@ class Places:
         index = 0
         while index < len(words):
             word = words[index]
-            if not self._closes(word, numbered):
+            if not self._closes(text, words, index, numbered):
                 index += 1
                 continue
             start = self._reach_back(words, index, spans[-1][1] if spans else 0)
             end = self._reach_forward(text, max(word.end, numbered.get(word.start, 0)))
             while index < len(words) and words[index].start < end:
                 index += 1
-            if index < len(words) and self._closes(words[index], numbered) and words[index].start == end:
+            if index < len(words) and self._closes(text, words, index, numbered) and words[index].start == end:
                 end = self._reach_forward(text, max(words[index].end, numbered.get(words[index].start, 0)))
                 while index < len(words) and words[index].start < end:
                     index += 1
-            if end - start >= 2 and not self._vague.fullmatch(text, start, end) and text[end : end + 1] != "牌":
+            if end - start >= 2 and self._is_place(text, start, end):
                 spans.append((start, end))
         return tuple(self._place(plain, start, end) for start, end in spans)
 
@@ -120,15 +130,60 @@ class Places:
         return text[number.start() - 1 : number.start()] in _NAMED_BEFORE if number.start() else False
 
     def _may_close(self, said: Sequence[tuple[str, str]]) -> bool:
-        """Whether one of the words with their tags ends a place: for most messages this says no, and is cheap."""
-        closing, ends = self._closing, self._ends
-        return any(
-            (word in closing or tag == "ns" or (tag[0] in "njs" and word[-1] in ends)) and self._ends_place(word, tag)
-            for word, tag in said
-        )
+        """Whether one of the words with their tags may end a place: for most messages this says no, and is cheap."""
+        closing, perhaps, ends = self._closing, self._perhaps, self._any_end
+        for word, tag in said:
+            if word in closing or word in perhaps:
+                return True
+            if tag[0] not in "njsl" or (word[-1] not in ends and tag != "ns"):
+                continue
+            if self._ends_place(word, tag) or self._may_end(word, tag):
+                return True
+        return False
 
-    def _closes(self, word: _Word, numbered: dict[int, int]) -> bool:
-        return word.start in numbered or self._ends_place(word.text, word.tag)
+    def _closes(self, text: str, words: list[_Word], index: int, numbered: dict[int, int]) -> bool:
+        word = words[index]
+        if word.start in numbered:
+            return True
+        if word.tag[0] not in "njsl" and word.text not in self._closing and word.text not in self._perhaps:
+            return False
+        if self._ends_place(word.text, word.tag):
+            return True
+        return self._may_end(word.text, word.tag) and self._fits(text, words, index)
+
+    def _fits(self, text: str, words: list[_Word], index: int) -> bool:
+        """Whether what stands around a word makes a place of it: a name before "渠", a way to it, a direction after it."""
+        word, before = words[index], words[index - 1] if index else None
+        if word.text in _PARTED:
+            return before is not None and self._is_name(before, word.text)
+        if before is not None and before.text in _OLD_OR_NEW and index > 1:
+            before = words[index - 2]
+        return (before is not None and before.text in self._ways) or self._beside.match(text, word.end) is not None
+
+    def _may_end(self, word: str, tag: str) -> bool:
+        """Whether what stands around a word can make a place of it, as `_fits` looks."""
+        if word in self._perhaps:
+            return True
+        if tag not in _NAMES or word in self._not:
+            return False
+        return (tag == "ns" and len(word) == 2) or (len(word) >= 3 and word[-1] in _PERHAPS)
+
+    def _is_name(self, word: _Word, ending: str) -> bool:
+        if len(word.text) < 2 or word.text in self._strangers or word.text in self._not:
+            return False
+        if word.tag == "m":
+            return word.text.endswith(_COUNTED) and ending != "路"  # "五里路" is how far it is
+        return word.tag in _NAMES or (word.tag == "n" and ending in _SELDOM)
+
+    def _is_place(self, text: str, start: int, end: int) -> bool:
+        """Whether a span is more than "the shop", a brand ("上海牌"), or an office that acts and is nowhere."""
+        if self._vague.fullmatch(text, start, end) or self._of.match(text, end):
+            return False
+        if self._of_region.match(text, end) and (text[start:end] in self._regions or text[end - 1] in "省市县区"):
+            return False
+        if self._office.fullmatch(text, start, end) is None or text[max(0, start - 2) : start].endswith(self._gone):
+            return True
+        return any(text[start : start + size] in self._regions for size in (2, 3, 4))  # "纽约时报公司"
 
     def _ends_place(self, word: str, tag: str) -> bool:
         if word in self._heads:
@@ -138,8 +193,18 @@ class Places:
         if word in self._regions:
             return True
         if tag == "ns":
-            return len(word) >= 3 and word[-1] in _ENDINGS
-        return len(word) >= 2 and word[-1] in self._ends and tag[0] in "njs" and tag != "nr" and not NUMBERED.fullmatch(word)
+            return len(word) >= 3 and (word[-1] in _ENDINGS or (word[0] in _OLD_OR_NEW and word[1:] in self._regions))
+        if tag[:2] == "nr":
+            if len(word) < 3:
+                return False
+            return word[-1] in _SURELY or word[-2:] in self._heads or (word[1] == "家" and word[-1] in _PERHAPS)  # "李家湾"
+        if tag == "l":
+            return word[-2:] in self._heads  # "五一广场"
+        if tag[0] not in "njs" or word[-1] not in self._ends or word[-1] in "号期" or len(word) < 2:
+            return False
+        if NUMBERED.fullmatch(word):
+            return False
+        return not word.endswith("网站") if len(word) > 2 else word[0] not in self._doings
 
     def _reach_back(self, words: list[_Word], index: int, limit: int) -> int:
         start = words[index].start
@@ -148,7 +213,7 @@ class Places:
                 break
             ends = len(word.text) == 1 and word.text in self._ends  # "村" of "王家村三组"
             named = ends or (word.tag.startswith(_NAME_TAGS) and word.tag != "f" and word.text not in self._not)
-            if word.text in self._strangers:
+            if word.text in self._strangers or (len(word.text) > 1 and word.text[-1] in "去到"):
                 break
             if not named and word.text not in self._before and not all(char in _QUOTES for char in word.text):
                 break
