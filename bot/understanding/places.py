@@ -94,7 +94,11 @@ class Places:
 
     def marks(self) -> Iterator[str]:
         """Words and characters without any of which no text names a place."""
-        yield from self._closing | self._perhaps | self._any_end | _NUMBERED_BY
+        ends = self._any_end | _NUMBERED_BY
+        yield from ends
+        for name in self._closing | self._perhaps:  # two characters of a name will do: the fewer words, the smaller the one pass
+            if ends.isdisjoint(name):
+                yield name[:2]
 
     def find(self, plain: Plain) -> tuple[Place, ...]:
         """The places of a text, with positions in the original text."""
@@ -208,6 +212,8 @@ class Places:
 
     def _reach_back(self, words: list[_Word], index: int, limit: int) -> int:
         start = words[index].start
+        if len(words[index].text) == 2 and words[index].text[0] in "从往":  # "从桥|上"
+            return start + 1
         for word in reversed(words[:index]):
             if word.start < limit or words[index].end - word.start > _LONGEST:
                 break
