@@ -6,8 +6,9 @@ PostgreSQL brings its own tools (`pg_dump --exclude-table-data=shred_key`, `pg_r
 
 The keys of cases, photos and tips (`shred_key`) are not in it, else nothing could ever be erased from it. `back_up_keys` mirrors
 them and the key files into one folder, always the newest alone; a restore takes the keys that are newest: those of the database
-that it replaces, or that folder's. What was erased since the backup has no key any more and stays unreadable. Accounts of people
-are in it under pseudonyms (`storage.pseudonyms`).
+that it replaces, or that folder's when there is none or it is another installation's (a bot that was started once on a new
+machine). What was erased since the backup has no key any more and stays unreadable. The key files come back from that folder.
+Accounts of people are in it under pseudonyms (`storage.pseudonyms`).
 
 The database is copied first and the media after it, so that every file that a row of the copy names is there.
 """
@@ -20,26 +21,29 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
-from storage.database import DatabaseProblem
-from storage.pseudonyms import pseudonymise, put_back
+from storage.key_mirror import (
+    BackupProblem,
+    has_keys,
+    newest_keys,
+    place_key_file,
+    prepare_key_files,
+    put_keys,
+    read_only,
+    sqlite_path,
+    sync,
+)
+from storage.pseudonyms import pseudonymise
 
 DATABASE = "qianshao.db"
 MEDIA = "media"
 MANIFEST = "backup.json"
-KEYS = "shred.keys"
+SEALED = ("cases", "tip", "attachment")  # tables whose words or files lie under keys that a backup leaves out
 PAGES_AT_A_TIME = 1_000  # 4 MB, then the writer gets a turn
-
-
-class BackupProblem(DatabaseProblem):
-    """The backup could not be made or cannot be used. The text says why and what to do next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,15 @@ class Manifest:
     media: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was put back. `closed`: there were no keys, so what cases and tips say and who brought them cannot be read."""
+
+    manifest: Manifest
+    closed: bool
+    key_files: tuple[str, ...] = ()
+
+
 async def back_up(url: str, media: Path, target: Path) -> Manifest:
     """Make a backup in the new directory `target` while the bot runs; returns what is in it."""
     return await asyncio.to_thread(back_up_now, url, media, target)
@@ -60,7 +73,7 @@ async def back_up(url: str, media: Path, target: Path) -> Manifest:
 
 def back_up_now(url: str, media: Path, target: Path) -> Manifest:
     """`back_up` for a caller without an event loop."""
-    source = _sqlite_path(url)
+    source = sqlite_path(url)
     if not source.exists():
         raise BackupProblem(f"{source}: there is no database to back up")
     if target.exists() and any(target.iterdir()):
@@ -81,30 +94,12 @@ def back_up_now(url: str, media: Path, target: Path) -> Manifest:
         if target.exists():
             target.rmdir()
         half.rename(target)
-        _sync(target.parent)
+        sync(target.parent)
     except (OSError, sqlite3.Error) as problem:
         raise BackupProblem(f"{target}: the backup was not finished: {problem}") from problem
     finally:
         shutil.rmtree(half, ignore_errors=True)
     return manifest
-
-
-def back_up_keys(url: str, key_files: Path, folder: Path) -> int:
-    """Mirror the keys of cases, photos and tips and the files of `key_files` into `folder`; how many keys. What was there before
-    is replaced, so that no older copy keeps what was destroyed."""
-    source = _sqlite_path(url)
-    if not source.exists():
-        raise BackupProblem(f"{source}: there is no database to back up")
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        keys = _keys_in(source)
-        _replace(folder / KEYS, json.dumps({name: key.hex() for name, key in keys.items()}).encode())
-        for file in sorted(key_files.glob("*.key")):
-            _replace(folder / file.name, file.read_bytes())
-        _sync(folder)
-    except (OSError, sqlite3.Error) as problem:
-        raise BackupProblem(f"{folder}: the keys were not mirrored: {problem}") from problem
-    return len(keys)
 
 
 def check_backup(source: Path) -> Manifest:
@@ -117,7 +112,7 @@ def check_backup(source: Path) -> Manifest:
     database = source / DATABASE
     if not database.exists() or _hash(database) != manifest.sha256:
         raise BackupProblem(f"{database}: is not what was backed up; take another backup")
-    with _read_only(database) as copy:
+    with read_only(database) as copy:
         _check(copy, database)
         if _count(copy) != manifest.rows:
             raise BackupProblem(f"{database}: has other rows than were backed up; take another backup")
@@ -128,64 +123,64 @@ def check_backup(source: Path) -> Manifest:
     return manifest
 
 
-def restore(source: Path, url: str, media: Path, keys: Path | None = None) -> Manifest:
+def restore(source: Path, url: str, media: Path, keys: Path | None = None, key_files: Path | None = None) -> Restored:
     """Put a backup in the place of the database and the media folder; the bot must not run.
 
-    The keys come out of the database that is replaced, else out of the folder `keys` (`back_up_keys`); without either, the words
-    of cases and tips and their photos stay closed. What was there is kept beside it, with `.before-restore` and the time at the
-    end of its name.
+    The keys come out of the database that is replaced when it is the same installation's, else out of the folder `keys`
+    (`back_up_keys`), whose key files go into `key_files`; without either, the words and photos of cases and tips stay closed
+    until a restore brings the keys. What was there is kept beside it, with `.before-restore` and the time at the end of its name.
     """
     manifest = check_backup(source)
-    target = _sqlite_path(url)
+    target = sqlite_path(url)
     _refuse_while_in_use(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     ready, ready_media = target.with_name(target.name + ".restoring"), media.with_name(media.name + ".restoring")
     shutil.rmtree(ready_media, ignore_errors=True)
+    ready_keys: list[Path] = []
     try:
+        newest = newest_keys(target, source / DATABASE, keys)
+        if not any(manifest.rows.get(table) for table in SEALED):
+            newest = newest or {}  # nothing in it needs a key
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.copyfile(source / DATABASE, ready)
         ready.chmod(0o600)
         with ready.open("rb") as file:
             os.fsync(file.fileno())
         _copy_media(source / MEDIA, ready_media)
-        ready_media.mkdir(parents=True, exist_ok=True)
         if _hash(ready) != manifest.sha256:
             raise BackupProblem(f"{ready}: the copy differs from the backup; check the disk")
-        _put_keys(ready, _newest_keys(target, keys))
-    except OSError as problem:
+        put_keys(ready, newest)
+        ready_keys = prepare_key_files(keys, key_files) if key_files else []
+    except (OSError, sqlite3.Error) as problem:
+        raise BackupProblem(f"{target}: nothing was changed, the copy could not be made: {problem}") from problem
+    else:
+        placed = _put_in_place(target, ready, media, ready_media, ready_keys)
+    finally:
         ready.unlink(missing_ok=True)
         shutil.rmtree(ready_media, ignore_errors=True)
-        raise BackupProblem(f"{target}: nothing was changed, the copy could not be made: {problem}") from problem
-    suffix = f".before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-    for path in (target, *(target.with_name(target.name + end) for end in ("-wal", "-shm"))):
-        if path.exists():
-            path.rename(path.with_name(path.name + suffix))
-    ready.rename(target)
-    if media.exists():
-        media.rename(media.with_name(media.name + suffix))
-    ready_media.rename(media)
-    _sync(target.parent)
-    return manifest
+    return Restored(manifest, newest is None, placed)
 
 
 # --- inside -------------------------------------------------------------------------------------------------------
 
 
-def _sqlite_path(url: str) -> Path:
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        raise BackupProblem("PostgreSQL is backed up by pg_dump and restored by pg_restore; copy the media folder beside it")
-    if parsed.database in (None, "", ":memory:"):
-        raise BackupProblem("a database in memory cannot be backed up")
-    return Path(str(parsed.database))
-
-
-@contextmanager
-def _read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+def _put_in_place(target: Path, ready: Path, media: Path, ready_media: Path, ready_keys: list[Path]) -> tuple[str, ...]:
+    """Names of the key files that came."""
+    suffix = f".before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
     try:
-        yield connection
-    finally:
-        connection.close()
+        placed = tuple(place_key_file(file, suffix) for file in ready_keys)
+        for path in (target, *(target.with_name(target.name + end) for end in ("-wal", "-shm"))):
+            if path.exists():
+                path.rename(path.with_name(path.name + suffix))
+        ready.rename(target)
+        if media.exists():
+            media.rename(media.with_name(media.name + suffix))
+        ready_media.rename(media)
+        sync(target.parent)
+    except OSError as problem:
+        raise BackupProblem(
+            f"{target}: was not put in its place whole: {problem}. What was there lies beside it as *{suffix}; restore again"
+        ) from problem
+    return placed
 
 
 def _copy_database(source: Path, target: Path) -> None:
@@ -201,7 +196,7 @@ def _copy_database(source: Path, target: Path) -> None:
 
 
 def _leave_people_out(copy: sqlite3.Connection, source: Path) -> None:
-    if not _has_keys(copy):
+    if not has_keys(copy):
         return
     copy.execute("PRAGMA secure_delete=ON")
     copy.execute("PRAGMA journal_mode=MEMORY")  # no file with the old pages beside the copy
@@ -209,41 +204,10 @@ def _leave_people_out(copy: sqlite3.Connection, source: Path) -> None:
 
 
 def _leave_keys_out(copy: sqlite3.Connection) -> None:
-    if not _has_keys(copy):
+    if not has_keys(copy):
         return
     copy.execute("DELETE FROM shred_key")
     copy.commit()
-
-
-def _has_keys(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT 1 FROM sqlite_master WHERE type='table' AND name='shred_key'").fetchone() is not None
-
-
-def _keys_in(database: Path) -> dict[str, bytes]:
-    with closing(sqlite3.connect(database, timeout=20)) as connection:
-        return dict(connection.execute("SELECT name, key FROM shred_key").fetchall()) if _has_keys(connection) else {}
-
-
-def _newest_keys(replaced: Path, folder: Path | None) -> dict[str, bytes]:
-    if replaced.exists():
-        try:
-            return _keys_in(replaced)
-        except sqlite3.DatabaseError:
-            pass  # damaged: that is why a backup is restored
-    if folder is None:
-        return {}
-    try:
-        return {name: bytes.fromhex(key) for name, key in json.loads((folder / KEYS).read_text(encoding="utf-8")).items()}
-    except (OSError, ValueError) as problem:
-        raise BackupProblem(f"{folder / KEYS}: cannot be read ({problem}); nothing was changed") from problem
-
-
-def _put_keys(database: Path, keys: dict[str, bytes]) -> None:
-    with closing(sqlite3.connect(database)) as connection:
-        if _has_keys(connection):
-            connection.executemany("INSERT OR REPLACE INTO shred_key (name, key) VALUES (?, ?)", list(keys.items()))
-            connection.commit()
-            put_back(connection)
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
@@ -307,21 +271,3 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _replace(path: Path, data: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -108,7 +108,8 @@ def backup(
     ] = None,
 ) -> None:
     """Copy database and photos while the bot runs. Keys and the web rooms' messages stay out. 备份。"""
-    from storage.backup import back_up_keys, back_up_now
+    from storage.backup import back_up_now
+    from storage.key_mirror import back_up_keys
 
     chosen = settings()
     target = folder / f"{clock():%Y%m%dT%H%M%SZ}"
@@ -123,15 +124,23 @@ def backup(
 def restore(
     source: Annotated[Path, typer.Argument(help="A backup, as `qianshao backup` named it.")],
     keys: Annotated[
-        Path | None, typer.Option(help="The folder of mirrored keys, when the database that is replaced is lost.")
+        Path | None, typer.Option(help="The folder of mirrored keys, when database and keys here are lost or another bot's.")
     ] = None,
 ) -> None:
     """Put a backup in the place of the database and the photos; the bot must not run. 恢复备份。"""
     from storage.backup import restore as put_back
 
     chosen = settings()
-    found = put_back(source, chosen.database_url, chosen.bot.data_dir / "media", keys)
+    done = put_back(source, chosen.database_url, chosen.bot.data_dir / "media", keys, chosen.bot.data_dir / "keys")
+    found = done.manifest
     typer.echo(f"restored the backup of {found.made_at}: {sum(found.rows.values())} rows, {len(found.media)} photos")
+    if done.key_files:
+        typer.echo(f"put back into {chosen.bot.data_dir / 'keys'}: {', '.join(done.key_files)}")
+    if done.closed:
+        typer.echo(
+            "There were no keys: what cases and tips say and who brought them stays closed. Before the bot is started, restore "
+            "once more with --keys FOLDER, the folder of `qianshao backup --keys`."
+        )
 
 
 def _sqlite_file(chosen: Settings) -> Path | None:
