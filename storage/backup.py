@@ -29,6 +29,7 @@ from pathlib import Path
 from storage.key_mirror import (
     BackupProblem,
     has_keys,
+    look_for,
     newest_keys,
     place_key_file,
     prepare_key_files,
@@ -74,8 +75,7 @@ async def back_up(url: str, media: Path, target: Path) -> Manifest:
 def back_up_now(url: str, media: Path, target: Path) -> Manifest:
     """`back_up` for a caller without an event loop."""
     source = sqlite_path(url)
-    if not source.exists():
-        raise BackupProblem(f"{source}: there is no database to back up")
+    look_for(source)
     if target.exists() and any(target.iterdir()):
         raise BackupProblem(f"{target}: is not empty; name a new directory")
     half = target.with_name(target.name + ".part")

@@ -33,8 +33,7 @@ def back_up_keys(url: str, key_files: Path, folder: Path) -> int:
     """Mirror the keys of cases, photos and tips and the files of `key_files` into `folder`; how many keys. What was there before
     is replaced, so that no older copy keeps what was destroyed. Refuses to replace the keys of another installation."""
     source = sqlite_path(url)
-    if not source.exists():
-        raise BackupProblem(f"{source}: there is no database to back up")
+    look_for(source)
     try:
         strange = [file.name for file in _files(folder) if file.name != ROOMS and not _same(file, key_files / file.name)]
         if strange:
@@ -169,6 +168,17 @@ def sqlite_path(url: str) -> Path:
     if parsed.database in (None, "", ":memory:"):
         raise BackupProblem("a database in memory cannot be backed up")
     return Path(str(parsed.database))
+
+
+def look_for(database: Path) -> None:
+    """Raises BackupProblem when there is no such database, or it cannot be read."""
+    try:
+        if not database.exists():
+            raise BackupProblem(f"{database}: there is no database to back up")
+    except OSError as problem:
+        raise BackupProblem(
+            f"{database}: cannot be read ({problem.strerror}); run this as the user who runs the bot"
+        ) from problem
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from sqlmodel import Session
 
+from bot.app.keys import fingerprint
 from bot.clock import Clock, SharedClock
 from bot.errors import ConfigError
 from bot.intake import Share
@@ -131,7 +132,7 @@ class Nodes:
 
     def _same_keys(self, session: Session) -> None:
         """All nodes open what one of them sealed."""
-        ours = int.from_bytes(self._sealer.fingerprint_key[:4], "big") >> 1
+        ours = fingerprint(self._sealer)
         row = session.get(Counter, "inbox key")
         if row is None:
             session.add(Counter(name="inbox key", value=ours))

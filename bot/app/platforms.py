@@ -18,7 +18,7 @@ from bot.photos import PhotoWorker
 from bot.platforms.base import Health
 from bot.platforms.owners import Owners
 from bot.platforms.web import WebPlatform, WebSettings
-from bot.platforms.web.settings import RoomSeed, UserSeed, officer_id
+from bot.platforms.web.settings import RoomSeed, UserSeed, officer_id, usable_id
 from bot.platforms.web.tipform import TipDoor
 from bot.verdicts import account_scope, chat_scope
 from cases.roster import Roster
@@ -43,6 +43,7 @@ def rooms_of_roster(session: Session) -> tuple[list[RoomSeed], list[UserSeed]]:
             officers_only=group.class_label == "工作",
         )
         for group in groups
+        if usable_id(group.chat)  # one that the web chat cannot have, from a release that took any, must not end every start
     ]
     return rooms, [UserSeed(officer_id(row.badge), row.name, "officer", row.title, row.badge) for row in officers]
 

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
+from sqlalchemy.engine import make_url
 from sqlmodel import Session, select
 
+from bot.app.alone import alone_on
 from bot.app.house import App
+from bot.app.keys import file_problems, give_up_keys, key_problems, remember_keys
 from bot.app.library import Library
 from bot.app.platforms import rooms_of_roster, telegram_platforms, web_platform
 from bot.app.tips import FormTips
@@ -52,21 +55,24 @@ async def serving(
     duties: Duties | None = None,
     node: str = "",
     library: Library | None = None,
+    new_keys: bool = False,
 ) -> AsyncIterator[App]:
     """The bot of the settings with its real platforms: database migrated, sample district laid when it is a demonstration.
 
-    `duties` and `node` are for several nodes on one PostgreSQL; `library` is the content for a caller who has read it already.
-    Raises ConfigError for roles that this database cannot carry.
+    `duties` and `node` are for several nodes on one PostgreSQL; `library` is the content for a caller who has read it already;
+    `new_keys` goes on without keys that are lost. Raises ConfigError for roles that this database cannot carry, a data folder
+    that cannot be used, and a second bot on one SQLite database.
     """
     duties = duties or Duties()
     check_duties(settings, duties)
     clock = clock or (Clock() if is_sqlite(settings) else SharedClock())
     with_web = settings.web.enabled and duties.connects(WEB)
-    await asyncio.to_thread(settings.bot.data_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as closing:
         closing.callback(clock.close)
+        await asyncio.to_thread(_open_folder, settings, closing)
         writer = await asyncio.to_thread(open_database, settings.database_url)
         closing.push_async_callback(asyncio.to_thread, writer.close)
+        await _look_at_keys(settings, writer, new_keys=new_keys)
         photos = PhotoWorker()
         closing.push_async_callback(photos.close)
         reader = PictureReader() if settings.bot.read_pictures and not missing() else None
@@ -120,14 +126,49 @@ def _connected(
         yield from wechat_platforms(settings, writer, clock, house)
 
 
-async def serve(settings: Settings, tell: Callable[[str], None], *, duties: Duties | None = None, node: str = "") -> None:
+def _open_folder(settings: Settings, closing: contextlib.AsyncExitStack) -> None:
+    """The data folder is there, its keys can be read, and no other bot is on its database."""
+    folder = settings.bot.data_dir
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if (database := _sqlite_file(settings)) is not None:
+            closing.enter_context(alone_on(database))
+    except OSError as problem:
+        raise ConfigError(
+            f"{problem.filename or folder}: cannot be used ({problem.strerror}); bot.data_dir has to be a folder that belongs to "
+            "the user who runs the bot"
+        ) from problem
+    if problems := list(file_problems(folder / "keys")):
+        raise ConfigError("\n".join(problems))
+
+
+async def _look_at_keys(settings: Settings, writer: Writer, *, new_keys: bool) -> None:
+    if writer.shared:
+        return  # bot.app.nodes compares them among nodes
+    folder = settings.bot.data_dir / "keys"
+    if new_keys:
+        await writer.run(lambda session: give_up_keys(session, folder))
+    elif problems := await writer.read(lambda session: list(key_problems(session, folder))):
+        raise ConfigError("\n".join(problems))
+    else:
+        await writer.run(lambda session: remember_keys(session, folder))
+
+
+async def serve(
+    settings: Settings,
+    tell: Callable[[str], None],
+    *,
+    duties: Duties | None = None,
+    node: str = "",
+    new_keys: bool = False,
+) -> None:
     """Run until SIGTERM or SIGINT; `tell` gets the page's address for the person at the terminal once it is up ("": no page)."""
     duties = duties or Duties()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with serving(settings, duties=duties, node=node) as app:
+    async with serving(settings, duties=duties, node=node, new_keys=new_keys) as app:
         if app.web is not None and settings.web.enabled and duties.connects(WEB):
             tell(app.web.url)
         else:
@@ -142,6 +183,12 @@ async def serve(settings: Settings, tell: Callable[[str], None], *, duties: Duti
 def is_sqlite(settings: Settings) -> bool:
     """Whether the database is a file of this process alone."""
     return settings.database_url.startswith("sqlite")
+
+
+def _sqlite_file(settings: Settings) -> Path | None:
+    """The database's file, when it is one."""
+    name = make_url(settings.database_url).database if is_sqlite(settings) else None
+    return Path(name) if name and name != ":memory:" else None
 
 
 def check_duties(settings: Settings, duties: Duties) -> None:

@@ -35,6 +35,7 @@ def add_unit(
     phone: Annotated[str, typer.Option(help="Telephone.")] = "",
 ) -> None:
     """Add a unit. 加单位。"""
+    code, name, kind = shell.short_code(code, "code"), shell.readable_name(name, "name"), shell.short_code(kind, "kind")
 
     def work(session: Session) -> None:
         if session.exec(select(Unit).where(Unit.code == code)).first():
@@ -80,6 +81,7 @@ def add_grid(
     boundary: Annotated[Path | None, typer.Option(help="GeoJSON file of its boundary, one Polygon or MultiPolygon.")] = None,
 ) -> None:
     """Add a grid. 加网格。"""
+    code, name = shell.short_code(code, "code"), shell.readable_name(name, "name")
     drawn = _boundary_of(boundary) if boundary is not None else None
 
     def work(session: Session) -> None:

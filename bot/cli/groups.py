@@ -56,7 +56,11 @@ def add_group(
 ) -> None:
     """Make a room of the web chat. Groups of other platforms appear by themselves when the bot is added there. 建网页群。"""
 
-    from bot.platforms.web.settings import ACCOUNT, RoomSeed
+    from bot.platforms.web.settings import ACCOUNT, RoomSeed, usable_id
+
+    name = shell.readable_name(name, "name")
+    if not usable_id(chat):
+        raise Stop(f"{chat!r} cannot be the id of a room: write 1 to 64 of A-Z a-z 0-9 _ . : -, such as xf1")
 
     def work(session: Session) -> tuple[str, ...]:
         if session.exec(select(Group).where(Group.platform == "web", Group.chat == chat)).first():

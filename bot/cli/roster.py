@@ -15,6 +15,7 @@ from bot.cli import shell
 from bot.cli.shell import Stop
 from bot.cli.telling import tell_of_roster
 from bot.demo import split_role
+from bot.platforms.web.settings import BADGE
 from cases.totp import Totp
 from storage.sealing import Sealer
 from storage.tables import Duty, Grid, Officer, OfficerAccount, OfficerRole, Unit
@@ -53,15 +54,17 @@ def add_officer(
     unit: Annotated[str | None, typer.Option(help="Code or name of the unit.")] = None,
 ) -> None:
     """Put somebody on the roster and print the one-time code for binding an account. 加人。"""
+    badge_, name_ = badge.strip().upper(), shell.readable_name(name, "name")
+    if not BADGE.fullmatch(badge_):
+        raise Stop(f"{badge!r} is no badge: write 1 to 40 of A-Z 0-9 _ -, such as 3201; the officer types it to sign in")
 
     def work(session: Session) -> str:
-        badge_ = badge.strip().upper()
         if session.exec(select(Officer).where(Officer.badge == badge_)).first():
             raise Stop(
                 f"badge {badge_} is on the roster already; qianshao officer role changes roles, officer code gives a new code"
             )
         unit_id = shell.find_unit(session, unit).id if unit else None
-        officer = Officer(badge=badge_, name=name.strip(), title=title.strip(), unit_id=unit_id)
+        officer = Officer(badge=badge_, name=name_, title=title.strip(), unit_id=unit_id)
         session.add(officer)
         session.flush()
         _give(session, officer, role)

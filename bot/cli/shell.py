@@ -26,6 +26,8 @@ from storage.writer import Writer
 
 CONTENT = Path(__file__).resolve().parents[2] / "content"
 
+LONGEST_CODE, LONGEST_NAME = 40, 64  # characters
+
 clock = Clock()
 _config: list[Path | None] = [None]
 
@@ -102,6 +104,20 @@ def refusal_text(refusal: Refusal) -> str:
         return own.format_map(refusal.values)
     book = phrases()
     return book.say(refusal.phrase, **refusal.values) if refusal.phrase in book else f"{refusal.phrase} {refusal.values}"
+
+
+def short_code(text: str, what: str) -> str:
+    """A code that others have to type: a grid's, a unit's. Stop when it is none."""
+    if not (code := text.strip()) or len(code) > LONGEST_CODE or any(character.isspace() for character in code):
+        raise Stop(f"{text!r} is no {what}: write 1 to {LONGEST_CODE} characters without blanks, such as G1")
+    return code
+
+
+def readable_name(text: str, what: str) -> str:
+    """A name that people read: one line. Stop when it is none."""
+    if not (name := text.strip()) or len(name) > LONGEST_NAME or not name.isprintable():
+        raise Stop(f"{text!r} is no {what}: write one line of 1 to {LONGEST_NAME} characters")
+    return name
 
 
 def find_group(session: Session, words: str) -> Group:

@@ -18,7 +18,7 @@ def test_check_tells_what_is_well(shell: Shell) -> None:
     done = shell("--config", str(ROOT / "config.toml"), "check")
     assert done.code == 0, done.out
     assert [line.split()[:2] for line in done.out.splitlines()] == [
-        ["ok", "settings:"], ["ok", "content:"], ["ok", "working"], ["ok", "handlers:"], ["ok", "database:"],
+        ["ok", "settings:"], ["ok", "content:"], ["ok", "working"], ["ok", "handlers:"], ["ok", "database:"], ["ok", "keys:"],
         ["ok", "timers:"], ["ok", "gazetteer:"], ["ok", "pictures:"], ["ok", "web"],
     ]  # fmt: skip
     assert not Path("data").exists(), "checking makes nothing"
@@ -31,7 +31,7 @@ def test_check_names_everything_that_is_wrong(shell: Shell, tmp_path: Path, monk
     (content / "posts/law/bad.md").write_text("+++\ntitle = 5\n+++\nx")
     (content / "phrases/bad.toml").write_text('x = "{{"')
     (content / "taxonomy.toml").write_text("")
-    monkeypatch.setattr("bot.cli.house.CONTENT", content)
+    monkeypatch.setattr("bot.cli.checking.CONTENT", content)
     (tmp_path / "mine.py").write_text("router = 5\n")
     monkeypatch.setenv("QIANSHAO_BOT__HANDLERS", '["mine.py"]')
     (tmp_path / "data").mkdir()

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+
+import pytest
 
 from tests.cli.terminal import Shell
 
@@ -77,3 +81,36 @@ def test_boundaries_are_drawn_as_a_whole_or_not_at_all(shell: Shell, tmp_path: P
     file.write_text(json.dumps(nameless), encoding="utf-8")
     done = shell("grid", "boundary", str(file))
     assert "feature 1 has no property 'code'" in done.out + done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("group", "add", "a b", "幸福2号群"), "'a b' cannot be the id of a room: write 1 to 64 of A-Z"),
+        (("group", "add", "xf2", ""), "'' is no name: write one line"),
+        (("group", "add", "xf2", "幸福\n2号群"), "is no name: write one line"),
+        (("grid", "add", "", "幸福2号网格"), "'' is no code: write 1 to 40 characters without blanks"),
+        (("grid", "add", "G 2", "幸福2号网格"), "'G 2' is no code"),
+        (("unit", "add", "s2", " ", "--kind", "police"), "' ' is no name"),
+        (("unit", "add", "s2", "幸福派出所", "--kind", ""), "'' is no kind"),
+        (
+            ("officer", "add", "民警001", "王五", "--title", "民警", "--role", "admin"),
+            "'民警001' is no badge: write 1 to 40 of A-Z",
+        ),
+        (("officer", "add", "3299", "", "--title", "民警", "--role", "admin"), "'' is no name"),
+    ],
+)
+def test_what_nobody_could_read_or_type_is_not_taken_and_leaves_nothing_behind(
+    district: Shell, tmp_path: Path, words: tuple[str, ...], says: str
+) -> None:
+    before = rows_of(tmp_path)
+    done = district(*words)
+    assert done.code == 1
+    assert says in done.err
+    assert rows_of(tmp_path) == before
+
+
+def rows_of(tmp_path: Path) -> list[int]:
+    with closing(sqlite3.connect(tmp_path / "data/qianshao.sqlite3")) as database:
+        tables = ("chat_group", "grid", "unit", "officer")
+        return [database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]

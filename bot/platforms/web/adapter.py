@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,7 @@ from bot.platforms.web.rooms import Book
 from bot.platforms.web.said import NewMessage
 from bot.platforms.web.server import OnHealth, OnMetrics, Server
 from bot.platforms.web.sessions import Sessions, SignIn
-from bot.platforms.web.settings import ACCOUNT, BOT_ID, OfficerGate, RoomCard, RoomSeed, TrySeed, UserSeed, WebSettings
+from bot.platforms.web.settings import ACCOUNT, BOT_ID, OfficerGate, RoomCard, RoomSeed, TrySeed, UserSeed, WebSettings, usable_id
 from bot.platforms.web.socket import Sockets
 from bot.platforms.web.store import checkpoint, forget, millis, open_store
 from bot.platforms.web.talk import Talk
@@ -39,8 +38,6 @@ log = structlog.get_logger(__name__)
 
 RETENTION_SECONDS = 3600.0
 LOOSE_PHOTO_DAYS = 1  # photos that were uploaded and never sent
-
-_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +231,7 @@ class WebPlatform:
         """Make sure that these rooms and people exist. Again and again is fine; nothing is removed. Raises ConfigError for an id
         that cannot be used."""
         for wanted in [room.id for room in rooms] + [user.id for user in users]:
-            if not _ID.fullmatch(wanted) or wanted == BOT_ID:
+            if not usable_id(wanted):
                 raise ConfigError(f'"{wanted}" cannot be an id in the web chat: use 1 to 64 of A-Z a-z 0-9 _ . : -')
         house = await self._open()
         await house.people.seed(rooms, users, personas=self._settings.demo)

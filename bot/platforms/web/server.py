@@ -199,12 +199,12 @@ class Server:
 
     async def _signin(self, request: web.Request) -> web.Response:
         asked = await read_json(request, SignInAsked)
-        person = await self._sign_in.sign_in(asked.badge.strip(), asked.password, self._front.address(request))
+        person = await self._sign_in.sign_in(asked.badge.strip().upper(), asked.password, self._front.address(request))
         return await self._officer_in(person)
 
     async def _first_signin(self, request: web.Request) -> web.Response:
         asked = await read_json(request, FirstSignInAsked)
-        person = await self._sign_in.first(asked.badge.strip(), asked.code, asked.password, self._front.address(request))
+        person = await self._sign_in.first(asked.badge.strip().upper(), asked.code, asked.password, self._front.address(request))
         return await self._officer_in(person)
 
     async def _officer_in(self, person: Person) -> web.Response:

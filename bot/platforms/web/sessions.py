@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import hmac
 import math
-import re
 import secrets
 from collections import deque
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from sqlmodel import Session
 
 from bot.errors import RefusedInput
 from bot.platforms.web.people import People, Person, hashed
-from bot.platforms.web.settings import OfficerGate, WebSettings
+from bot.platforms.web.settings import BADGE, OfficerGate, WebSettings
 from bot.platforms.web.store import change, millis, row
 from storage.writer import Writer
 
@@ -28,8 +27,6 @@ TRIES = 5
 TRIES_SECONDS = 60.0
 ROSTER_SECONDS = 15.0  # how long the roster's word about an officer is taken as still true
 MOST_WATCHED = 10_000
-
-_BADGE = re.compile(r"[A-Za-z0-9_\-]{1,40}")
 
 
 class Sessions:
@@ -198,7 +195,7 @@ class SignIn:
     async def sign_in(self, badge: str, password: str, address: str) -> Person:
         """The officer with this badge and password. Raises RefusedInput `signin.wrong` or `signin.wait`."""
         keys = self._admit(badge, address)
-        stored = await self._people.password(badge) if _BADGE.fullmatch(badge) else None
+        stored = await self._people.password(badge) if BADGE.fullmatch(badge) else None
         card = await self._gate.officer(badge) if stored else None
         # an unknown badge takes as long as a wrong password, so that badges cannot be found out
         fits = await self._verify(stored or await self._decoy(), password)
@@ -215,7 +212,7 @@ class SignIn:
         if not LEAST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
             raise RefusedInput("signin.short_password", least=LEAST_PASSWORD)
         keys = self._admit(badge, address)
-        card = await self._gate.check_code(badge, code.strip()[:100]) if _BADGE.fullmatch(badge) else None
+        card = await self._gate.check_code(badge, code.strip()[:100]) if BADGE.fullmatch(badge) else None
         if card is None or card.badge != badge:
             raise RefusedInput("signin.bad_code")
         await self._people.set_password(badge, await self._hash(password))

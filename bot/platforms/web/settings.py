@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
@@ -13,6 +15,8 @@ Role = Literal["resident", "officer", "bot"]
 
 ACCOUNT = "web"
 BOT_ID = "bot"
+BADGE = re.compile(r"[A-Za-z0-9_\-]{1,40}")  # what an officer can sign in with
+_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,15 @@ class OfficerGate(Protocol):
 
 def officer_id(badge: str) -> str:
     """The web account of the officer with this badge. The roster binds (web, web, this id)."""
-    return f"officer-{badge}"
+    plain = f"officer-{badge}"
+    if usable_id(plain):
+        return plain
+    return f"officer:{blake2b(badge.encode(), digest_size=12).hexdigest()}"  # 民警001
+
+
+def usable_id(text: str) -> bool:
+    """Whether a room or a person of the web chat can have this id."""
+    return _ID.fullmatch(text) is not None and text != BOT_ID
 
 
 @dataclass(frozen=True, slots=True)
