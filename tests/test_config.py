@@ -44,6 +44,8 @@ def refused(tmp_path: Path, text: str = "", **environ: str) -> str:
         ("[bot]\ntimezone = '../x'", "config.toml:2: bot.timezone: '../x' is no time zone"),
         ("[storage]\nurl = 'mysql://x/y'", 'config.toml:2: storage.url: write "sqlite:///'),
         ("[posts]\nquiet_from = '25:00'", "config.toml:2: posts.quiet_from should be in a valid time format"),
+        ("[bot]\ndemo = 'maybe'", 'config.toml:2: bot.demo: write true, false or "auto"'),
+        ("[bot]\ndata_dir = 3", 'config.toml:2: bot.data_dir: a path is written in quotes, "folder/file"'),
         ("[posts]\nquiet_from = 5", 'config.toml:2: posts.quiet_from: a time of day is written "10:00"'),
         ("[web]\nport =", "config.toml:2: this is not TOML"),
         ("[web]\nport = 1\nport = 2", "config.toml:3: this is not TOML"),
@@ -100,7 +102,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         ("QIANSHAO_WEB_PORT", "1", "QIANSHAO_WEB_PORT: unknown; two underscores part section and key: QIANSHAO_WEB__PORT"),
         ("QIANSHAO_WEP__PORT", "1", "QIANSHAO_WEP__PORT: unknown section; did you mean QIANSHAO_WEB__…?"),
         ("QIANSHAO_BOT__HANDLERS", "a.py", "QIANSHAO_BOT__HANDLERS: lists and tables are written as JSON here"),
-        ("QIANSHAO_BOT__DEMO", "perhaps", "QIANSHAO_BOT__DEMO: bot.demo should be a valid boolean"),
+        ("QIANSHAO_BOT__DEMO", "perhaps", "QIANSHAO_BOT__DEMO: bot.demo: write true, false or"),
         ("QIANSHAO_SCHEDULES", '[{"name":"a"}]', "QIANSHAO_SCHEDULES: the key schedules.category is missing"),
     ],
 )

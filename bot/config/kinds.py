@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from bot.days import parse_days
 from content.labels import label_problem
 from content.posts import CATEGORIES
+
+_YES_OR_NO = TypeAdapter(bool)
 
 
 def _zone(name: str) -> str:
@@ -64,7 +66,18 @@ def _on_off(value: object) -> object:
 
 
 def _maybe(value: object) -> object:
-    return None if value == "auto" else value
+    if value is None or value == "auto":
+        return None
+    try:
+        return _YES_OR_NO.validate_python(value)
+    except ValidationError:
+        raise ValueError('write true, false or "auto"') from None
+
+
+def _path(value: object) -> object:
+    if not isinstance(value, str | Path):
+        raise ValueError('a path is written in quotes, "folder/file"')
+    return value
 
 
 ZoneName = Annotated[str, AfterValidator(_zone)]
@@ -75,7 +88,8 @@ Category = Annotated[str, AfterValidator(_category)]
 Label = Annotated[str, AfterValidator(_label)]
 OnOff = Annotated[Literal["on", "off"], BeforeValidator(_on_off)]
 OrAuto = Annotated[bool | None, BeforeValidator(_maybe)]
-OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+FilePath = Annotated[Path, BeforeValidator(_path)]
+OptionalPath = Annotated[FilePath | None, BeforeValidator(lambda value: value or None)]
 
 
 class Section(BaseModel):

@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
-from bot.config.kinds import Category, ClockTime, DatabaseUrl, DueDays, Label, OptionalPath, OrAuto, Section, ZoneName
+from bot.config.kinds import Category, ClockTime, DatabaseUrl, DueDays, FilePath, Label, OptionalPath, OrAuto, Section, ZoneName
 from bot.days import Days, parse_days
 
 
 class BotSettings(Section):
     """The bot itself."""
 
-    data_dir: Path = Field(
+    data_dir: FilePath = Field(
         default=Path("data"), description="folder of everything that is kept; relative to where the bot is started"
     )
     demo: OrAuto = Field(
@@ -30,7 +30,7 @@ class BotSettings(Section):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least important log line that is written"
     )
-    handlers: tuple[Path, ...] = Field(default=(), description="handler files of your own, loaded after ours")
+    handlers: tuple[FilePath, ...] = Field(default=(), description="handler files of your own, loaded after ours")
     gazetteer: OptionalPath = Field(
         default=None, description="TOML file of the district's own places, see docs/places.md; empty: none"
     )
