@@ -26,6 +26,7 @@ from bot.router import Call, Handler, named_number, wants_of
 from bot.timers import MOST_TRIES, Due, GivenUp, given_up
 from bot.turn import Answered, Brought, Effects, House, LoosePhotos, Photos, Reading, Turn
 from bot.understanding.meaning import Intent, Meaning
+from bot.understanding.openers import only_opens
 from bot.understanding.understanding import Understanding
 from bot.unsaying import Unsaying
 from storage.failpoints import failpoint
@@ -242,6 +243,8 @@ class Worker:
         found = self._house.router.find_command(job.event.text)
         if isinstance(found, Call):
             return found.rest
+        if only_opens(job.event.text):
+            return ""
         return job.event.text if job.addressed or job.hint.question or meaning.intent is Intent.QUESTION else ""
 
     async def _count_failure(self, job: Job, problem: str) -> bool:

@@ -11,6 +11,7 @@ from bot.router import Router, Words
 from bot.say import Say
 from bot.turn import Answered, NotMine, Photos
 from bot.understanding.meaning import Meaning
+from bot.understanding.openers import only_opens
 from cases.desk import CaseDesk, NewCase
 from cases.dispatch import handlers_of
 from content.refusal import Refusal
@@ -145,8 +146,10 @@ def small_talk(
         raise NotMine
     if _only_thanks(message.text):
         say.reply("help.welcome")
-    elif answer(message, answered, say):
-        pass
+    elif only_opens(message.text):
+        say.reply("help.what_i_do")
+    elif (_ASKS.search(message.text) or (answered.hits and answered.hits[0].certain)) and answer(message, answered, say):
+        pass  # what asks nothing (这是照片) is not answered by what it merely resembles
     elif _ASKS.search(message.text) or photos.ids:
         ask_a_person(message, message.text, photos, group, answered, desk, say, session)
     else:

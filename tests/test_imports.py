@@ -26,6 +26,7 @@ FOR_HANDLERS = (
     "bot.understanding.meaning",
     "bot.understanding.answers",
     "bot.understanding.clues",
+    "bot.understanding.openers",
     "bot.photos.MOST_BYTES",  # the limit that a sentence names
 )
 

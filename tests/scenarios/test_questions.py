@@ -30,6 +30,21 @@ def test_answered_with_its_source_when_we_are_asked(chat: Scenario) -> None:
     assert chat.rows(Case.id) == []
 
 
+def test_who_only_opens_a_talk_is_told_what_to_say_and_is_no_case(chat: Scenario) -> None:
+    for words in ("在吗", "有人在吗？", "在不在", "你好，我想问问", "问个事"):
+        chat.say("徐妈妈", PRIVATE, words)
+        chat.expect("徐妈妈", "有安全隐患、纠纷、要找人找东西，直接说清楚*")
+    chat.say("徐妈妈", GROUP, "@前哨 在吗")
+    chat.expect(GROUP, "有安全隐患、纠纷、要找人找东西，直接说清楚*")
+    for words in ("这是照片", "这是我家", "这是我家门口"):  # resembles a question of the library and asks nothing
+        chat.say("徐妈妈", PRIVATE, words)
+        chat.expect("徐妈妈", "有安全隐患、纠纷、要找人找东西，直接说清楚*")
+    chat.say("徐妈妈", PRIVATE, f"在吗，{CERTAIN}")  # control: what comes after an opener counts
+    chat.expect("徐妈妈", "*\n（依据：*核对）")
+    chat.silence()
+    assert chat.rows(Case.id) == []
+
+
 def test_unasked_it_is_answered_only_when_certain(chat: Scenario) -> None:
     chat.say("徐妈妈", GROUP, SURE)
     chat.silence()
