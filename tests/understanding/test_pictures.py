@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bot.cli import house
+from bot.cli import checking
 from bot.config import Settings
 from bot.photos import draw_anew
 from bot.understanding import pictures
@@ -58,9 +58,9 @@ async def test_what_takes_too_long_or_comes_too_thick_is_left_alone() -> None:
 
 
 def test_check_says_whether_pictures_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "are read (RapidOCR 3." in house._pictures(Settings())
+    assert "are read (RapidOCR 3." in checking._pictures(Settings())
     monkeypatch.setitem(pictures.MODULES, "no_such_module_of_ours", "no-such-package")
-    assert "not read: no-such-package not installed" in house._pictures(Settings())
+    assert "not read: no-such-package not installed" in checking._pictures(Settings())
 
 
 @pytest.mark.parametrize("event", ["socket.connect", "socket.getaddrinfo", "subprocess.Popen"])
