@@ -35,7 +35,7 @@ from storage.writer import StorageUnavailable, Writer
 
 log = structlog.get_logger(__name__)
 
-NOTHING = Meaning(Intent.CHAT, 0.0)
+NOTHING, OPENED = Meaning(Intent.CHAT, 0.0), Meaning(Intent.CHAT, 1.0)
 
 
 class Worker:
@@ -224,6 +224,8 @@ class Worker:
             return Meaning(Intent.TIP, 1.0, tier="TT")
         if not event.text or event.kind not in (Kind.MESSAGE, Kind.TAP):
             return NOTHING
+        if job.hint.danger is None and only_opens(event.text):
+            return OPENED
         quoted = event.quote.text if event.quote else ""
         return self._understanding.read(event.text, quoted=quoted, has_photo=bool(event.attachments), hint=job.hint)
 

@@ -13,7 +13,6 @@ from bot.understanding.intents import Finding, Intents
 from bot.understanding.meaning import Danger, Hint, Intent, Meaning, Scam
 from bot.understanding.model import Model, Table, characters, hashes, named
 from bot.understanding.moves import Weighed
-from bot.understanding.openers import only_opens
 from bot.understanding.places import Places
 from bot.understanding.scams import PHISHING, Scams, Traces
 from bot.understanding.text import Normaliser, Plain
@@ -237,8 +236,6 @@ class Understanding:
             danger = sight.alarm.danger
             reason = f"rule {danger}: {sight.alarm.words}"
             return Meaning(Intent.EMERGENCY, 0.99, "T0", self._kind(danger, sight.plain.text), danger, places, scam, (reason,))
-        if only_opens(sight.plain.text):
-            return Meaning(Intent.CHAT, 1.0, None, None, None, places, scam, ("an opener and nothing else",))
         line = SPEAK if sight.finding is not None or len(sight.plain.text) >= A_FEW else SPEAK_UNKNOWN
         verdict = self._decide(sight, line - (PHOTO if has_photo else 0.0))
         if verdict.intent is Intent.CHAT and quoted:
