@@ -48,6 +48,7 @@ _NAMES = frozenset({"nr", "nz", "nt", "nrt", "nrfg", "ns"})
 _PARTED = frozenset("桥渠湖河江村镇乡街巷路寺庙庵塘坝堰屯寨庄")
 _SELDOM = frozenset("渠寺庙庵坝堰屯寨")  # of these also what is a common word by itself ("东风|渠")
 _OLD_OR_NEW = frozenset("新老大小")  # "老台门", "大上海"
+_FROM_THERE = frozenset("人话菜队")  # "越南人" in one word is as much of Vietnam as "越南" and "人" in two
 _COUNTED = tuple("里号孔眼步角堡")  # "三里桥", "五孔桥", and not "一座桥"
 _NAME_TAGS = ("n", "j", "b", "eng", "f", "s", "vn", "an", "m", "q", "a", "z", "g", "k", "i", "l")
 _QUOTES = "“”\"'‘’＂*（）()＋+×xX某甲乙丙丁"
@@ -75,6 +76,7 @@ class Places:
         self._closing = self._heads | regions
         self._perhaps = namesakes | frozenset(listed("known")) | _PARTED
         self._any_end = self._ends | _ENDINGS | _SURELY | _PERHAPS
+        self._last = self._any_end | _FROM_THERE
         self._ways, self._gone = frozenset(listed("ways")), listed("ways")
         self._doings = frozenset(listed("doings"))
         after = listed("after")
@@ -116,16 +118,21 @@ class Places:
                 index += 1
                 continue
             start = self._reach_back(words, index, spans[-1][1] if spans else 0)
-            end = self._reach_forward(text, max(word.end, numbered.get(word.start, 0)))
+            end = self._reach_forward(text, self._end_of(word, numbered))
             while index < len(words) and words[index].start < end:
                 index += 1
             if index < len(words) and self._closes(text, words, index, numbered) and words[index].start == end:
-                end = self._reach_forward(text, max(words[index].end, numbered.get(words[index].start, 0)))
+                end = self._reach_forward(text, self._end_of(words[index], numbered))
                 while index < len(words) and words[index].start < end:
                     index += 1
             if end - start >= 2 and self._is_place(text, start, end):
                 spans.append((start, end))
         return tuple(self._place(plain, start, end) for start, end in spans)
+
+    def _end_of(self, word: _Word, numbered: dict[int, int]) -> int:
+        if word.text[-1] in _FROM_THERE and word.text[:-1] in self._regions:
+            return word.end - 1
+        return max(word.end, numbered.get(word.start, 0))
 
     def _names(self, text: str, number: re.Match[str]) -> bool:
         """Whether a number names a place by itself, or by what follows it."""
@@ -135,7 +142,7 @@ class Places:
 
     def _may_close(self, said: Sequence[tuple[str, str]]) -> bool:
         """Whether one of the words with their tags may end a place: for most messages this says no, and is cheap."""
-        closing, perhaps, ends = self._closing, self._perhaps, self._any_end
+        closing, perhaps, ends = self._closing, self._perhaps, self._last
         for word, tag in said:
             if word in closing or word in perhaps:
                 return True
@@ -195,6 +202,8 @@ class Places:
         if word in self._not:
             return False
         if word in self._regions:
+            return True
+        if word[-1] in _FROM_THERE and word[:-1] in self._regions:
             return True
         if tag == "ns":
             return len(word) >= 3 and (word[-1] in _ENDINGS or (word[0] in _OLD_OR_NEW and word[1:] in self._regions))
