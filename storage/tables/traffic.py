@@ -75,7 +75,7 @@ class Notice(SQLModel, table=True):
         _index_where("outbox_said", "message_id IS NOT NULL", "chat", "message_id"),  # what a chat has had, and which that was
         _index_where("outbox_changes", "changes IS NOT NULL", "changes"),
         _index_where("outbox_sent", "sent_at IS NOT NULL", "sent_at"),
-        {"postgresql_with": {"fillfactor": 60}},  # room for the claim beside the row that it changes
+        {"postgresql_with": {"fillfactor": 45}},  # room for the claims of a whole page in it (decision 0295)
     )
 
     id: int | None = Field(default=None, sa_column=key_column())
