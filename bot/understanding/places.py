@@ -47,7 +47,7 @@ _NAMES = frozenset({"nr", "nz", "nt", "nrt", "nrfg", "ns"})
 # these alone end the name before them when the segmenter parts them ("向阳|渠", "三里|桥")
 _PARTED = frozenset("桥渠湖河江村镇乡街巷路寺庙庵塘坝堰屯寨庄")
 _SELDOM = frozenset("渠寺庙庵坝堰屯寨")  # of these also what is a common word by itself ("东风|渠")
-_OLD_OR_NEW = frozenset("新老大小")  # "老台门", "大上海"
+_OLD_OR_NEW = frozenset("新老大小")  # "到老江口去", "大上海"
 _FROM_THERE = frozenset("人话菜队")  # "越南人" in one word is as much of Vietnam as "越南" and "人" in two
 _COUNTED = tuple("里号孔眼步角堡")  # "三里桥", "五孔桥", and not "一座桥"
 _NAME_TAGS = ("n", "j", "b", "eng", "f", "s", "vn", "an", "m", "q", "a", "z", "g", "k", "i", "l")
@@ -194,7 +194,7 @@ class Places:
             return False
         if self._office.fullmatch(text, start, end) is None or text[max(0, start - 2) : start].endswith(self._gone):
             return True
-        return any(text[start : start + size] in self._regions for size in (2, 3, 4))  # "纽约时报公司"
+        return any(text[start : start + size] in self._regions for size in (2, 3, 4))  # "湖南一家公司"
 
     def _ends_place(self, word: str, tag: str) -> bool:
         if word in self._heads:
