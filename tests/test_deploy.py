@@ -32,6 +32,14 @@ def test_units_are_what_systemd_accepts(tmp_path: Path) -> None:
     assert not complaints, complaints
 
 
+def test_what_the_units_hang_on_is_enabled_so_that_nodes_start_after_a_reboot() -> None:
+    units = {path.name: path.read_text(encoding="utf-8") for path in (DEPLOY / "systemd").iterdir()}
+    ours = {target for text in units.values() for target in re.findall(r"WantedBy=(\S+)", text) if target in units}
+    enabled = re.findall(r"systemctl enable --now (.+)", (DEPLOY / "README.md").read_text(encoding="utf-8"))
+    assert ours == {"qianshao.target"}
+    assert ours <= {word for line in enabled for word in line.split()}
+
+
 def test_the_site_is_what_nginx_accepts(tmp_path: Path) -> None:
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
     openssl = shutil.which("openssl")

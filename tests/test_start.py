@@ -15,7 +15,7 @@ from bot.config import Settings, load_settings
 from bot.errors import ConfigError
 from cases.tips import TipKeys, Tips
 from content.refusal import Refusal
-from storage.tables import Group, Officer, OfficerRole
+from storage.tables import Counter, Group, Officer, OfficerRole
 from storage.writer import Writer
 from tests.cli.terminal import MONDAY_TEN
 from tests.kit.scenario import library
@@ -73,6 +73,21 @@ async def test_one_room_or_badge_that_the_web_chat_cannot_have_does_not_end_ever
 
     writer.run_now(add)
     assert await start(settings) == "xf1"
+
+
+@pytest.mark.parametrize(
+    "proxy", [{"QIANSHAO_WEB__PUBLIC_URL": "https://chat.example.cn"}, {"QIANSHAO_WEB__BEHIND_PROXY": "true"}]
+)
+async def test_a_page_for_others_is_never_a_demonstration(
+    settings: Settings, writer: Writer, tmp_path: Path, proxy: dict[str, str]
+) -> None:
+    environ = {"QIANSHAO_BOT__DATA_DIR": str(tmp_path / "data"), "QIANSHAO_WEB__PORT": "0", **proxy}
+    public = load_settings(Path("config.toml"), environ)
+    assert await start(public) == ""
+    assert writer.read_now(lambda session: session.exec(select(Officer)).all()) == []
+    writer.run_now(lambda session: session.add(Counter(name="demo", value=1)))  # what a tour in this folder leaves
+    with pytest.raises(ConfigError, match="holds the sample district, in which anybody may be anybody"):
+        await start(public)
 
 
 def test_keys_that_are_not_the_databases_are_named_and_only_then_given_up(writer: Writer, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from bot.demo import District, load_district, seed
 from bot.errors import ConfigError
 from bot.photos import PhotoWorker
 from bot.platforms.base import Adapter
-from bot.platforms.web.settings import is_loopback
+from bot.platforms.web.settings import WebSettings
 from bot.roles import WEB, Duties, Role
 from bot.understanding.pictures import PictureReader, missing
 from bot.understanding.retrieval import give_back
@@ -225,7 +225,14 @@ async def _demo_district(settings: Settings, writer: Writer, clock: Clock, conte
     marked = await writer.read(lambda session: session.get(Counter, "demo") is not None)
     wanted = settings.bot.demo
     if wanted is None:
-        wanted = settings.web.enabled and is_loopback(settings.web.host) and (not has_roster or marked)
+        web = settings.web
+        local = WebSettings(web.host, web.port, public_url=web.public_url, behind_proxy=web.behind_proxy).local
+        if marked and web.enabled and not local:
+            raise ConfigError(
+                f"{settings.bot.data_dir} holds the sample district, in which anybody may be anybody, and this page is for "
+                "others as well; give the real district a folder of its own: bot.data_dir in config.toml"
+            )
+        wanted = web.enabled and local and (not has_roster or marked)
     if not wanted:
         return None
     if has_roster and not marked:

@@ -312,7 +312,9 @@ def _port_problems(chosen: Settings) -> Iterator[str]:
     if not web.enabled:
         return
     try:
-        WebSettings(web.host, web.port, demo=chosen.bot.demo is True, public_url=web.public_url).check()
+        WebSettings(
+            web.host, web.port, demo=chosen.bot.demo is True, public_url=web.public_url, behind_proxy=web.behind_proxy
+        ).check()
     except ConfigError as refused:
         yield str(refused)
     if problem := port_problem(chosen):

@@ -42,8 +42,9 @@ def add_unit(
             raise Stop(f"there is a unit {code} already; qianshao unit list shows it")
         session.add(Unit(code=code, name=name, kind=kind, phone=phone))
 
-    with shell.storage() as (_, writer):
+    with shell.storage() as (chosen, writer):
         writer.run_now(work)
+        shell.note_sample(writer, chosen)
     typer.echo(f"unit {code} added")
 
 
@@ -91,8 +92,9 @@ def add_grid(
         unit_id = shell.find_unit(session, unit).id if unit else None
         session.add(Grid(code=code, name=name, parent_id=parent, unit_id=unit_id, police_code=police_code, boundary=drawn))
 
-    with shell.storage() as (_, writer):
+    with shell.storage() as (chosen, writer):
         writer.run_now(work)
+        shell.note_sample(writer, chosen)
     typer.echo(f"grid {code} added")
 
 

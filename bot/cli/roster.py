@@ -74,6 +74,7 @@ def add_officer(
 
     with shell.storage() as (chosen, writer):
         code = writer.run_now(work)
+        shell.note_sample(writer, chosen)
     _tell_code(badge, code)
 
 

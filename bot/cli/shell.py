@@ -21,7 +21,7 @@ from content.phrases import PhraseBook
 from content.posts import PostLibrary
 from content.refusal import Refusal
 from storage import audit as chain
-from storage.tables import Grid, Group, Officer, Unit
+from storage.tables import Counter, Grid, Group, Officer, Unit
 from storage.writer import Writer
 
 CONTENT = Path(__file__).resolve().parents[2] / "content"
@@ -104,6 +104,16 @@ def refusal_text(refusal: Refusal) -> str:
         return own.format_map(refusal.values)
     book = phrases()
     return book.say(refusal.phrase, **refusal.values) if refusal.phrase in book else f"{refusal.phrase} {refusal.values}"
+
+
+def note_sample(writer: Writer, chosen: Settings) -> None:
+    """Say so when a real district is about to be put into the sample one, in which anybody may be anybody."""
+    if writer.read_now(lambda session: session.get(Counter, "demo")) is not None:
+        typer.echo(
+            f"note: {chosen.bot.data_dir} holds the sample district, and its page goes on letting anybody be anybody. For a "
+            "real one: stop the bot and move that folder away, or set another bot.data_dir",
+            err=True,
+        )
 
 
 def short_code(text: str, what: str) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.terminal import Shell
+from storage.tables import Counter
+from tests.cli.terminal import Shell, in_database
 
 
 def test_the_routing_table(district: Shell) -> None:
@@ -108,6 +109,14 @@ def test_what_nobody_could_read_or_type_is_not_taken_and_leaves_nothing_behind(
     assert done.code == 1
     assert says in done.err
     assert rows_of(tmp_path) == before
+
+
+def test_whoever_builds_on_the_sample_district_is_told(district: Shell, tmp_path: Path) -> None:
+    assert district("unit", "add", "s2", "幸福派出所", "--kind", "police").err == ""
+    in_database(tmp_path, lambda session: session.add(Counter(name="demo", value=1)))
+    done = district("unit", "add", "s3", "平安派出所", "--kind", "police")
+    assert (done.code, done.out) == (0, "unit s3 added\n")
+    assert "holds the sample district" in done.err
 
 
 def rows_of(tmp_path: Path) -> list[int]:

@@ -51,10 +51,21 @@ class WebSettings:
                 f'web.host = "{self.host}": the demonstration lets anybody be anybody and runs only on 127.0.0.1 or ::1; '
                 "set web.host to 127.0.0.1, or bot.demo = false"
             )
+        if self.demo and not self.local:
+            raise ConfigError(
+                "the demonstration lets anybody be anybody and is only for this machine; take web.public_url and "
+                "web.behind_proxy away, or set bot.demo = false"
+            )
         if not is_loopback(self.host) and not self.public_url:
             raise ConfigError('web.public_url is missing: say how people reach the page, e.g. "https://chat.example.cn"')
         if self.public_url and not (urlsplit(self.public_url).scheme in ("http", "https") and urlsplit(self.public_url).netloc):
             raise ConfigError(f'web.public_url = "{self.public_url}": an address like "https://chat.example.cn" is needed')
+
+    @property
+    def local(self) -> bool:
+        """Whether the page is for this machine alone: a loopback address, and nothing in front that passes others on to it."""
+        public = urlsplit(self.public_url).hostname
+        return is_loopback(self.host) and not self.behind_proxy and (public is None or is_loopback(public))
 
     @property
     def tls(self) -> bool:

@@ -134,6 +134,8 @@ async def test_in_the_demonstration_every_tab_is_somebody_of_its_own(chat: Chat)
     [
         (WebSettings(host="0.0.0.0", demo=True, public_url="https://chat.example.cn"), "web.host"),
         (WebSettings(host="192.168.1.9", demo=True), "web.host"),
+        (WebSettings(demo=True, public_url="https://chat.example.cn"), "web.public_url"),
+        (WebSettings(demo=True, behind_proxy=True), "web.behind_proxy"),
         (WebSettings(host="0.0.0.0"), "web.public_url"),
         (WebSettings(public_url="chat.example.cn"), "web.public_url"),
     ],
