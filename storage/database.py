@@ -176,7 +176,7 @@ def _make_file(engine: Engine) -> None:
     path = engine.url.database
     if engine.dialect.name != "sqlite" or path in (None, "", ":memory:"):
         return
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 

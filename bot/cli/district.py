@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 from bot.cli import shell
 from bot.cli.shell import Stop
 from cases.places import BadBoundary, boundary_changed, ground_of, read_boundary
+from content.taxonomy import Taxonomy
 from storage.tables import Grid, Unit
 
 grids = typer.Typer(help="Grids. 网格。", no_args_is_help=True)
@@ -46,6 +47,13 @@ def add_unit(
         writer.run_now(work)
         shell.note_sample(writer, chosen)
     typer.echo(f"unit {code} added")
+    routed = {each for category in Taxonomy.load(shell.CONTENT / "taxonomy.toml").categories.values() for each in category.route}
+    if kind not in routed:
+        typer.echo(
+            f"note: nothing is sent to units of the kind {kind} by itself (there are {', '.join(sorted(routed))}); "
+            f"qianshao route set CATEGORY {code} sends it some",
+            err=True,
+        )
 
 
 @grids.command("list")

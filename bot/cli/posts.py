@@ -67,7 +67,7 @@ def preview(what: What, to: To = None) -> None:
 
     def work(session: Session) -> tuple[Plan, str, str]:
         campaigns = shell.campaigns(session, chosen)
-        plan = campaigns.plan(Request(campaigns.resolve(what), campaigns.whom(_expression(to))))
+        plan = campaigns.plan(Request(_resolve(campaigns, what), campaigns.whom(_expression(to))))
         first = next((planned for planned in plan.groups if planned.post), None)
         if first is None or first.post is None:
             return plan, "", ""
@@ -356,19 +356,32 @@ def _send(
     return number, plan
 
 
+def _resolve(campaigns: Campaigns, what: str) -> str:
+    """What is to be sent; Stop while there is nobody to whom it could be."""
+    resolved = campaigns.resolve(what)
+    if not campaigns.audiences.groups:
+        raise Stop(
+            "there is no group yet; qianshao group add makes one of the web chat, others appear when the bot is added to them"
+        )
+    return resolved
+
+
 def _expression(to: list[str] | None) -> str:
     """Several --to mean any of them."""
+    if to and len(to) == 1:
+        return to[0]  # as it was written, so that a mistake is shown where it is
     return " or ".join(f"({words})" for words in to or [])
 
 
 def _request(campaigns: Campaigns, what: str, to: list[str] | None, at: str, over: str, account: list[str] | None) -> Request:
+    chosen = _resolve(campaigns, what)
     accounts = frozenset(f"{group.platform}:{group.account}" for group in campaigns.audiences.groups)
     words = f"{at} {over} {f'账号 {chr(44).join(account)}' if account else ''}"
     said = read_wording(words, campaigns.now, campaigns.rules.zone, accounts)
     if said.rest:
         raise Stop(f'cannot read {said.rest!r}; times are written "明天9:00" or "2026-12-01 9:00", durations "2小时" or "30分钟"')
     return Request(
-        campaigns.resolve(what),
+        chosen,
         campaigns.whom(_expression(to)),
         "shell",
         starts_at=said.starts_at,

@@ -135,7 +135,7 @@ def fit(
         from sklearn.model_selection import StratifiedKFold
         from sklearn.preprocessing import normalize
     except ImportError as error:
-        raise ConfigError("training needs scikit-learn: install qianshao[train]") from error
+        raise ConfigError("training needs scikit-learn: .venv/bin/python -m pip install '.[train]'") from error
     labels = sorted({example.label for example in examples})
     target = np.array([labels.index(example.label) for example in examples])
     weight = np.array([example.weight for example in examples])

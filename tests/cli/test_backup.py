@@ -27,6 +27,11 @@ def test_a_backup_is_a_sound_copy_of_a_database_in_use(district: Shell, tmp_path
     database.close()
 
 
+def test_the_data_folder_belongs_to_its_owner_alone_whoever_makes_it(shell: Shell) -> None:
+    assert shell("unit", "add", "station", "幸福派出所", "--kind", "police").code == 0
+    assert Path("data").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_backup_comes_back(district: Shell, tmp_path: Path) -> None:
     assert district("backup", "copies").code == 0
     (copy,) = (tmp_path / "copies").iterdir()

@@ -111,6 +111,14 @@ def test_what_nobody_could_read_or_type_is_not_taken_and_leaves_nothing_behind(
     assert rows_of(tmp_path) == before
 
 
+def test_a_unit_of_a_kind_to_which_nothing_goes_is_added_with_a_word_about_it(district: Shell) -> None:
+    done = district("unit", "add", "s2", "幸福派出所", "--kind", "polise")
+    assert (done.code, done.out) == (0, "unit s2 added\n")
+    assert "nothing is sent to units of the kind polise by itself (there are " in done.err
+    assert "police" in done.err
+    assert "qianshao route set CATEGORY s2" in done.err
+
+
 def test_whoever_builds_on_the_sample_district_is_told(district: Shell, tmp_path: Path) -> None:
     assert district("unit", "add", "s2", "幸福派出所", "--kind", "police").err == ""
     in_database(tmp_path, lambda session: session.add(Counter(name="demo", value=1)))

@@ -33,6 +33,18 @@ def test_posts_are_previewed_sent_and_stopped(district: Shell) -> None:
     assert "没有带“综和”的群" in district("post", "send", "反诈", "--to", "综和").err
 
 
+def test_a_mistake_in_the_labels_is_shown_as_it_was_written(district: Shell) -> None:
+    assert "标签没写完" in district("post", "preview", "反诈", "--to", "综合 与").err
+    both = district("post", "plan", "反诈", "--to", "综合 非 餐饮", "--to", "行业", "--dry-run").out
+    assert both.splitlines()[1] == "groups: 2 of 2, members: 0 (2 groups of unknown size)"
+
+
+def test_without_any_group_the_next_step_is_told(shell: Shell) -> None:
+    for words in (("preview", "反诈"), ("plan", "反诈", "--all", "--dry-run"), ("send", "反诈", "--to", "综合")):
+        done = shell("post", *words)
+        assert (done.code, "there is no group yet; qianshao group add" in done.err) == (1, True)
+
+
 def test_a_plan_is_shown_and_kept_for_its_time(district: Shell) -> None:
     district("group", "label", "g1", "--members", "300")
     shown = district(

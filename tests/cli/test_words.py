@@ -28,7 +28,7 @@ def test_help_is_english_with_a_chinese_line(shell: Shell) -> None:
         (("group", "invite", "nothing"), 1, "error: there is no group 'nothing'"),
         (("post", "preview", "什么"), 1, "error: 没找到“什么”。写栏目名"),
         (("post", "send", "反诈"), 1, "error: say to whom: --to LABEL (repeatable), or --all"),
-        (("post", "send", "反诈", "--all"), 1, "error: 没有群符合“全部”"),
+        (("post", "send", "反诈", "--all"), 1, "error: there is no group yet; qianshao group add"),
         (("post", "stop"), 1, "error: no campaign is under way"),
         (("post", "status", "7"), 1, "error: there is no campaign 7"),
         (("post", "list", "胡说"), 1, "error: '胡说' is no category"),

@@ -92,7 +92,7 @@ def open_store(path: Path | None) -> Writer:
     """The writer of the file at `path`, or of memory when None, brought to the newest version. Raises ConfigError when the
     file was made by a newer version. Blocks; call it in a thread."""
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = open_engine(URL.create("sqlite", database=str(path) if path else ":memory:").render_as_string())
     _teach(engine, read_or_make(path.parent / "keys" / "rooms.key") if path else new_key())
     writer = Writer(engine)
