@@ -70,7 +70,7 @@ def about_a_case(
         return
     if THANKS.fullmatch(message.text) and not message.attachments:
         return
-    _add(message, message.text, case, photos, rights, desk, say, session)
+    add_more(message, message.text, case, photos, rights, desk, say, session)
 
 
 @router.command("补充", "add", usage="号 要补充的话", about="给您反映过的事补充情况，也可以带照片")
@@ -87,7 +87,7 @@ def add_by_command(
     """`/补充 2611-0042 …`."""
     if not words and not photos.ids:
         raise Refusal("refusal.usage", command="补充", usage="号 要补充的话")
-    _add(message, words, _reachable(message, number, rights, desk), photos, rights, desk, say, session)
+    add_more(message, words, _reachable(message, number, rights, desk), photos, rights, desk, say, session)
 
 
 @router.command("撤回", "withdraw", usage="号", about="撤回您自己反映的事")
@@ -143,9 +143,10 @@ def _reachable(message: Inbound, number: str, rights: Rights, desk: CaseDesk) ->
     raise NotMine
 
 
-def _add(
+def add_more(
     message: Inbound, text: str, case: Case, photos: Photos, rights: Rights, desk: CaseDesk, say: Say, session: Session
 ) -> None:
+    """More about a case, by whoever brought it or knows of it; an officer's is a note of his."""
     trouble = trouble_with(photos, say)
     if not ABOUT[State(case.state)].open:
         say.reply("report.over", case=case, number=case.number, state=desk.state_name(case))

@@ -20,10 +20,11 @@ from cases.dispatch import supervisors
 from cases.lifecycle import State
 from content.refusal import Refusal
 from handlers.callback import ask_reporter
-from handlers.cards import case_card, moment, signing_unit, tell_holder, trouble_with
+from handlers.cards import case_card, moment, place_or_group, signing_unit, tell_holder, trouble_with
+from handlers.closing import asked_where
 from handlers.keeping import offer_to_keep
 from handlers.talk import end_talk
-from storage.tables import Case
+from storage.tables import Case, Officer
 
 router = Router("casework")
 
@@ -31,6 +32,7 @@ HANDLERS = (Role.OFFICER, Role.GRID_WORKER)
 DESK = (*HANDLERS, Role.DISPATCHER, Role.SUPERVISOR)
 SHORTEST_RESULT = 4  # characters: "已处理" says nothing to the person who has to confirm it
 PHOTO_WAIT = timedelta(minutes=10)
+ANSWER_WAIT = timedelta(minutes=30)  # in a group, where after that what somebody says is more likely talk
 MOST_DAYS = 30
 _HOLD = re.compile(r"(\d{1,3})\s*(?:天|日|个工作日)?[\s,，：:]*(.*)", re.DOTALL)
 AGREED, REFUSED = "同意", "不同意"
@@ -55,8 +57,11 @@ def contact(number: CaseNumber, words: Words, desk: CaseDesk, timers: Timers, sa
 
 
 @router.command("追问", "request", usage="号 要问的话", about="请反映人补充情况", needs=DESK)
-def request(number: CaseNumber, words: Words, desk: CaseDesk, timers: Timers, say: Say) -> None:
-    """Ask the reporter; the answer, quoted or with the number, comes back into the case. The clocks stand still for 48 hours."""
+def request(number: CaseNumber, words: Words, desk: CaseDesk, dialogs: Dialogs, timers: Timers, say: Say) -> None:
+    """Ask the reporter; the answer comes back into the case: his next words, or later on quoted or with the number.
+
+    The clocks stand still for 48 hours.
+    """
     if not words:
         raise Refusal("refusal.usage", command="追问", usage="号 要问的话")
     case = desk.find(number)
@@ -64,6 +69,9 @@ def request(number: CaseNumber, words: Words, desk: CaseDesk, timers: Timers, sa
     timers.after(desk.clocks.rules.needs_info, "desk.no_info", str(case.id))
     say.reply("desk.requested", case=case, number=case.number)
     say.to_reporter(case, "progress.request", number=case.number, text=words)
+    if case.reporter is not None:
+        wait = desk.clocks.rules.needs_info if case.private else ANSWER_WAIT
+        dialogs.ask("request", wait=wait, case_id=case.id, of=asked_where(case))
 
 
 @router.timer("desk.no_info")
@@ -147,13 +155,30 @@ def resolve(
     if len(words) < SHORTEST_RESULT:
         raise Refusal("desk.needs_result", number=number)
     case = desk.find(number)
+    holder = case.officer_id
     officer = desk.resolve(case, words)
+    tell_former_holder(case, holder, officer, say, session)
     desk.attach(case, photos.ids, "officer", message_id=message.message_id, officer_id=officer.id)
     end_talk(case, timers)
     dialogs.ask("result.photo", wait=PHOTO_WAIT, case_id=case.id)
     asked = ask_reporter(case, desk, dialogs, timers, say, session)
     phrase = "desk.resolved" if asked else "desk.resolved_at_night"
     say.reply(phrase, case=case, number=case.number, trouble=trouble_with(photos, say))
+
+
+def tell_former_holder(case: Case, holder: int | None, officer: Officer, say: Say, session: Session) -> None:
+    """Whoever had it hears that a colleague has reported the result, and does not go there in vain."""
+    had = session.get(Officer, holder) if holder is not None and holder != officer.id else None
+    if had is not None and had.active:
+        say.to_officers(
+            [had],
+            "desk.resolved_by_other",
+            case=case,
+            number=case.number,
+            place=place_or_group(case, session),
+            who=officer.name,
+            result=case.result,
+        )
 
 
 @router.command("回复", "reply", usage="号 答复", about="答复居民的咨询", needs=DESK)
@@ -178,7 +203,9 @@ def reply(
         say.to_reporter(case, "progress.message", number=case.number, unit=unit, text=words)
         say.reply("desk.passed_on", case=case, number=case.number)
         return
-    desk.resolve(case, words, action="answer")
+    holder = case.officer_id
+    officer = desk.resolve(case, words, action="answer")
+    tell_former_holder(case, holder, officer, say, session)
     say.reply("desk.answered", case=case, number=case.number)
     ask_reporter(case, desk, dialogs, timers, say, session)
     offer_to_keep(message, case, dialogs, say)

@@ -21,7 +21,7 @@ from cases.lifecycle import State
 from handlers.additions import THANKS
 from handlers.cards import case_card, tell_holder, trouble_with
 from handlers.origin import Spot, origin_of
-from handlers.reports import KIND, LONGEST_PLACE, Reports, author_of, join_same, pass_on
+from handlers.reports import KIND, LONGEST_PLACE, Reports, author_of, join_same, listen_for_more, pass_on
 from storage.tables import Group
 
 router = Router("hazards")
@@ -76,6 +76,7 @@ def place_told(
         return
     if join_same(case, desk, say, session):
         return
+    listen_for_more(case, dialogs, desk.now)
     unit = pass_on(case, desk, say, rules, session)
     say.reply("report.placed", case=case, key=answer_key(case), number=case.number, place=case.place, unit=unit, tier=case.tier)
 

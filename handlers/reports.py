@@ -34,6 +34,8 @@ KIND = {
     Intent.SCAM_REPORT: "scam",
 }
 PLACE_WAIT = timedelta(minutes=10)
+MORE_WAIT = timedelta(minutes=10)  # what is said so soon after a report belongs to it
+ASKED_AFTER_WAIT = timedelta(days=3)  # and so long people ask in the group how far it is, or say that nobody need come
 SAME_REPORT = timedelta(minutes=10)
 FLOOD = 5  # reports of one person in SAME_REPORT; what comes on top is added to the last case, so that nothing is lost
 NEEDS_PLACE = frozenset({"hazard"})
@@ -91,6 +93,7 @@ class Reports:
             return case
         if join_same(case, self.desk, self.say, self.session):
             return None
+        listen_for_more(case, self.dialogs, self.now)
         unit = pass_on(case, self.desk, self.say, self.rules, self.session)
         self.say.reply(
             "report.received",
@@ -104,6 +107,12 @@ class Reports:
             trouble=trouble,
         )
         return case
+
+
+def listen_for_more(case: Case, dialogs: Dialogs, now: datetime) -> None:
+    """What this person says next here may be about it (`handlers.followups`); only of the newest report of somebody in a chat."""
+    data = {"case": str(case.id), "until": (now + MORE_WAIT).isoformat()}
+    dialogs.ask("details", wait=ASKED_AFTER_WAIT, data=data)
 
 
 def said_already(message: Inbound, text: str, desk: CaseDesk, say: Say) -> Case | None:

@@ -43,6 +43,7 @@ from handlers import (
     dispatching,
     disputes,
     emergencies,
+    followups,
     groups,
     hazards,
     identity,
@@ -72,7 +73,7 @@ from handlers.reports import Reports
 
 NEIGHBOURS = (wishes, lost, disputes, volunteers, proposals, deeds, visits)
 HANDLERS = (
-    *(emergencies, scams, hazards, additions, questions, tips, tip_desk),
+    *(emergencies, scams, hazards, additions, followups, questions, tips, tip_desk),
     *(desk, dispatching, casework, talk, callback, closing, clocks, shift),
     *(officers, help_, privacy, posts, missing, appeals, clues, away, groups, identity),
     *(keeping, confirm, roles, blocks, lookalikes),
