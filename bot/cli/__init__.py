@@ -15,8 +15,10 @@ import typer
 from bot.cli import district, groups, house, knowledge, posts, reading, roster, routing, shell, tips, trust
 from bot.cli.shell import Stop
 from bot.errors import ConfigError
+from content.desk import DeskError
 from content.refusal import Refusal
 from content.taxonomy import TaxonomyError
+from content.workdays import WorkdaysError
 from storage.database import DatabaseProblem
 from storage.writer import StorageUnavailable
 
@@ -84,6 +86,6 @@ def _sentence(error: BaseException) -> str | None:
         return shell.refusal_text(error)
     if isinstance(error, StorageUnavailable):
         return f"the database did not answer: {error}. Look whether the disk is full or another program holds it, then try again."
-    if isinstance(error, ConfigError | DatabaseProblem | Stop | TaxonomyError):
+    if isinstance(error, ConfigError | DatabaseProblem | Stop | TaxonomyError | DeskError | WorkdaysError):
         return str(error)
     return None

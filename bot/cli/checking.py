@@ -30,7 +30,7 @@ def check() -> None:
     telegram: list[str] = []  # what each account said of itself when it was asked for problems
     looks: tuple[tuple[str, Callable[[Settings], Iterator[str]], Callable[[Settings], str]], ...] = (
         ("content", lambda _: _content_problems(), lambda _: _content_counts()),
-        ("working days", lambda _: iter(()), _working_days),
+        ("working days", _workday_problems, _working_days),
         ("handlers", _handler_problems, lambda s: f"{len(s.bot.handlers)} of your own"),
         ("database", _database_problems, _database_name),
         ("keys", _key_problems, _keys_place),
@@ -71,14 +71,17 @@ def _has_database(chosen: Settings) -> bool:
 def _content_problems() -> Iterator[str]:
     from bot.demo import load_district
     from bot.understanding.answers import Answers
+    from bot.understanding.understanding import Understanding
+    from content.calendar import Calendar
     from content.desk import DeskError, DeskRules
     from content.phrases import PhraseBook
     from content.posts import PostLibrary
     from content.taxonomy import Taxonomy, TaxonomyError
-    from content.workdays import WorkdaysError, load_years
 
+    posts = PostLibrary.load(CONTENT / "posts")
     broken = (
-        *PostLibrary.load(CONTENT / "posts").broken,
+        *posts.broken,
+        *Calendar.load(CONTENT / "calendar.toml", posts.posts).broken,
         *PhraseBook.load(CONTENT / "phrases").broken,
         *Answers.load(CONTENT, clock().date()).broken,
     )
@@ -86,10 +89,15 @@ def _content_problems() -> Iterator[str]:
     try:
         taxonomy = Taxonomy.load(CONTENT / "taxonomy.toml")
         rules = DeskRules.load(CONTENT / "desk.toml")
-        load_years(CONTENT / "workdays")
         for code in sorted(rules.callback.recurring - set(taxonomy.categories)):
             yield f"{CONTENT / 'desk.toml'}: recurring names {code!r}, which is no category of taxonomy.toml"
-    except (TaxonomyError, DeskError, WorkdaysError, OSError) as problem:
+    except (TaxonomyError, DeskError, OSError) as problem:
+        yield str(problem)
+    try:
+        Understanding.load(CONTENT, weights=False)
+    except TaxonomyError:
+        pass  # told above
+    except (ConfigError, OSError) as problem:
         yield str(problem)
     try:
         load_district(CONTENT / "demo" / "district.toml")
@@ -109,6 +117,15 @@ def _content_counts() -> str:
     return (
         f"{len(posts)} posts ({ready} to be sent), {answers} answers, {len(PhraseBook.load(CONTENT / 'phrases').keys())} phrases"
     )
+
+
+def _workday_problems(_: Settings) -> Iterator[str]:
+    from content.workdays import WorkdaysError, load_years
+
+    try:
+        load_years(CONTENT / "workdays")
+    except (WorkdaysError, OSError) as problem:
+        yield from str(problem).splitlines()
 
 
 def _working_days(chosen: Settings) -> str:

@@ -19,6 +19,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.errors import ConfigError
 from bot.understanding.segment import terms
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -57,7 +58,10 @@ class Lexicon:
     @staticmethod
     def load(path: Path = LEXICON) -> Lexicon:
         """Read the lexicon; every section has the same form."""
-        table: Mapping[str, Mapping[str, str]] = tomllib.loads(path.read_text(encoding="utf-8"))
+        try:
+            table: Mapping[str, Mapping[str, str]] = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{path}: {error}") from error
         return Lexicon(
             tuple(
                 (tuple(tuple(piece.split("&")) for piece in said.split("|")), frozenset(terms(meant)))

@@ -71,7 +71,10 @@ class Normaliser:
             if not line.startswith("#"):
                 pairs.update((pair[0], pair[1]) for pair in line.split())
         path = folder / "typos.toml"
-        typos: dict[str, str] = tomllib.loads(path.read_text(encoding="utf-8"))["typos"]
+        try:
+            typos: dict[str, str] = tomllib.loads(path.read_text(encoding="utf-8"))["typos"]
+        except (OSError, ValueError, KeyError) as error:
+            raise ConfigError(f"{path}: {error}") from error
         for slip, word in typos.items():
             if len(slip) != len(word):
                 raise ConfigError(f"{path}: {slip!r} and {word!r} must have the same number of characters")

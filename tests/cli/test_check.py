@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from pathlib import Path
 
 import pytest
 from sqlmodel import Session
 
+from bot.cli import _sentence as sentence_of
 from bot.cli.shell import CONTENT
+from bot.errors import ConfigError
 from bot.timers import MOST_TRIES
+from content.desk import DeskError
+from content.workdays import WorkdaysError
 from storage.tables import Timer
 from tests.cli.terminal import MONDAY_TEN, ROOT, Shell, in_database
 
@@ -50,6 +55,35 @@ def test_check_names_everything_that_is_wrong(shell: Shell, tmp_path: Path, monk
         "cannot be listened on",
     ):
         assert says in done.out, f"{says!r} is not in\n{done.out}"
+
+
+def test_check_names_every_file_without_which_the_bot_does_not_start(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = tmp_path / "content"
+    content.mkdir()
+    for path in CONTENT.iterdir():
+        if path.name != "lexicon":
+            (content / path.name).symlink_to(path)
+    shutil.copytree(CONTENT / "lexicon", content / "lexicon")
+    (content / "workdays").unlink(missing_ok=True)
+    (content / "workdays").mkdir()
+    broken = {
+        "workdays/2027.toml": "working days",
+        "calendar.toml": "content",
+        "lexicon/typos.toml": "content",
+        "desk.toml": "content",
+    }
+    for name in broken:
+        (content / name).unlink(missing_ok=True)
+        (content / name).write_text("x = \n", encoding="utf-8")
+    monkeypatch.setattr("bot.cli.checking.CONTENT", content)
+    done = shell("check")
+    assert done.code == 1
+    for name, look in broken.items():
+        assert f"problem  {look}: {content / name}:" in done.out
+    for kind in (DeskError, WorkdaysError, ConfigError):
+        assert sentence_of(kind("file:1: what is wrong")) == "file:1: what is wrong", "run ends with it and not with a traceback"
 
 
 def test_check_tells_of_what_goes_on_failing(district: Shell, tmp_path: Path) -> None:
