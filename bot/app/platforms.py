@@ -61,6 +61,10 @@ def web_platform(
     """`house` holds the bot once it is built; until then the page says that it is not ready."""
     web = settings.web
 
+    async def officer_rooms(badge: str) -> list[str]:
+        rooms, _ = await writer.read(rooms_of_roster)
+        return [room.id for room in rooms if officer_id(badge) in room.members]
+
     async def metrics() -> str:
         return await house[0].metrics_text() if house else ""
 
@@ -82,6 +86,7 @@ def web_platform(
         on_health=lambda: house[0].health() if house else {"web": Health(listening=False)},
         on_metrics=metrics,
         tips=tips,
+        officer_rooms=None if demo else officer_rooms,
     )
 
 

@@ -75,7 +75,7 @@ def add_group(
         labels = writer.run_now(work)
         room = RoomSeed(chat, name, labels, officers_only="工作" in labels)
         asyncio.run(_with_web(chosen, writer, lambda web: web.seed([room], [])))
-    typer.echo(f"group {chat} added. A running bot opens the room at its next start; then: qianshao group invite {chat}")
+    typer.echo(f"group {chat} added; residents join by: qianshao group invite {chat}. Officers find it when they sign in")
 
 
 @groups.command("assign", context_settings=WITH_MINUS)

@@ -23,7 +23,18 @@ from bot.platforms.web.rooms import Book
 from bot.platforms.web.said import NewMessage
 from bot.platforms.web.server import OnHealth, OnMetrics, Server
 from bot.platforms.web.sessions import Sessions, SignIn
-from bot.platforms.web.settings import ACCOUNT, BOT_ID, OfficerGate, RoomCard, RoomSeed, TrySeed, UserSeed, WebSettings, usable_id
+from bot.platforms.web.settings import (
+    ACCOUNT,
+    BOT_ID,
+    OfficerGate,
+    OfficerRooms,
+    RoomCard,
+    RoomSeed,
+    TrySeed,
+    UserSeed,
+    WebSettings,
+    usable_id,
+)
 from bot.platforms.web.socket import Sockets
 from bot.platforms.web.store import checkpoint, forget, millis, open_store
 from bot.platforms.web.talk import Talk
@@ -76,11 +87,12 @@ class WebPlatform:
         on_metrics: OnMetrics | None = None,
         hasher: PasswordHasher | None = None,
         tips: TipDoor | None = None,
+        officer_rooms: OfficerRooms | None = None,
     ) -> None:
         """`rooms_file` None keeps accounts in memory, too. `data_dir` (default: where `rooms_file` lies) is below what the photos
         of outgoing messages lie. `on_health` gives every enabled platform's health, `on_metrics` the Prometheus text. A given
-        `photos` is shared and closed by its owner. `tips` opens the form at /tip. Raises ConfigError for settings that must not
-        be served and missing texts."""
+        `photos` is shared and closed by its owner. `tips` opens the form at /tip. `officer_rooms` tells the groups of a badge.
+        Raises ConfigError for settings that must not be served and missing texts."""
         settings.check()
         self._settings = settings
         self._rooms_file = rooms_file
@@ -93,6 +105,7 @@ class WebPlatform:
         self._on_health: OnHealth = on_health or (lambda: {"web": self.health()})
         self._on_metrics = on_metrics
         self._tips = tips
+        self._officer_rooms = officer_rooms
         self._hasher = hasher or PasswordHasher()
         self._house: _House | None = None
         self._opening = asyncio.Lock()
@@ -160,7 +173,7 @@ class WebPlatform:
             raise NeverDelivered(f"the text is longer than {self._settings.max_text} characters")
         try:
             house = await self._open()
-            room = self._room(house, to)
+            room = await self._room(house, to)
             new = NewMessage(
                 room=room.id,
                 person=BOT_ID,
@@ -183,7 +196,7 @@ class WebPlatform:
             return False
         try:
             house = await self._open()
-            room = self._room(house, to)
+            room = await self._room(house, to)
             return await house.talk.change_as_bot(room.id, message_id, self._called(house, what), what.choices)
         except StorageUnavailable as problem:
             raise RetryLater(5, "account", "the rooms' file cannot be written") from problem
@@ -192,7 +205,7 @@ class WebPlatform:
         """Take a message of the bot back, whenever it was said."""
         try:
             house = await self._open()
-            return await house.talk.recall_as_bot(self._room(house, to).id, message_id)
+            return await house.talk.recall_as_bot((await self._room(house, to)).id, message_id)
         except (NeverDelivered, StorageUnavailable):
             return False
 
@@ -340,11 +353,14 @@ class WebPlatform:
             self._on_metrics,
             TipForm(settings, front, self._tips, clock, self._photos) if self._tips is not None else None,
         )
-        server.tries = self._tries
+        server.tries, server.officer_rooms = self._tries, self._officer_rooms
         return _House(accounts, rooms, people, book, album, sessions, handover, talk, server)
 
-    def _room(self, house: _House, to: Address) -> Room:
-        room = house.people.room(private_room(to.chat) if to.private else to.chat)
+    async def _room(self, house: _House, to: Address) -> Room:
+        wanted = private_room(to.chat) if to.private else to.chat
+        if house.people.room(wanted) is None:
+            await house.people.load()  # made by another process since we started
+        room = house.people.room(wanted)
         if to.platform != "web" or room is None or (room.kind == "private") is not to.private:
             raise NeverDelivered("no such room in the web chat", gone=True)
         return room

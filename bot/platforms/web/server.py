@@ -16,7 +16,7 @@ from bot.platforms.web.hub import Hub
 from bot.platforms.web.people import People, Person, clean_name, hashed
 from bot.platforms.web.rooms import Book
 from bot.platforms.web.sessions import Sessions, SignIn, Throttle
-from bot.platforms.web.settings import TrySeed, WebSettings
+from bot.platforms.web.settings import OfficerRooms, TrySeed, WebSettings
 from bot.platforms.web.socket import Sockets
 from bot.platforms.web.store import millis
 from bot.platforms.web.talk import Talk
@@ -73,6 +73,7 @@ class Server:
         self._newcomers = Throttle(clock, NEWCOMERS_A_MINUTE)
         self._runner: web.AppRunner | None = None
         self.tries: Sequence[TrySeed] = ()
+        self.officer_rooms: OfficerRooms | None = None
         self.port = settings.port
 
     async def start(self) -> None:
@@ -208,8 +209,18 @@ class Server:
         return await self._officer_in(person)
 
     async def _officer_in(self, person: Person) -> web.Response:
+        await self._seat(person)
         await self._book.open_rooms(room.id for room in self._people.rooms_of(person.id))
         return self._signed_in(person, await self._sessions.start(person), {})
+
+    async def _seat(self, person: Person) -> None:
+        """An officer who signs in is in the groups that the roster gives them by now, also in those made since we started."""
+        rooms = await self.officer_rooms(person.badge) if self.officer_rooms and person.badge else ()
+        if any(self._people.room(room) is None for room in rooms):
+            await self._people.load()
+        for room in rooms:
+            if self._people.room(room) is not None and self._people.membership(room, person.id) is None:
+                await self._people.join(room, person.id, 0)
 
     def _signed_in(self, person: Person, token: str, more: dict[str, Json]) -> web.Response:
         response = web.json_response({"token": token, "me": user(person), **more})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from bot.errors import ConfigError
@@ -104,6 +105,9 @@ class OfficerCard:
     badge: str
     name: str
     title: str
+
+
+OfficerRooms: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]  # ids of the groups that an officer's roles reach, by badge
 
 
 class OfficerGate(Protocol):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import aiohttp
 
+from bot.messages import Address, Outbound
+from bot.platforms.web import WebSettings
 from bot.platforms.web.people import clean_name
-from tests.platforms.web.conftest import OTHER_ROOM, ROOM, Browser, Chat
+from bot.platforms.web.settings import RoomSeed
+from tests.platforms.web.conftest import OTHER_ROOM, ROOM, Browser, Chat, running
 
 PASSWORD = "correct horse battery"
 FIRST = {"badge": "0371", "code": "K7QM-2XPD", "password": PASSWORD}
@@ -235,3 +240,21 @@ async def test_who_is_taken_out_of_a_room_no_longer_sees_it(town: Chat) -> None:
     tab = await browser.tab()
     assert [room["kind"] for room in tab.passed[0]["rooms"]] == ["private"]
     assert (await tab.say("我又来了"))["code"] == "no_room"
+
+
+async def test_a_group_made_while_the_chat_runs_is_there_for_its_officers_and_for_the_bot(tmp_path: Path) -> None:
+    """`qianshao group add` writes into the chat's file from a process of its own."""
+
+    async def officer_rooms(badge: str) -> list[str]:
+        return [ROOM, "new"] if badge == "0371" else []
+
+    async with running(WebSettings(port=0), tmp_path, officer_rooms=officer_rooms) as town:
+        shell = town.build()
+        await shell.seed([RoomSeed("new", "新群"), RoomSeed("other", "别的群")], [])
+        await shell.close()
+        browser = await visitor(town)
+        assert (await browser.post("/api/firstsignin", FIRST))[0] == 200
+        tab = await browser.tab()
+        assert {room["name"] for room in tab.passed[0]["rooms"]} == {"港新1号网格", "新群", "前哨"}
+        receipt = await town.platform.send(Address("web", "web", "other"), Outbound("k", "大家好"))
+        assert receipt.message_id
