@@ -249,12 +249,17 @@ async def test_a_group_made_while_the_chat_runs_is_there_for_its_officers_and_fo
         return [ROOM, "new"] if badge == "0371" else []
 
     async with running(WebSettings(port=0), tmp_path, officer_rooms=officer_rooms) as town:
-        shell = town.build()
-        await shell.seed([RoomSeed("new", "新群"), RoomSeed("other", "别的群")], [])
-        await shell.close()
+        await made_by_a_command(town, RoomSeed("new", "新群"))
         browser = await visitor(town)
         assert (await browser.post("/api/firstsignin", FIRST))[0] == 200
         tab = await browser.tab()
         assert {room["name"] for room in tab.passed[0]["rooms"]} == {"港新1号网格", "新群", "前哨"}
+        await made_by_a_command(town, RoomSeed("other", "别的群"))
         receipt = await town.platform.send(Address("web", "web", "other"), Outbound("k", "大家好"))
         assert receipt.message_id
+
+
+async def made_by_a_command(town: Chat, room: RoomSeed) -> None:
+    command = town.build()
+    await command.seed([room], [])
+    await command.close()
