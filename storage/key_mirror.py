@@ -58,7 +58,7 @@ def newest_keys(replaced: Path, backup: Path, mirror: Path | None) -> dict[str, 
     if replaced.exists():
         try:
             here = keys_in(replaced)
-            if not _is_closed(replaced) and (mirrored is None or _same_installation(replaced, here, backup, mirrored)):
+            if not _is_closed(replaced) and _same_installation(replaced, here, backup, mirrored or {}):
                 return here
         except sqlite3.DatabaseError:
             pass  # damaged: that is why a backup is restored
@@ -126,11 +126,13 @@ def _mirrored(folder: Path) -> dict[str, bytes]:
 
 
 def _same_installation(replaced: Path, here: dict[str, bytes], backup: Path, mirrored: dict[str, bytes]) -> bool:
-    """Whether the database that is replaced has gone on from the one that was backed up: they share a key, or the audit's first
-    line, which stays when every key was destroyed."""
+    """Whether the database that is replaced has gone on from the one that was backed up: it has a key of the mirror or of a case
+    in the backup, or the audit's first line, which stays when every key was destroyed."""
     if here.items() & mirrored.items():
         return True
     with read_only(backup) as copy, closing(sqlite3.connect(replaced, timeout=20)) as database:
+        if has_keys(copy) and any(seal in here for (seal,) in copy.execute("SELECT seal FROM cases")):
+            return True
         first = _first_line(copy)
         return first is not None and first == _first_line(database)
 

@@ -42,7 +42,10 @@ def test_a_lost_machine_comes_back_with_its_backup_and_the_mirror_of_its_keys(tm
     with pytest.raises(BackupProblem, match="may be the only copy"):
         back_up_keys(url(started), started / "keys", tmp_path / "mirror")
 
+    assert put_back(tmp_path, started, keys=False), "its own keys are none of the backup's"
     assert not put_back(tmp_path, started)
+    assert can_be_read(started)
+    assert not put_back(tmp_path, started, keys=False), "on the machine itself its database has the newest keys"
     assert can_be_read(started)
     assert put_back(tmp_path, new, keys=False), "without keys it is said that all stays closed"
     assert not put_back(tmp_path, new), "and the keys can still be brought"
