@@ -8,11 +8,17 @@ Structs, which are built and hashed in a tenth of a dataclass's time and are the
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
+
+_ONLY_POINTS = re.compile(
+    r"\s*(?:(?:这|就)(?:就是|些是|张是|是)?(?:照片|图片|图|相片)|照片|图片|[见看如]图|(?:你们?|您|大家)?[快来先]?看{1,2}(?:一下|下)?"
+    r"(?:这个|这里|这张|图|照片)?|就是这个|这个)[吧呀啊]?[。.!！~，,\s]*"
+)
 
 
 class Address(Struct, frozen=True, omit_defaults=True):
@@ -121,14 +127,22 @@ class Inbound(Struct, frozen=True, omit_defaults=True):
 
     @property
     def lone_photo(self) -> bool:
-        """A photo or a pin without words of its own that answers nothing of ours: it may belong to a report."""
+        """A photo or a pin without words of its own that answers nothing of ours: it may belong to a report.
+
+        Words that only point at the photo, 这是照片, 你看看, are none.
+        """
+        wordless = not self.text.strip() or (bool(self.attachments) and _ONLY_POINTS.fullmatch(self.text) is not None)
         shown = bool(self.attachments) or self.location is not None
-        return shown and not self.text.strip() and not (self.quote is not None and self.quote.mine)
+        return shown and wordless and not (self.quote is not None and self.quote.mine)
 
     @property
     def bare_call(self) -> bool:
-        """Our name and nothing else: where a photo has no words of its own, this is how one calls us to it."""
-        return self.mentions_me and not (self.text.strip() or self.attachments or self.location or self.quote)
+        """Our name alone: where a photo has no words of its own, this is how one calls us to it; in private 你看看."""
+        if self.attachments or self.location or self.quote:
+            return False
+        if self.address.private:
+            return _ONLY_POINTS.fullmatch(self.text) is not None
+        return self.mentions_me and not self.text.strip()
 
 
 @dataclass(frozen=True, slots=True)

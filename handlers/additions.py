@@ -13,7 +13,7 @@ from bot.permissions import Rights
 from bot.router import CaseNumber, Router, Words
 from bot.say import Say, case_address
 from bot.timers import Timers
-from bot.turn import NotMine, Photos, Rules
+from bot.turn import Menu, NotMine, Photos, Rules
 from cases.desk import CaseDesk
 from cases.lifecycle import ABOUT, State
 from content.refusal import Refusal
@@ -30,6 +30,11 @@ router = Router("additions")
 THANKS = re.compile(
     r"(?:好的?|嗯+|哦|收到|知道|谢谢|感谢|多谢|辛苦|麻烦|不客气|你们?|您|大家|[了啊呀哈啦哒]|[\s,，.。!！~～、👍👌🙏😊])*"
 )
+_NAMED = re.compile(
+    r"(?P<name>[\u4e00-\u9fff]{1,5}|[A-Za-z]{3,9})(?:\s*[:：]?\s*(?P<rest>[0-9０-９]{4}\s*[-－—–]\s*[0-9０-９]{4,6}(?![0-9０-９]).*))?",
+    re.DOTALL,
+)
+DONE_ANYWAY = frozenset({"补充", "add"})  # without its slash it does the same
 JUDGED = (*ASKED, State.CLOSED_CONFIRMED, State.CLOSED_UNREACHED)
 NOT_TAKEN = (State.DRAFT, State.SUBMITTED, State.ACCEPTED, State.DISPATCHED)
 
@@ -47,9 +52,13 @@ def about_a_case(
     rules: Rules,
     session: Session,
     group: Group | None,
+    menu: Menu,
     now: datetime,
 ) -> None:
     """A message that quotes one of our answers, or names the number: an answer about that case, or more about it."""
+    if (meant := _without_slash(message, menu)) is not None:
+        say.reply("help.needs_slash", meant=meant)
+        return
     known = session.exec(select(Case).where(Case.number == number)).first()
     if known is not None and about_missing(message, known, group, photos, rights, desk, say, session, now):
         return
@@ -123,6 +132,17 @@ def recalled_or_edited(message: Inbound, desk: CaseDesk, dialogs: Dialogs, say: 
             desk.witnesses.drop(desk.master_of(case), message.address.platform, message.sender.id)
         if ABOUT[State(case.state)].open:
             tell_holder(case, "desk.recalled", say, session)
+
+
+def _without_slash(message: Inbound, menu: Menu) -> str | None:
+    """ "接单 2611-0042", or "接单" below a quoted card, as it has to be written; noted in the case it would look as if done."""
+    found = _NAMED.fullmatch(message.text.strip())
+    if found is None or message.copied or message.kind is not Kind.MESSAGE:
+        return None
+    rest, name = (found["rest"] or "").strip(), found["name"].lower()
+    if name in DONE_ANYWAY or not any(command.number and name in (command.name, command.alias) for command in menu.commands):
+        return None
+    return f"/{name} {rest}".strip()[:60]
 
 
 def _reachable(message: Inbound, number: str, rights: Rights, desk: CaseDesk) -> Case:

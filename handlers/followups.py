@@ -11,7 +11,7 @@ from sqlmodel import Session
 from bot.dialogs import Dialogs, Pending
 from bot.messages import Choice, Inbound
 from bot.permissions import Rights
-from bot.router import Router
+from bot.router import Router, named_number
 from bot.say import Say
 from bot.timers import Timers
 from bot.turn import Brought, NotMine, Photos, Rules
@@ -24,7 +24,7 @@ from handlers.callback import take_answer
 from handlers.cards import case_card
 from handlers.closing import ASKED
 from handlers.desk import out_of_the_group
-from handlers.hearing import ADDRESS, FREE, PROGRESS, REGRET, Verdict, verdict
+from handlers.hearing import ADDRESS, FREE, PROGRESS, REGRET, Verdict, calls_a_person, is_opening, verdict
 from storage.tables import Case
 
 router = Router("followups")
@@ -58,6 +58,8 @@ def more_told(
     text = message.text.strip()
     if message.copied or message.attachments or brought.verdict is not None or len(text) < 2 or _answers_another(text, dialogs):
         raise NotMine
+    if message.quote is not None or named_number(text) is not None:
+        raise NotMine
     if _REGRET.fullmatch(text):
         if case.state in JUDGED:
             raise NotMine
@@ -67,7 +69,9 @@ def more_told(
         if message.addressed:
             raise NotMine  # of everything that this person brought, by the keyword
         say.reply("progress.asked", case=case, **case_card(case, desk, session))
-    elif case.state not in JUDGED and now < datetime.fromisoformat(pending.data["until"]) and _is_more(text, meaning):
+    elif is_opening(text) and not (calls_a_person(case.text) and meaning.intent is Intent.FEEDBACK):
+        raise NotMine
+    elif case.state not in JUDGED and now < datetime.fromisoformat(pending.data["until"]) and _is_more(message, text, meaning):
         add_more(message, text, case, NO_PHOTOS, rights, desk, say, session)
     else:
         raise NotMine
@@ -79,11 +83,11 @@ def _answers_another(text: str, dialogs: Dialogs) -> bool:
     return verdict(text, strict=not asked) is not Verdict.UNCLEAR
 
 
-def _is_more(text: str, meaning: Meaning) -> bool:
+def _is_more(message: Inbound, text: str, meaning: Meaning) -> bool:
     if _MORE.fullmatch(text):
         return meaning.intent is not Intent.TIP
     said = THANKS.fullmatch(text) or only_opens(text) or ASKS.search(text)
-    return not said and meaning.intent in (Intent.CHAT, Intent.FEEDBACK)
+    return message.addressed and not said and meaning.intent in (Intent.CHAT, Intent.FEEDBACK)
 
 
 @router.dialog("request")

@@ -37,6 +37,32 @@ PROGRESS = (
     r")(?:一?步|儿|里)?(?:了|啊|呀|呢|哦|啦|吗|么|人|一下){0,3}[\s?？!！。.…~]{0,4}"
 )
 
+# What begins a talk and is no matter yet. Anchored: for `Router.keyword`.
+_POLITE = r"^[\s,，.。]*(?:(?:你好|您好|请问|同志|民警|警官|喂|那)[\s,，.。!！]*){0,3}"
+_END = r"[啊呀呢吧哦啦嘛]{0,2}[\s?？!！。.…~]*$"
+WHO = (
+    rf"{_POLITE}(?:你(?:们)?(?:是|叫)(?:谁|啥|什么名字|什么人|干什么的|做什么的|干嘛的|哪里的?|不是(?:机器|真)人|机器人|真人|人工|人)[吗么]?"
+    rf"|你(?:们)?(?:都|到底)?(?:能|会|可以)(?:帮我|帮忙)?(?:干|做|办|帮)?(?:些)?(?:什么|啥|嘛)(?:事情?)?|怎么用你?|你怎么用|有什么(?:用|功能)){_END}"
+)
+PERSON = (
+    rf"{_POLITE}(?:我|帮我|请|给我){{0,2}}(?:想|要)?(?:(?:转|找|要|换|接)(?:一?下|个)?(?:人工|真人)(?:客服|服务)?|人工(?:客服|服务)?"
+    r"|(?:找|联系|见|叫)(?:一?下|个)?(?:民警|警察|警官|片警|社区(?:的人|民警|工作人员)?|网格员|居委会|工作人员|负责人|领导|物业))"
+    rf"{_END}"
+)
+MATTER = (
+    rf"{_POLITE}(?:我|我们)?(?:有(?:个|件|点)?(?:事情?|问题|情况)(?:想|要)?(?:跟|和|向|找)?(?:你们?|您)?(?:说|反映|讲|问)?(?:一下)?"
+    r"|(?:想|要|来)(?:反映|投诉|报案|报警|求助|报修|说)(?:一?下|个|一个|一件|点|你们?)?(?:事情?|问题|情况)?"
+    r"|投诉(?:物业|你们|居委会|社区|派出所)?|物业不作为|(?:能|可以|请)?(?:你们?|您)?(?:帮|帮帮)(?:我|一?下)?(?:个|一个)?忙?(?:一下)?[吗么]?"
+    rf"|(?:能|可以)(?:不能|不可以)?帮(?:我|帮我)?(?:个|一个)?忙[吗么]?|(?:请)?(?:你们?|您)?看(?:看|一下|下)?(?:这个|这里)?){_END}"
+)
+VAGUE = (
+    rf"{_POLITE}(?:(?:都|还|需)?(?:要|得)?带(?:些|点)?(?:什么|啥|哪些)(?:材料|东西|证件|资料)?(?:去)?|(?:要|得)?(?:花|交)?多少钱|收费[吗么]|要钱[吗么]"
+    r"|在?(?:哪里?|哪儿|什么地方)(?:办|弄|交|领)?|去哪里?(?:办|弄|交|领)?|几点(?:钟)?(?:上班|下班|开门|关门)?|找谁|怎么(?:办理?|弄|搞)|为什么|真的[吗么]"
+    rf"|什么时候|要多久|多久|(?:改天|明天|后天)?(?:行|可以|能行)[吗么]|能不能|行不行){_END}"
+)
+WORDLESS = r"^[\s?？!！。.…,，~～]+$"
+_OPENING = re.compile(f"{WHO}|{PERSON}|{MATTER}|{VAGUE}|{WORDLESS}")
+
 
 class Verdict(StrEnum):
     """What an answer to the call-back says."""
@@ -91,3 +117,13 @@ def stars_in(text: str) -> int | None:
     """1 to 5 for "5", "5分" or "五星"; None for anything else."""
     found = re.fullmatch(r"\s*([1-5一二三四五])\s*[分星]?\s*", unicodedata.normalize("NFKC", text))
     return None if found is None else "一二三四五".find(found[1]) + 1 or int(found[1])
+
+
+def is_opening(text: str) -> bool:
+    """Whether it only begins a talk, and is nothing about a matter that is known."""
+    return _OPENING.search(text) is not None
+
+
+def calls_a_person(text: str) -> bool:
+    """Whether it asks for a person instead of the machine, and says no more."""
+    return re.search(PERSON, text) is not None

@@ -82,4 +82,4 @@ def verify(words: Words, roster: Roster, desk: CaseDesk, say: Say, session: Sess
         kind = "" if case.kind in SENSITIVE_KINDS else KIND_NAMES.get(case.kind, "")
         say.reply("officers.number_known", number=number, day=case.created_at.astimezone(zone).strftime("%m月%d日"), kind=kind)
         return
-    say.reply("officers.unknown", badge=words[:20])
+    say.reply("officers.unknown" if any(map(str.isdigit, words)) else "officers.needs_badge", badge=words[:20])

@@ -17,19 +17,25 @@ from cases.dispatch import handlers_of
 from content.refusal import Refusal
 from handlers.additions import THANKS
 from handlers.cards import case_card
+from handlers.hearing import is_opening
 from handlers.origin import origin_of
 from handlers.reports import said_already
-from storage.tables import Group
+from storage.tables import Case, Group
 
 router = Router("questions")
 
 HINTS = 2
 NEAR = 0.45  # of the confidence of two answers together; seen to part what belongs to a subject from what does not
+SHORTEST_COMPLAINT = 8  # characters; of less nobody can tell what it is about
 LONGEST_ARTICLE = 400  # characters of an article that are said in a chat
 
 # whoever asks us something we cannot place still wants an answer; greetings such as "在吗" do not
 _ASKS = re.compile(
     r"[?？]\s*$|什么|怎么|怎样|几点|几号|多少|多久|哪[里儿个天家]|谁|能不能|可不可以|可以.*吗|要不要|有没有|是不是"
+)
+
+_COMPLAINS = re.compile(
+    "投诉|不作为|没人|不管|[太很真]慢|拖|[太很真]差|不好|不行|不满|不像话|又[坏漏堵停来]|推[诿脱来]|敷衍|糊弄|没(?:有)?(?:用|解决|修|处理|回)|态度"
 )
 
 
@@ -38,6 +44,8 @@ def question(
     message: Inbound, photos: Photos, group: Group | None, answered: Answered, desk: CaseDesk, say: Say, session: Session
 ) -> None:
     """In the private chat and when addressed: an answer or a person. Unaddressed: only an answer that is certain."""
+    if not message.addressed and is_opening(message.text):
+        return  # 要带什么, said to a neighbour, is certainly answered by something, but not by what was meant
     if answer(message, answered, say):
         return
     if message.addressed:
@@ -116,25 +124,36 @@ def ask_a_person(
     desk: CaseDesk,
     say: Say,
     session: Session,
-) -> None:
-    """A question case for whoever answers in this grid, with what may help there."""
+    *,
+    phrase: str = "question.passed_on",
+) -> Case | None:
+    """A question case for whoever answers in this grid, with what may help there; None when it was added to a known one."""
     if (same := said_already(message, text, desk, say)) is not None:
         desk.add(same, text, photos.ids, "reporter", message.message_id)
-        return
+        return None
     new = NewCase("question", "question", "TQ", text, "", origin_of(message, group), needs_place=False)
     case = desk.open(new, photos.ids)
     experts = desk.ask_experts(case, subject) if (subject := subject_of(answered)) else []
     say.to_officers(
         handlers_of(session, case), "desk.question", case=case, hints=hints(answered), **case_card(case, desk, session)
     )
-    say.reply("question.passed_on", case=case, number=case.number, unit=experts[0].name if experts else "")
+    say.reply(phrase, case=case, number=case.number, unit=experts[0].name if experts else "")
+    return case
 
 
 @router.intent("feedback")
-def feedback(message: Inbound, say: Say) -> None:
-    """Thanks and praise are heard, in a few words, and only when they are meant for us."""
-    if message.addressed:
-        say.reply("help.welcome" if _only_thanks(message.text) else "question.thanks")
+def feedback(message: Inbound, photos: Photos, group: Group | None, desk: CaseDesk, say: Say, session: Session) -> None:
+    """Thanks and praise are heard, in a few words, and only when they are meant for us; a complaint goes to a person."""
+    if not message.addressed:
+        return
+    if _only_thanks(message.text):
+        say.reply("help.welcome")
+    elif message.copied or not _COMPLAINS.search(message.text):
+        say.reply("question.thanks")
+    elif len(message.text.strip()) < SHORTEST_COMPLAINT:
+        say.reply("help.tell_me", private=message.address.private)
+    else:
+        ask_a_person(message, message.text, photos, group, Answered(), desk, say, session, phrase="question.complaint")
 
 
 @router.intent("chat")

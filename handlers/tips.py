@@ -3,6 +3,7 @@ sealed, with a receipt. What was said and shown is taken out of our own web room
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from bot.messages import Inbound
 from bot.router import Router, Words
 from bot.say import Say
 from bot.turn import Effects, LoosePhotos, NotMine
-from cases.tips import MOST_PICTURES, NewPicture, Receipt, Tips, read_receipt
+from cases.tips import MOST_PICTURES, NewPicture, Tips, read_receipt
 from cases.tips.records import Held
 from handlers.cards import trouble_with
 
@@ -21,15 +22,30 @@ TELL_WAIT = timedelta(minutes=30)
 PICTURES_WAIT = timedelta(minutes=10)
 SHORTEST = 6  # characters; less cannot be followed up
 NO_MORE = frozenset({"没了", "没有了", "算了", "不用", "取消", "不说了"})
+_GOES_ON = re.compile("补充|还有|另外|对了|再补|再说")
+_OPENS = (
+    r"^[\s,，.。]*(?:(?:你好|您好|请问)[\s,，.。!！]*)?我?(?:想|要|可以|能)?(?:来)?(?:举报|检举|提供线索|反映线索)"
+    r"(?:一下|个人|人|一件事|件事|线索|情况)?[吗么]?[\s?？!！。.]*$"
+)
+_ANNOUNCED = re.compile(_OPENS)
+
+
+@router.keyword(_OPENS)
+def tip_announced(message: Inbound, dialogs: Dialogs, say: Say) -> None:
+    """ "我想举报" is no tip yet."""
+    if not message.address.private or message.attachments or message.copied:
+        raise NotMine
+    dialogs.ask("tip.words", wait=TELL_WAIT)
+    say.reply("tips.tell", platform=message.address.platform, quote=False)
 
 
 @router.intent("tip")
-def tip_told(message: Inbound, photos: LoosePhotos, tips: Tips, say: Say, effects: Effects) -> None:
+def tip_told(message: Inbound, photos: LoosePhotos, tips: Tips, dialogs: Dialogs, say: Say, effects: Effects) -> None:
     """A tip in a group is answered only with the way to the private chat; in private it is taken."""
     if not message.address.private:
         say.reply("tips.in_group", quote=False)
         return
-    _receive(message, message.text, photos, tips, say, effects)
+    _receive(message, message.text, photos, tips, dialogs, say, effects)
 
 
 @router.command("举报", "tip", about="悄悄提供线索（只在私聊里），内容加密，给您一个回执码", confidential=True)
@@ -40,7 +56,7 @@ def tip_command(
     if not message.address.private:
         say.reply("tips.in_group", quote=False)
     elif len(words) >= SHORTEST or photos.photos:
-        _receive(message, words, photos, tips, say, effects)
+        _receive(message, words, photos, tips, dialogs, say, effects)
     else:
         dialogs.ask("tip.words", wait=TELL_WAIT)
         say.reply("tips.tell", platform=message.address.platform, quote=False)
@@ -50,6 +66,8 @@ def tip_command(
 def tip_words(message: Inbound, photos: LoosePhotos, tips: Tips, dialogs: Dialogs, say: Say, effects: Effects) -> None:
     """The next message is the tip; pictures without a word are one, too."""
     text = message.text.strip()
+    if _ANNOUNCED.search(text):
+        raise NotMine
     if text in NO_MORE:
         dialogs.end()
         say.reply("tips.stopped", quote=False)
@@ -61,18 +79,30 @@ def tip_words(message: Inbound, photos: LoosePhotos, tips: Tips, dialogs: Dialog
             say.reply("tips.more_words", quote=False)
         return
     dialogs.end()
-    receipt = _receive(message, text, photos, tips, say, effects)
-    # people send the words and the pictures one after the other
-    held = tips.begin(tips.by_receipt(receipt.digits, _who(message)))
-    dialogs.ask("tip.pictures" if text else "tip.more", wait=PICTURES_WAIT if text else TELL_WAIT, data={"held": held})
+    _receive(message, text, photos, tips, dialogs, say, effects)
 
 
 @router.dialog("tip.pictures", hears="")
-def tip_pictures(message: Inbound, pending: Pending, photos: LoosePhotos, tips: Tips, say: Say, effects: Effects) -> None:
-    """Pictures that follow the words belong to the tip; whatever has words is something else."""
-    if message.text.strip() or not message.attachments:
+def tip_pictures(
+    message: Inbound, pending: Pending, photos: LoosePhotos, tips: Tips, dialogs: Dialogs, say: Say, effects: Effects
+) -> None:
+    """Pictures that follow belong to the tip, and so do words that say so of themselves; other words are something else."""
+    text = message.text.strip()
+    if text in NO_MORE:
+        dialogs.end()
+        say.reply("tips.stopped", quote=False)
+        return
+    goes_on = len(text) >= SHORTEST and _GOES_ON.match(text) is not None
+    if (text and not goes_on) or not (text or message.attachments):
         raise NotMine
     effects.unsay = True
+    if goes_on:
+        held = tips.resume(pending.data["held"])
+        tips.tell_more(held, _words(text, photos, say), _pictures(photos))
+        say.reply("tips.added", pictures=len(photos.photos), quote=False)
+        say.to_officers(tips.to_notify(held.tip.designation), "tips.card_more", name=held.tip.designation)
+        _say_lost(photos, say)
+        return
     if photos.photos:
         held = tips.resume(pending.data["held"])
         tips.tell_more(held, _words("", photos, say), _pictures(photos))
@@ -127,6 +157,7 @@ def tip_more(
         return
     held = tips.resume(pending.data["held"])
     tips.tell_more(held, _words(text, photos, say), _pictures(photos))
+    dialogs.ask("tip.pictures", wait=PICTURES_WAIT, data=dict(pending.data))
     say.reply("tips.added", pictures=len(photos.photos), quote=False)
     _say_lost(photos, say)
     say.to_officers(tips.to_notify(held.tip.designation), "tips.card_more", name=held.tip.designation)
@@ -147,13 +178,15 @@ def tip_identity(message: Inbound, pending: Pending, tips: Tips, dialogs: Dialog
     say.to_officers(tips.to_notify(held.tip.designation), "tips.card_identity", name=held.tip.designation)
 
 
-def _receive(message: Inbound, text: str, photos: LoosePhotos, tips: Tips, say: Say, effects: Effects) -> Receipt:
+def _receive(message: Inbound, text: str, photos: LoosePhotos, tips: Tips, dialogs: Dialogs, say: Say, effects: Effects) -> None:
     effects.unsay = True
     receipt = tips.receive(_words(text, photos, say), _pictures(photos))
     say.secretly("tips.received", receipt=receipt.shown, platform=message.address.platform, pictures=len(_pictures(photos)))
     _say_lost(photos, say)
     say.to_officers(tips.to_notify(receipt.designation), "tips.card", name=receipt.designation)
-    return receipt
+    # people send the words and the pictures one after the other
+    held = tips.begin(tips.by_receipt(receipt.digits, _who(message)))
+    dialogs.ask("tip.pictures" if text else "tip.more", wait=PICTURES_WAIT if text else TELL_WAIT, data={"held": held})
 
 
 def _who(message: Inbound) -> str:

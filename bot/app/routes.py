@@ -52,6 +52,7 @@ from handlers import (
     lost,
     missing,
     officers,
+    openings,
     posts,
     privacy,
     proposals,
@@ -73,7 +74,7 @@ from handlers.reports import Reports
 
 NEIGHBOURS = (wishes, lost, disputes, volunteers, proposals, deeds, visits)
 HANDLERS = (
-    *(emergencies, scams, hazards, additions, followups, questions, tips, tip_desk),
+    *(emergencies, scams, hazards, additions, followups, openings, questions, tips, tip_desk),
     *(desk, dispatching, casework, talk, callback, closing, clocks, shift),
     *(officers, help_, privacy, posts, missing, appeals, clues, away, groups, identity),
     *(keeping, confirm, roles, blocks, lookalikes),

@@ -175,7 +175,7 @@ def test_another_unit_asks_once_more_and_agrees(tmp_path: Path) -> None:
         chat.say("马宏", PRIVATE, "/回访 2611-0001 属实")
         chat.expect("马宏", "没有执行：2611-0001是您或您单位办的，抽查要由别的单位来做。")
         chat.say("王建国", PRIVATE, "/回访 2611-0001 好的")
-        chat.expect("王建国", "还差一点：请发 /回访 号 属实，或者：号 不属实 还差在哪里")
+        chat.expect("王建国", "还差一点：请发 /回访 号 属实，或者：号 不属实 还差在哪里*")
         chat.say("王建国", PRIVATE, "/回访 2611-0001 属实 电话里说都清走了")
         chat.expect("王建国", "2611-0001抽查属实，已记下。")
         chat.say("王建国", PRIVATE, "/review 2611-0001 属实")

@@ -34,7 +34,7 @@ def state(chat: Scenario) -> str:
 
 def test_a_wrong_ticket_goes_back_once_and_then_the_dispatcher_has_the_last_word(chat: Scenario, number: str) -> None:
     chat.say("马宏", PRIVATE, f"/退单 {number}")
-    chat.expect("马宏", "还差一点：请发 /退单 号 理由，最好写该派给谁")
+    chat.expect("马宏", "还差一点：请发 /退单 号 理由，最好写该派给谁*")
     chat.say("马宏", PRIVATE, f"/退单 {number} 这栋楼不归我们，该派消防")
     chat.expect("马宏", f"{number}已退给调度员。")
     chat.expect("赵航", f"【退单】{number} *\n安居物业港新服务处：这栋楼不归我们，该派消防\n重新派：/派单 {number} 单位*")

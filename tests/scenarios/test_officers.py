@@ -84,7 +84,7 @@ def test_rejecting_needs_a_reason_that_the_reporter_reads(chat: Scenario) -> Non
     chat.skip(GROUP)
     chat.skip_officers()
     chat.say("赵航", PRIVATE, "/不受理 2611-0001")
-    chat.expect("赵航", "还差一点：请发 /不受理 号 理由和该找谁")
+    chat.expect("赵航", "还差一点：请发 /不受理 号 理由和该找谁*")
     chat.say("赵航", PRIVATE, "/reject 2611-0001 这是隔壁街道的，请打12345")
     chat.expect("赵航", "2611-0001已记为不予受理*")
     chat.expect(GROUP, "2611-0001这边办不了：这是隔壁街道的，请打12345")

@@ -463,3 +463,45 @@ def test_a_tip_that_is_sent_over_and_over_is_no_new_tip_each_time(chat: Scenario
     assert len(chat.rows(Tip.id)) == 3, "the same words are heard so often, with a command or without one"
     chat.skip("林小雨")
     chat.skip_officers()
+
+
+def test_saying_that_one_wants_to_tell_is_no_tip_yet(chat: Scenario) -> None:
+    for line in ("我想举报", "你好，我要举报", "举报个人"):
+        chat.say("林小雨", PRIVATE, line)
+        chat.expect("林小雨", "请说说是什么事*")
+    assert chat.rows(Tip.id) == []
+    chat.say("林小雨", PRIVATE, TIP)
+    chat.expect("林小雨", "收到了，已加密保存。*")
+    name_of(chat)
+    assert len(chat.rows(Tip.id)) == 1
+
+
+def test_what_goes_on_about_a_tip_is_no_second_tip(chat: Scenario) -> None:
+    told(chat)
+    name = name_of(chat)
+    for line in ("补充一下，带头的开一辆白车", "还有，车停在小区东门"):
+        chat.say("林小雨", PRIVATE, line)
+        chat.expect("林小雨", "补充好了，已加密保存。")
+        chat.expect("李敏", f"线索{name}有补充。*")
+    chat.say("林小雨", PRIVATE, "没有了")
+    chat.expect("林小雨", "好的。")
+    assert len(chat.rows(Tip.id)) == 1
+    assert chat.traces("白车", "东门") == []
+    chat.say("林小雨", PRIVATE, "3号楼2单元楼道有人给电动车充电")  # control: another matter is another matter
+    chat.expect("林小雨", "收到，编号*")
+    chat.skip_officers()
+
+
+def test_after_a_picture_was_the_tip_and_its_words_came_more_pictures_belong_to_it(chat: Scenario) -> None:
+    chat.say("林小雨", PRIVATE, "/举报")
+    chat.expect("林小雨", "请说说是什么事*")
+    chat.say("林小雨", PRIVATE, photo=jpeg(1))
+    chat.expect("林小雨", "收到了，照片1张也在内*")
+    name = name_of(chat)
+    chat.say("林小雨", PRIVATE, TIP)
+    chat.expect("林小雨", "补充好了，已加密保存。")
+    chat.expect("李敏", f"线索{name}有补充。*")
+    chat.say("林小雨", PRIVATE, photo=jpeg(2))
+    chat.expect("林小雨", "补充好了，照片1张也在内*")
+    chat.expect("李敏", f"线索{name}有补充。*")
+    assert len(chat.rows(Tip.id)) == 1
