@@ -6,6 +6,7 @@ running bot has to see goes through the database, so every command works beside 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -88,4 +89,11 @@ def _sentence(error: BaseException) -> str | None:
         return f"the database did not answer: {error}. Look whether the disk is full or another program holds it, then try again."
     if isinstance(error, ConfigError | DatabaseProblem | Stop | TaxonomyError | DeskError | WorkdaysError):
         return str(error)
+    if isinstance(error, PermissionError) or (
+        isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EDQUOT)
+    ):
+        return (
+            f"{error.filename or 'a file'}: {error.strerror}. Run this as the user who runs the bot, and look whether its disk "
+            "is full or can only be read"
+        )
     return None

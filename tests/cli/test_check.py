@@ -82,6 +82,8 @@ def test_check_names_every_file_without_which_the_bot_does_not_start(
     assert done.code == 1
     for name, look in broken.items():
         assert f"problem  {look}: {content / name}:" in done.out
+    denied = PermissionError(13, "Permission denied", "data/keys/totp.key")
+    assert str(sentence_of(denied)).startswith("data/keys/totp.key: Permission denied. Run this as the user who runs the bot")
     for kind in (DeskError, WorkdaysError, ConfigError):
         assert sentence_of(kind("file:1: what is wrong")) == "file:1: what is wrong", "run ends with it and not with a traceback"
 
