@@ -211,7 +211,8 @@ class Cluster:
         self.proxy.heal()
 
     async def power_cut(self) -> None:
-        """`pg_ctl stop -m immediate`, and the start after it."""
+        """`pg_ctl stop -m immediate`, and the start after it; a node on its way up would end, for its keeper to start anew."""
+        await self._at_work(time.monotonic() + 60.0)
         self._trouble("power cut", "")
         await asyncio.to_thread(self._server.stop, "immediate")
         await asyncio.to_thread(self._server.start)
@@ -283,13 +284,17 @@ class Cluster:
     async def up(self, seconds: float = 120.0) -> None:
         """Return when every node is at work and every account is heard, or when the patience ends. NotUp when a node ends."""
         deadline = time.monotonic() + seconds
-        while not all(order.ready.exists() for order in self._orders.values()) and time.monotonic() < deadline:
-            self.all_live()
-            await asyncio.sleep(0.05)
+        await self._at_work(deadline)
         for account, chat in dict(self.chats).items():
             self._said[f"{chat}-first"] = 1
             self.world.say(account, chat, f"{chat}-first", "/回声 1")
         await self.quiet(deadline - time.monotonic(), self.all_live)
+
+    async def _at_work(self, deadline: float) -> None:
+        """Return when every node that was started is at work, or at the deadline. NotUp when one ends."""
+        while not all(order.ready.exists() for order in self._orders.values()) and time.monotonic() < deadline:
+            self.all_live()
+            await asyncio.sleep(0.05)
 
     def all_live(self) -> None:
         """Raise NotUp, with its last words, when a node has ended that nobody has killed."""
