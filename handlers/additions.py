@@ -105,6 +105,8 @@ def withdraw(message: Inbound, number: CaseNumber, desk: CaseDesk, say: Say, ses
     case = desk.find(number)
     if not _is_reporter(message, case, desk):
         raise Refusal("report.not_yours" if _same_chat(message, case) else "desk.no_such", number=number)
+    if case.state == State.VERIFYING:
+        raise Refusal("callback.again", number=number)
     gone = _withdraw(case, desk, dialogs, say, session)
     say.reply("report.withdrawn" if gone else "report.withdrawn_by_one", case=case, number=case.number)
 

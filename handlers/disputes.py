@@ -22,7 +22,7 @@ from cases.mediation import FOLLOW_UP_AFTER, RECORD_AFTER, REMIND_BEFORE, Mediat
 from cases.times import when_in
 from content.refusal import Refusal
 from handlers.callback import ask_reporter
-from storage.tables import Officer
+from storage.tables import Case, Officer
 
 router = Router("disputes")
 
@@ -33,6 +33,11 @@ FOLLOW_WAIT = timedelta(days=3)
 KEPT, BROKEN = "做到了", "没做到"
 _MEDIATOR = re.compile(r"[;；,，\s]*调解员[:：\s]*(\S{2,8}?)(?=[;；,，\s]|$)")
 _PARTIES = re.compile(r"[;；,，\s]*参加人[:：\s]*([^;；]+)")
+ABSENT = (
+    r"(?s)(?=.{2,80}$).{0,40}?(?:[来去]不了|[不没](?:能|法)[来去]|不[来去]了|赶不[上到]|没空|没时间|不方便|改(?:天|个?时间|期|到|约)"
+    r"|换(?:个|一个)?(?:时间|日子|地方)).*"
+)
+_ABSENT = re.compile(ABSENT)
 
 
 class Appointment(TypedDict):
@@ -50,6 +55,7 @@ def arrange(
     words: Words,
     desk: CaseDesk,
     mediations: Mediations,
+    dialogs: Dialogs,
     timers: Timers,
     say: Say,
     now: datetime,
@@ -72,8 +78,27 @@ def arrange(
     said = Appointment(number=case.number, at=_told(held.at, zone), place=held.place, mediator=name)
     say.reply("mediation.arranged", case=case, **said)
     say.to_reporter_alone(case, "mediation.invited", **said)
+    if case.reporter is not None:
+        data = {"id": str(held.id)}
+        dialogs.ask("mediation.coming", wait=held.at - now, case_id=case.id, data=data, of=_alone(case))
     if found is not None:
         say.to_officers([found[2]], "mediation.card", case=case, text=case.text, parties=held.parties, **said)
+
+
+@router.dialog("mediation.coming", hears=ABSENT)
+def cannot_come(message: Inbound, pending: Pending, desk: CaseDesk, mediations: Mediations, dialogs: Dialogs, say: Say) -> None:
+    """Who was asked to say so in time says that he cannot come: the mediator hears it."""
+    case = desk.get(pending.case_id) if pending.case_id is not None else None
+    found = mediations.get(int(pending.data["id"]))
+    if case is None or found is None or found[0].state != "arranged":
+        dialogs.end()
+        raise NotMine
+    text = message.text.strip()
+    if message.copied or message.attachments or _ABSENT.fullmatch(text) is None:
+        raise NotMine
+    desk.add(case, text, (), "reporter", message.message_id)
+    say.reply("mediation.absent", case=case, number=case.number)
+    say.to_officers([found[2]], "mediation.absent_card", case=case, number=case.number, said=text)
 
 
 @router.timer("mediation.remind")
@@ -138,9 +163,7 @@ def follow_up(due: Due, mediations: Mediations, dialogs: Dialogs, say: Say) -> N
     say.to_reporter_alone(
         case, "mediation.kept", number=case.number, result=held.record, choices=(Choice(KEPT, KEPT), Choice(BROKEN, BROKEN))
     )
-    private = Address(case.platform, case.account, case.reporter or "", private=True)
-    of = DialogKey.of(private, case.reporter or "")
-    dialogs.ask("mediation.kept", wait=FOLLOW_WAIT, case_id=case.id, data={"id": str(held.id)}, of=of)
+    dialogs.ask("mediation.kept", wait=FOLLOW_WAIT, case_id=case.id, data={"id": str(held.id)}, of=_alone(case))
 
 
 @router.dialog("mediation.kept", hears=rf"\s*(?:{KEPT}|{BROKEN}).*")
@@ -158,6 +181,11 @@ def kept_or_not(message: Inbound, pending: Pending, desk: CaseDesk, mediations: 
     desk.deny(case, text)
     say.reply("mediation.again", case=case, number=case.number)
     say.to_officers([found[2]], "mediation.broken", case=case, number=case.number, said=text, result=found[0].record)
+
+
+def _alone(case: Case) -> DialogKey:
+    private = Address(case.platform, case.account, case.reporter or "", private=True)
+    return DialogKey.of(private, case.reporter or "")
 
 
 def _told(at: datetime, zone: ZoneInfo) -> str:

@@ -120,7 +120,10 @@ def said_already(message: Inbound, text: str, desk: CaseDesk, say: Say) -> Case 
     earlier = desk.recent_of(origin_of(message, None), SAME_REPORT)
     for case in earlier:
         if fuzz.ratio(case.text, text) >= SAME_WORDS and _numbers(case.text) == _numbers(text):
-            return desk.master_of(case)
+            known = desk.master_of(case)
+            if message.address.private:  # in a group the answer to the first one is in sight, and nobody waits for another
+                say.reply("report.known", case=known, number=known.number, state=desk.state_name(known))
+            return known
     if len(earlier) < FLOOD:
         return None
     last = desk.master_of(earlier[0])

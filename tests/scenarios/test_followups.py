@@ -175,3 +175,36 @@ def test_however_long_a_text_is_its_words_are_looked_at_once() -> None:
             began = time.process_time()
             assert re.fullmatch(pattern, piece * 1500) is None
             assert time.process_time() - began < 2.0
+
+
+def test_who_cannot_come_to_a_mediation_says_so_as_he_was_asked_to(chat: Scenario) -> None:
+    chat.say("丁丁", GROUP, "楼上天天半夜吵，说了也不听")
+    chat.expect(GROUP, "收到，编号*")
+    number = chat.number
+    chat.skip_officers()
+    chat.say("周小琴", PRIVATE, f"/调解 {number} 明天下午3点 居委会")
+    chat.expect("丁丁", f"{number}约了调解*请提前在这里说一声。")
+    chat.skip_officers()
+    chat.say("丁丁", PRIVATE, "居住证怎么办")  # control: another matter is another matter
+    chat.expect("丁丁", "*（依据：*")
+    chat.say("丁丁", PRIVATE, "我明天上班去不了，改天行吗")
+    chat.expect("丁丁", f"好的，{number}的调解您来不了，已告诉调解员*")
+    chat.expect("周小琴", f"【调解】{number}反映人说来不了：我明天上班去不了，改天行吗。*")
+    assert _added(chat) == ["我明天上班去不了，改天行吗"]
+
+
+def test_the_same_said_again_in_private_is_answered_and_is_one_case(chat: Scenario) -> None:
+    chat.say("张阿姨", PRIVATE, "港新路12号路灯不亮了")
+    chat.expect("张阿姨", "收到，编号*")
+    number = chat.number
+    chat.skip_officers()
+    chat.say("张阿姨", PRIVATE, "港新路12号路灯不亮了呀")
+    chat.expect("张阿姨", f"这件事记下了，编号{number}，现在是“已派单”*")
+    assert len(chat.rows(Case.id)) == 1
+
+
+def test_who_takes_back_what_is_asked_about_is_asked_whether_it_is_solved(chat: Scenario) -> None:
+    number = _resolved(chat)
+    chat.say("张阿姨", PRIVATE, f"/撤回 {number}")
+    chat.expect("张阿姨", f"{number}解决了吗？*")
+    assert _state(chat) == [State.VERIFYING]
