@@ -31,6 +31,7 @@ router = Router("followups")
 
 NO_PHOTOS = Photos()
 
+_CONFIDED = re.compile("举报|检举|线索|保密|匿名")  # never into a case, which more people read than a tip
 ASKS = re.compile(r"[?？]\s*$|什么|怎么|怎样|多少|多久|谁|能不能|可不可以|是不是|[吗么呢]\s*$")
 _MORE = re.compile(rf"{ADDRESS}|{FREE}")
 _REGRET = re.compile(REGRET)
@@ -86,7 +87,7 @@ def _answers_another(text: str, dialogs: Dialogs) -> bool:
 def _is_more(message: Inbound, text: str, meaning: Meaning) -> bool:
     if _MORE.fullmatch(text):
         return meaning.intent is not Intent.TIP
-    said = THANKS.fullmatch(text) or only_opens(text) or ASKS.search(text)
+    said = _CONFIDED.search(text) or THANKS.fullmatch(text) or only_opens(text) or ASKS.search(text)
     return message.addressed and not said and meaning.intent in (Intent.CHAT, Intent.FEEDBACK)
 
 

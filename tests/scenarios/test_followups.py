@@ -106,6 +106,11 @@ def test_what_the_bot_asked_for_with_a_wish_is_heard_and_not_taken_for_another_m
     chat.say("孙奶奶", PRIVATE, "周末都行")
     chat.expect("孙奶奶", f"好的，已补充到{wish}*")
     chat.skip_officers()
+    chat.say("孙奶奶", PRIVATE, "我想举报个人")  # what is told in confidence never goes into a case
+    chat.expect("孙奶奶", "请说说是什么事*")
+    chat.say("孙奶奶", PRIVATE, "算了")
+    chat.expect("孙奶奶", "好的。")
+    assert _added(chat) == ["周末都行"]
     chat.say("孙奶奶", PRIVATE, "谢谢")
     chat.expect("孙奶奶", "不客气。")
 
