@@ -3,9 +3,10 @@
     python -m scripts.count_tone [OPEN_DATA]
 
 Cries are those of `content/training` and `tests/data` (every set that serves as development data), ordinary messages are all
-else there. Words are what jieba makes of them, and every two that stand together; those that stand in six texts or more are
-weighed by a sparse logistic regression (scikit-learn, extra "train"), and what is left is rounded to quarters of a sign's
-point. The same data give the same file. Sets that are kept for measuring are not read.
+else there. Words are what jieba makes of them, every two that stand together, and one to three characters in a row; those that
+stand in two texts or more are weighed by a logistic regression (scikit-learn, extra "train"), rare ones more. The weightiest are
+weighed once more without the others, and rounded to whole points. In the same way words of cries are weighed for each
+danger. The same data give the same file. Sets that are kept for measuring are not read.
 """
 
 from __future__ import annotations
@@ -15,15 +16,24 @@ import logging
 import re
 import sys
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jieba
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, diags
 from sklearn.linear_model import LogisticRegression
 
+from bot.understanding.meaning import Danger
+from bot.understanding.tone import LONGEST
 from bot.understanding.understanding import Understanding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "tests" / "data"
@@ -31,75 +41,128 @@ TRAINING = ROOT / "content" / "training"
 FOLDERS = ("rounds", "oblique", "strangers")
 MIXED = ["emergencies.txt", *(f"{name}/{path.name}" for name in FOLDERS for path in sorted((DATA / name).glob("*.txt")))]
 SILENT = ("missing", "scam_bait", "scam_report")  # neither cries nor surely none
+TABLE = ROOT / "content" / "lexicon" / "tone.toml"
 OPEN_TALK = 0.3  # how much a line of open chat counts
-FEWEST = 6  # texts in which a word must stand
-STRENGTH = 1.2  # the inverse of the penalty
+CRY = 2.0  # how much a cry counts
+FEWEST = 2  # texts in which a word must stand
+WORDS = 20_000  # that are kept
+KIND_WORDS = 600  # that are kept for each danger
+RARITY = 1.5  # the power of a word's inverse document frequency
+STRENGTH = 10.0  # the inverse of the penalty
+SCALE = 0.06  # of the shares of words in a text, which the penalty goes by
 QUARTERS = 8  # of a sign's point in one unit of log odds: a point is worth half of one
-MOST = 24  # quarters that a tone may say, both ways: six points
 _WORD = re.compile("[\u4e00-\u9fff]{1,6}")
 
 
-def examples(open_data: Path | None) -> dict[str, tuple[bool, float]]:
-    """Every text with whether it is a cry, and how much it counts."""
-    found: dict[str, tuple[bool, float]] = {}
+def examples(open_data: Path | None) -> dict[str, tuple[str, float]]:
+    """Every text with its danger, "" for an ordinary one and "cry" where nobody noted which, and how much it counts."""
+    found: dict[str, tuple[str, float]] = {}
     for name in MIXED:
         for line in _lines(DATA / name):
             kind, text = line.split("|", 1)
-            found.setdefault(text, (kind not in ("none", "ordinary"), 1.0))
-    for name, cry in (("cries_anywhere.txt", True), ("false_friends.txt", False)):
+            found.setdefault(text, ("" if kind in ("none", "ordinary") else kind, 1.0))
+    for name, kind in (("cries_anywhere.txt", "cry"), ("false_friends.txt", "")):
         for text in _lines(DATA / name):
-            found.setdefault(text, (cry, 1.0))
+            found.setdefault(text, (kind, 1.0))
+    for line in _lines(DATA / "pairs.txt"):
+        cry, ordinary = line.split("|")
+        found |= {cry: ("cry", 1.0), ordinary: ("", 1.0)}
     for path in sorted(TRAINING.glob("*.jsonl")):
         if path.stem not in SILENT:
             for line in path.read_text(encoding="utf-8").splitlines():
-                found.setdefault(json.loads(line)["text"], (path.stem == "emergency", 1.0))
+                found.setdefault(json.loads(line)["text"], ("cry" if path.stem == "emergency" else "", 1.0))
     if open_data is not None:
         for line in (open_data / "scam_detection.jsonl").read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             if row["group"] == "chat":
-                found.setdefault(row["text"], (False, OPEN_TALK))
+                found.setdefault(row["text"], ("", OPEN_TALK))
     return found
 
 
 def words(text: str) -> set[str]:
-    """The words of a text and every two that stand together."""
+    """The words of a text, every two that stand together, and one to three characters in a row."""
     parts = [part if _WORD.fullmatch(part) else "" for part in jieba.lcut(text)]
-    return set(filter(None, parts)) | {one + two for one, two in pairwise(parts) if one and two}
+    rows = {text[at : at + length] for length in (1, 2, 3) for at in range(len(text) - length + 1)}
+    return (
+        set(filter(None, parts))
+        | {one + two for one, two in pairwise(parts) if one and two}
+        | {row for row in rows if _WORD.fullmatch(row)}
+    )
 
 
-def count(rows: dict[str, tuple[bool, float]], understanding: Understanding) -> tuple[int, dict[int, list[str]]]:
-    """What a message begins with, and the words by what each says, in quarters."""
-    texts = [understanding.plain(text)[:400] for text in rows]
-    seen = Counter(word for text in texts for word in words(text))
-    known = {word: number for number, word in enumerate(sorted(word for word, times in seen.items() if times >= FEWEST))}
-    lengths = sorted({len(word) for word in known})
-    columns, starts = [], [0]
-    for text in texts:
-        parts = {text[at : at + length] for length in lengths for at in range(len(text) - length + 1)}
-        columns += sorted(known[part] for part in parts if part in known)
-        starts.append(len(columns))
-    matrix = csr_matrix((np.ones(len(columns)), columns, starts), shape=(len(texts), len(known)))
-    cries, weights = np.array([cry for cry, _ in rows.values()]), np.array([weight for _, weight in rows.values()])
-    sparse = LogisticRegression(penalty="l1", solver="liblinear", C=STRENGTH, max_iter=300, random_state=1)
-    fitted = sparse.fit(matrix, cries, weights)
-    by_quarters: dict[int, list[str]] = defaultdict(list)
-    for word, weight in zip(known, np.round(fitted.coef_[0] * QUARTERS).astype(int).tolist(), strict=True):
-        if weight:
-            by_quarters[weight].append(word)
-    return round(float(fitted.intercept_[0]) * QUARTERS), by_quarters
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Texts (rows) by the words that stand in them (columns), and how rare each word is."""
+
+    words: list[str]
+    rows: csr_matrix
+    rarity: NDArray[np.float64]
+
+    @staticmethod
+    def of(texts: Sequence[str]) -> Counted:
+        """Count every word that stands in `FEWEST` texts or more."""
+        seen = Counter(word for text in texts for word in words(text))
+        known = {word: number for number, word in enumerate(sorted(word for word, times in seen.items() if times >= FEWEST))}
+        lengths = sorted({len(word) for word in known})
+        columns, starts = [], [0]
+        for text in texts:
+            parts = {text[at : at + length] for length in lengths for at in range(len(text) - length + 1)}
+            columns += sorted(known[part] for part in parts if part in known)
+            starts.append(len(columns))
+        rows = csr_matrix((np.ones(len(columns)), columns, starts), shape=(len(texts), len(known)))
+        rarity = (np.log((1 + len(texts)) / (1 + np.asarray(rows.sum(0)).ravel())) + 1) ** RARITY
+        return Counted(list(known), rows, rarity)
+
+    def part(self, texts: NDArray[np.bool_], chosen: NDArray[np.int64]) -> Counted:
+        """Some of the texts and some of the words."""
+        return Counted(
+            [self.words[number] for number in chosen], self.rows[texts].tocsc()[:, chosen].tocsr(), self.rarity[chosen]
+        )
+
+    def weigh(self, cries: NDArray[np.bool_], weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+        """What each word says for a cry beside the others, before the root of their number divides it; what all begin with."""
+        shares = diags(SCALE / np.sqrt(np.maximum(1, np.asarray(self.rows.sum(1)).ravel())))
+        fit = LogisticRegression(solver="liblinear", C=STRENGTH, max_iter=300, random_state=1)
+        fit.fit(shares @ self.rows @ diags(self.rarity), cries, weights)
+        return fit.coef_[0] * self.rarity * SCALE, float(fit.intercept_[0])
+
+    def weightiest(self, points: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+        """The words that say most in most texts."""
+        return np.sort(np.argsort(-np.abs(points) * np.sqrt(np.asarray(self.rows.sum(0)).ravel()), kind="stable")[:most])
+
+
+def table(words: Sequence[str], points: NDArray[np.float64]) -> str:
+    """Words by their points."""
+    by_points: dict[int, list[str]] = defaultdict(list)
+    for word, count in zip(words, np.round(points * QUARTERS).astype(int).tolist(), strict=True):
+        if count:
+            by_points[count].append(word)
+    return "\n".join(f'"{count}" = "{" ".join(by_points[count])}"' for count in sorted(by_points))
 
 
 def main() -> None:
     """Count, and write the table anew below its own heading."""
     jieba.setLogLevel(logging.ERROR)
     rows = examples(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
-    start, by_quarters = count(rows, Understanding.load(ROOT / "content"))
-    header = (DATA.parents[1] / "content" / "lexicon" / "tone.toml").read_text(encoding="utf-8").split("[bounds]")[0]
-    lines = [f'"{quarters}" = "{" ".join(by_quarters[quarters])}"' for quarters in sorted(by_quarters)]
-    text = f"{header}[bounds]\nstart = {start}\nmost = {MOST}\n\n[words]\n" + "\n".join(lines) + "\n"
-    (ROOT / "content" / "lexicon" / "tone.toml").write_text(text, encoding="utf-8")
-    cries = sum(cry for cry, _ in rows.values())
-    print(f"{cries} cries, {len(rows) - cries} ordinary messages, {sum(map(len, by_quarters.values()))} words")  # noqa: T201
+    understanding = Understanding.load(ROOT / "content")
+    counted = Counted.of([understanding.plain(text)[:LONGEST] for text in rows])
+    kinds = np.array([kind for kind, _ in rows.values()])
+    cries = kinds != ""
+    weights = np.array([weight for _, weight in rows.values()]) * np.where(cries, CRY, 1.0)
+    kept = counted.part(np.ones(len(rows), dtype=bool), counted.weightiest(counted.weigh(cries, weights)[0], WORDS))
+    points, start = kept.weigh(cries, weights)
+    header = TABLE.read_text(encoding="utf-8").split("[words]")[0]
+    header = re.sub("^start = .*$", f"start = {round(start * QUARTERS)}", header, flags=re.MULTILINE)
+    parts = [f"{header}[words]\n{table(kept.words, points)}\n"]
+    told = cries & (kinds != "cry")
+    of_kinds = kept.part(told, np.arange(len(kept.words)))
+    for danger in Danger:
+        of_danger = kinds[told] == danger.value
+        points = of_kinds.weigh(of_danger, np.ones(len(of_danger)))[0]
+        best = of_kinds.weightiest(points, KIND_WORDS)
+        parts.append(f"[kind.{danger}]\n{table([kept.words[number] for number in best], points[best])}\n")
+    TABLE.write_text("\n".join(parts), encoding="utf-8")
+    print(f"{cries.sum()} cries, {(~cries).sum()} ordinary messages, {len(kept.words)} words")  # noqa: T201
 
 
 def _lines(path: Path) -> list[str]:

@@ -1,10 +1,11 @@
-"""Tier T0: danger to life, or money leaving for a fraudster, now. Rules over words only, no model in the path.
+"""Tier T0: danger to life, or money leaving for a fraudster, now. What a rule over words hears passes no model.
 
 Recall comes first: a match of a danger's patterns is an alarm unless the sentence itself says that it is past, supposed, told,
 acted, trained, denied or over. False friends ("这家店火了") are blanked out before the patterns are tried. Beside the patterns
 stand scenes (`scenes.py`): families of words that mean danger when they come together in any order; and where no scene is whole,
 signs (`signs.py`): classes of words that are added up. What is not plainly said is weighed against the tone of the whole message
-(`tone.py`). All words and patterns are data: `content/lexicon/emergencies.toml`, `scenes.toml`, `signs.toml` and `tone.toml`.
+(`tone.py`), and a message whose tone is surely that of a cry may be one without any rule (`cry`). All words and patterns are
+data: `content/lexicon/emergencies.toml`, `scenes.toml`, `signs.toml` and `tone.toml`.
 """
 
 from __future__ import annotations
@@ -40,8 +41,10 @@ BELOW = 3  # points fewer than any danger needs, from which on a phrase or scene
 PHRASE = 3  # points that a phrase or scene is worth by itself
 MOST_BEYOND = 4  # points for or against a phrase or scene, as the other signs of its message add up to more or less
 LACKING = 2  # points that signs may lack of what a danger needs, if the tone makes up for them
+CALM = -8  # quarters of a point: a tone up to which only what is plainly said is an alarm
 LOUD = 16  # quarters of a point: a tone from which on yielding guards are not asked
 BEYOND = 3  # points more than a danger needs, from which on weak guards are not asked
+SEEN = "seen"  # the guard that knows who saw somebody from who looks for somebody; the only one that a tone alone is asked for
 STOPS = "。！？!?\n；;…"
 _BUT = re.compile("但|可是|不过|还有人|还在|又|还没|没完全")
 
@@ -216,6 +219,17 @@ class Emergencies:
                     return Alarm(rule.danger, words)
         return self._added_up(tallies, heard)
 
+    def cry(self, text: str) -> Alarm | None:
+        """What a plain text without any alarm is by its tone alone, if that is surely the tone of a cry and nobody is safe."""
+        quarters = self.tone.quarters(text)
+        if quarters < self.tone.sure or self.safe(text):
+            return None
+        danger = self.tone.kind(text)
+        heard = Heard(self.tone, text, self._gate.held(text), 0)
+        if any(guard.name == SEEN and _holds(guard, text, (0, len(text)), heard, 0) for guard in self._by_danger[danger].guards):
+            return None
+        return Alarm(danger, f"tone {quarters}")
+
     def safe(self, text: str) -> bool:
         """Whether the text says that people are safe or the danger is over."""
         match = self._safe.search(text)
@@ -248,6 +262,8 @@ class Emergencies:
     def _added_up(self, tallies: list[Tally], heard: Heard) -> Alarm | None:
         """The danger whose signs add up to most beyond what it needs, with the tone of the text, if no guard denies it."""
         best: tuple[int, Alarm] | None = None
+        if tallies and self.safe(heard.text) and not _BUT.search(heard.text):
+            return None
         for tally in tallies:
             if (tally.most(heard.standing) - tally.need) * QUARTERS + heard.quarters() < 0:
                 continue  # wherever its words stand: ordinary messages end here
@@ -257,7 +273,7 @@ class Emergencies:
             if place is None or (best is not None and best[0] >= place[0] - tally.need):
                 continue
             points, start, end = place
-            if (points - tally.need) * QUARTERS + heard.quarters() < 0:
+            if heard.quarters() <= CALM or (points - tally.need) * QUARTERS + heard.quarters() < 0:
                 continue
             if not self._denied(rule, cleared, start, end, heard, sure=points >= tally.need + BEYOND):
                 best = points - tally.need, Alarm(tally.danger, f"{heard.text[start:end]} ({points} points)")
@@ -271,6 +287,8 @@ class Emergencies:
         """
         if len(heard.text) < SHORT or self._hard.search(words):
             return True
+        if heard.quarters() <= CALM:
+            return False
         wanted = -((PHRASE * QUARTERS + heard.quarters()) // (QUARTERS // 2))  # points beyond, which count half
         if wanted <= -MOST_BEYOND or wanted > MOST_BEYOND:
             return wanted <= 0

@@ -60,7 +60,9 @@ SPEAK_UNKNOWN = 0.5  # the same without a single word of the lexicon in it
 A_LINE = 10  # characters: a shorter message without a word of the lexicon, or words of two classes, is not even read
 A_FEW = 5  # characters: less ("满意", "好了") says nothing in a group unless a rule knows it, and little where we were asked
 OVERRULE = 0.5  # so sure must the model be of another want than the rule's to take its place
-DREAD = 0.9  # so sure of danger that no rule sees: it is no alarm (no model decides about one), but somebody should look at it
+AGREED = 0.2  # so likely must danger be to the model for a cry that only the tone of a message shows
+AGREED_STILL = 0.8  # the same when a rule finds something else in it
+DREAD = 0.9  # so sure of danger that neither rule nor tone shows: it is no alarm, but somebody should look at it
 # The same for a text that nobody asked about, by the points that the rules alone give it: plainer tricks need a less sure model
 CERTAIN = ((2.5, 0.8), (1.5, 0.92), (0.95, 0.96), (0.4, 0.97))
 BAIT = 0.5  # so sure must the model be that a text is bait; families talk about money and officials about fraud
@@ -205,7 +207,8 @@ class Understanding:
         seen = self._vocabulary.look(text)
         mask = self.triggers.mask(seen)
         known = mask & self._known or self._emergencies.staged(mask >> self._families)
-        if not known and (self._table is None or (len(text) < A_LINE and not self._is_classed(text, mask))):
+        short = len(text) < A_LINE and not self._is_classed(text, mask)
+        if not known and (self._table is None or (short and self._emergencies.cry(text) is None)):
             return NOTHING
         sight = self._look(text, seen, mask)
         if sight.alarm is not None:
@@ -249,14 +252,13 @@ class Understanding:
     def _want(self, sight: _Sight, speak: float) -> Intent:
         """Rules and model together. `speak` is the line between a want and small talk.
 
-        What the rules found is among the model's features. The tier T0 is the rules' alone: danger that only the model sees is
-        taken for the likeliest other want.
+        What the rules found is among the model's features. Danger that only the model sees is taken for the likeliest other want.
         """
         finding = sight.finding
         if self._table is None:
             return finding.intent if finding is not None else Intent.CHAT
         odds = self._odds(sight, self._table)
-        if odds.wants < speak and odds.danger < DREAD:
+        if odds.wants < speak and (odds.danger < DREAD or sight.safe):
             return Intent.CHAT
         if finding is not None and odds.of[odds.best] < OVERRULE * odds.wants:
             return finding.intent
@@ -458,7 +460,18 @@ class Understanding:
         safe = bool(mask >> _SAFE & 1) and self._emergencies.safe(plain.text)
         ruled = (mask & self._known) >> _RULES
         finding = self._intents.find(plain.text, ruled) if alarm is None and ruled else None
+        if alarm is None and (cry := self._cry(plain, seen, mask, finding)) is not None:
+            return _Sight(plain, seen, mask, cry, safe, None)
         return _Sight(plain, seen, mask, alarm, safe, finding)
+
+    def _cry(self, plain: Plain, seen: Seen, mask: int, finding: Finding | None) -> Alarm | None:
+        """The alarm of a message that only its tone shows to be a cry: the model has to agree, and more so against a rule."""
+        if self._table is None or (cry := self._emergencies.cry(plain.text)) is None:
+            return None
+        if finding is not None and finding.intent is Intent.MISSING:
+            return None  # somebody was seen or found
+        odds = self._odds(_Sight(plain, seen, mask, None, safe=False, finding=None), self._table).of
+        return cry if odds[Intent.EMERGENCY] + odds[Intent.MISSING] >= (AGREED if finding is None else AGREED_STILL) else None
 
     def _is_classed(self, text: str, mask: int) -> bool:
         """Whether a short text without any other word of the lexicon has words of two classes, as "求个梯子" has."""

@@ -33,7 +33,7 @@ TABLE = [
     ("刚看到个老奶奶找不到家", Intent.MISSING, "missing.seen", "T1"),
     ("捡到一串钥匙", Intent.LOST_FOUND, "found", "T3"),
     ("我的钱包丢了，黑色的", Intent.LOST_FOUND, "lost", "T3"),
-    ("我妈83岁了，店里有人叫她转账", Intent.SCAM_REPORT, "scam.lead", "T1"),
+    ("我妈83岁了，店里有人叫她转账", Intent.EMERGENCY, "scam.paid", "T0"),
     ("居住证怎么办", Intent.QUESTION, "question", "TQ"),
     ("请问护照过期了去哪里换", Intent.QUESTION, "question", "TQ"),
     ("帮独居老人换灯泡", Intent.WISH, "wish", "T3"),
