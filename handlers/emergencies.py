@@ -13,7 +13,7 @@ from bot.router import Router
 from bot.say import Say
 from bot.timers import Due, Timers
 from bot.turn import Effects, Rules
-from bot.understanding.meaning import Danger, Meaning
+from bot.understanding.meaning import CATEGORY, Danger, Meaning
 from cases.alarms import Alarms
 from cases.desk import CaseDesk, NewCase
 from cases.roster import Roster
@@ -22,19 +22,6 @@ from storage.tables import Alarm, Group
 
 router = Router("emergencies")
 
-CATEGORY = {
-    Danger.FIRE: "fire.active",
-    Danger.GAS: "gas.leak",
-    Danger.ELECTRIC: "elec.shock",
-    Danger.VIOLENCE: "violence",
-    Danger.INTRUDER: "intruder",
-    Danger.MEDICAL: "medical",
-    Danger.DROWNING: "drowning",
-    Danger.COLLAPSE: "collapse",
-    Danger.SELF_HARM: "mental",
-    Danger.MISSING: "missing.elder",
-    Danger.MONEY: "scam.paid",
-}
 MOST_ROUNDS = 30  # an hour of calling
 
 

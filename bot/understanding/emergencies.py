@@ -228,7 +228,7 @@ class Emergencies:
         heard = Heard(self.tone, text, self._gate.held(text), 0)
         if any(guard.name == SEEN and _holds(guard, text, (0, len(text)), heard, 0) for guard in self._by_danger[danger].guards):
             return None
-        return Alarm(danger, f"tone {quarters}")
+        return Alarm(danger, f"{'，'.join(self.tone.loudest(text))} (tone {quarters})")
 
     def safe(self, text: str) -> bool:
         """Whether the text says that people are safe or the danger is over."""

@@ -40,6 +40,21 @@ class Danger(StrEnum):
     MONEY = "money"
 
 
+CATEGORY = {  # the case that a danger becomes
+    Danger.FIRE: "fire.active",
+    Danger.GAS: "gas.leak",
+    Danger.ELECTRIC: "elec.shock",
+    Danger.VIOLENCE: "violence",
+    Danger.INTRUDER: "intruder",
+    Danger.MEDICAL: "medical",
+    Danger.DROWNING: "drowning",
+    Danger.COLLAPSE: "collapse",
+    Danger.SELF_HARM: "mental",
+    Danger.MISSING: "missing.elder",
+    Danger.MONEY: "scam.paid",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A place named in the text: characters start (inclusive) to end (exclusive) of the original text."""

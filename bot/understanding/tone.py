@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LONGEST = 400  # characters: what a message is about is said in its first sentences
 QUARTERS = 4  # of a sign's point
+SHOWN = 4  # words that are named as a reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,12 @@ class Tone:
         if not found:
             return max(-self.most, self.start)
         return max(-self.most, min(self.most, self.start + round(sum(map(self.points.__getitem__, found)) / sqrt(len(found)))))
+
+    def loudest(self, text: str) -> list[str]:
+        """The words of a plain text that speak most for a cry, the first ones first; for whoever asks why."""
+        numbers = sorted(self.words.look(text[:LONGEST]), key=lambda number: -self.points[number])
+        names = tuple(self.words.numbers)
+        return [names[number] for number in numbers[:SHOWN] if self.points[number] > 0]
 
     def kind(self, text: str) -> Danger:
         """The danger that the words of a cry speak for most."""

@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from msgspec import Struct
 
 from bot.understanding.classes import Classes
 from bot.understanding.emergencies import Emergencies, danger_words
 from bot.understanding.intents import Finding, Intents
-from bot.understanding.meaning import Danger, Hint, Intent, Meaning, Scam
+from bot.understanding.meaning import CATEGORY, Danger, Hint, Intent, Meaning, Scam
 from bot.understanding.model import Model, Table, characters, hashes, named
 from bot.understanding.moves import Weighed
 from bot.understanding.places import Places
 from bot.understanding.scams import PHISHING, Scams, Traces
+from bot.understanding.sight import Odds, Sight, Verdict
 from bot.understanding.text import Normaliser, Plain
 from bot.understanding.triggers import Triggers, Vocabulary
 from content.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -30,19 +30,6 @@ if TYPE_CHECKING:
     from bot.understanding.triggers import Seen
 
 NOTHING = Hint()
-_CATEGORY = {
-    Danger.FIRE: "fire.active",
-    Danger.GAS: "gas.leak",
-    Danger.ELECTRIC: "elec.shock",
-    Danger.VIOLENCE: "violence",
-    Danger.INTRUDER: "intruder",
-    Danger.MEDICAL: "medical",
-    Danger.DROWNING: "drowning",
-    Danger.COLLAPSE: "collapse",
-    Danger.SELF_HARM: "mental",
-    Danger.MISSING: "missing.elder",
-    Danger.MONEY: "scam.paid",
-}
 _CHILD = ("孩", "娃", "宝宝", "儿子", "女儿", "孙", "学生", "弟弟", "妹妹", "小朋友", "婴", "闺女", "幼儿园", "放学")
 
 # What a trigger found by the automaton stands for: bits 0 to 15 dangers, 16 safe, 17 scam, 18 "not plain yet",
@@ -81,52 +68,6 @@ _PLAIN_CATEGORY = {
     Intent.FEEDBACK: "feedback",
 }
 _KINDS: dict[Intent, tuple[str, ...]] = {Intent.SCAM_REPORT: ("scam",)}
-
-
-class _Verdict(Struct, frozen=True):
-    """What rules and model made of a sight that is no alarm by rule."""
-
-    intent: Intent
-    confidence: float
-    category: str | None
-    urgent: bool
-    reasons: tuple[str, ...]
-
-
-class _Odds(Struct, frozen=True):
-    """What the model thinks of a sight: of every label, of all wants together (small talk and danger are none), the likeliest."""
-
-    of: Mapping[Intent, float]
-    wants: float
-    best: Intent
-
-    @property
-    def chat(self) -> float:
-        """How likely it is small talk."""
-        return self.of[Intent.CHAT]
-
-    @property
-    def danger(self) -> float:
-        """How likely it is a cry for help."""
-        return self.of[Intent.EMERGENCY]
-
-
-class _Sight(Struct):
-    """One pass over a text: its plain form, the triggers that it holds, and what the rules made of them.
-
-    What the model makes of it is worked out once, at first use: a glance hands its sight on to the reading (`Hint.sight`).
-    """
-
-    plain: Plain
-    seen: Seen
-    mask: int
-    alarm: Alarm | None
-    safe: bool
-    finding: Finding | None
-    points: tuple[list[float], NDArray[np.int64]] | None = None  # of `Table.points`
-    odds: _Odds | None = None
-    traces: Traces | None = None  # of bait
-    scam: Scam | None = None
 
 
 class Understanding:
@@ -232,7 +173,7 @@ class Understanding:
         `hint` is the glance at the same text, if there was one; what it has worked out is not done again.
         """
         before = hint.sight
-        sight = before if isinstance(before, _Sight) and before.plain.original == text else self._look(text)
+        sight = before if isinstance(before, Sight) and before.plain.original == text else self._look(text)
         places = self._places.find(sight.plain) if sight.mask & _PLACE_BIT else ()
         scam = self._judge(sight)
         if sight.alarm is not None:
@@ -249,7 +190,7 @@ class Understanding:
             tier = entry.raised if verdict.urgent else entry.tier
         return Meaning(verdict.intent, verdict.confidence, tier, verdict.category, None, places, scam, verdict.reasons)
 
-    def _want(self, sight: _Sight, speak: float) -> Intent:
+    def _want(self, sight: Sight, speak: float) -> Intent:
         """Rules and model together. `speak` is the line between a want and small talk.
 
         What the rules found is among the model's features. Danger that only the model sees is taken for the likeliest other want.
@@ -264,23 +205,23 @@ class Understanding:
             return finding.intent
         return odds.best
 
-    def _decide(self, sight: _Sight, speak: float) -> _Verdict:
+    def _decide(self, sight: Sight, speak: float) -> Verdict:
         """What the sight wants, with all that a reading says of it."""
         intent, finding = self._want(sight, speak), sight.finding
         reasons = () if finding is None else (f"rule {finding.category}: {finding.words}",)
         rule = finding if finding is not None and finding.intent is intent else None
         if self._table is None:
-            return _Verdict(intent, 0.9, rule.category if rule else None, rule is not None and rule.urgent, reasons)
+            return Verdict(intent, 0.9, rule.category if rule else None, rule is not None and rule.urgent, reasons)
         odds = self._odds(sight, self._table)
         shown = f"model {odds.best} {odds.of[odds.best]:.2f}, all wants {odds.wants:.2f}, small talk {odds.chat:.2f}"
         reasons = (*reasons, f"{shown}, danger {odds.danger:.2f}")
         if intent is Intent.CHAT:
-            return _Verdict(intent, odds.chat, None, False, reasons)
+            return Verdict(intent, odds.chat, None, False, reasons)
         if rule is not None:
-            return _Verdict(intent, max(0.5, odds.of.get(intent, 0.0)), rule.category, rule.urgent, reasons)
-        return _Verdict(intent, odds.of[intent], self._category(intent, sight), odds.danger >= DREAD, reasons)
+            return Verdict(intent, max(0.5, odds.of.get(intent, 0.0)), rule.category, rule.urgent, reasons)
+        return Verdict(intent, odds.of[intent], self._category(intent, sight), odds.danger >= DREAD, reasons)
 
-    def _odds(self, sight: _Sight, table: Table) -> _Odds:
+    def _odds(self, sight: Sight, table: Table) -> Odds:
         if sight.odds is None:
             found = table.wants.odds(self._points(sight, table)[0])
             of = dict(zip(self._wants, found, strict=True))
@@ -290,10 +231,10 @@ class Understanding:
                     wants += odds
                     if odds > most:
                         best, most = want, odds
-            sight.odds = _Odds(of, wants, best)
+            sight.odds = Odds(of, wants, best)
         return sight.odds
 
-    def _points(self, sight: _Sight, table: Table) -> tuple[list[float], NDArray[np.int64]]:
+    def _points(self, sight: Sight, table: Table) -> tuple[list[float], NDArray[np.int64]]:
         """What the text's characters, its classes of words and what rules see in it weigh together."""
         if sight.points is None:
             kept = {self._named[name] for name in self._names(sight)}
@@ -303,15 +244,15 @@ class Understanding:
             sight.points = table.points(sight.plain.text, kept)
         return sight.points
 
-    def _quoted(self, sight: _Sight, quoted: str) -> _Verdict | None:
+    def _quoted(self, sight: Sight, quoted: str) -> Verdict | None:
         """A short answer to a report or to its result belongs to it: "修好了" under "路灯坏了" is feedback."""
         earlier = self._look(quoted).finding
         joined = self._look(quoted + "，" + sight.plain.text).finding
         if earlier is None or joined is None or joined.intent is not Intent.FEEDBACK:
             return None
-        return _Verdict(Intent.FEEDBACK, 0.8, "feedback", False, (f"quoted {earlier.category}, {joined.words}",))
+        return Verdict(Intent.FEEDBACK, 0.8, "feedback", False, (f"quoted {earlier.category}, {joined.words}",))
 
-    def _category(self, intent: Intent, sight: _Sight) -> str:
+    def _category(self, intent: Intent, sight: Sight) -> str:
         """The likeliest category of the intent by the model; the intent's plain one where the model knows none."""
         fitting = self._fitting.get(intent)
         if self._table is not None and fitting:
@@ -339,13 +280,13 @@ class Understanding:
             if any(label != _PLAIN_CATEGORY.get(intent, "other") for _, label in fitting)
         }
 
-    def _judge(self, sight: _Sight) -> Scam:
+    def _judge(self, sight: Sight) -> Scam:
         """Whether the text is bait: what the rules see in it is among the features of the model, which weighs it."""
         if sight.scam is None:
             sight.scam = self._judged(sight)
         return sight.scam
 
-    def _judged(self, sight: _Sight) -> Scam:
+    def _judged(self, sight: Sight) -> Scam:
         text, table = sight.plain.text, self._table
         if len(text) < SHORTEST:
             return self._scams.shout(text) if sight.mask & _SCAM_BIT else Scam()
@@ -374,7 +315,7 @@ class Understanding:
             honest, bait, square = honest + more[0], bait + more[1], square + more[2]
         return table.bait.odds(points, (honest, bait), square)[0]
 
-    def _is_surely_bait(self, sight: _Sight) -> bool:
+    def _is_surely_bait(self, sight: Sight) -> bool:
         """Whether a text that nobody asked about is bait: a rule sees its trick, nothing official speaks, the model agrees."""
         if not sight.mask & _SCAM_BIT or self._table is None or len(sight.plain.text) < SHORTEST:
             return False
@@ -382,12 +323,12 @@ class Understanding:
         needed = next((score for points, score in CERTAIN if bait - honest >= points), None)
         return needed is not None and self._judge(sight).score >= needed
 
-    def _traces(self, sight: _Sight) -> Traces:
+    def _traces(self, sight: Sight) -> Traces:
         if sight.traces is None:
             sight.traces = self._scams.traces(sight.plain.text, sight.seen)
         return sight.traces
 
-    def _rule_signs(self, sight: _Sight) -> Sequence[str]:
+    def _rule_signs(self, sight: Sight) -> Sequence[str]:
         """What the scam rules see of a text; they do not look at a short one without any of their words."""
         if sight.mask & _SCAM_BIT or len(sight.plain.text) > SHORT:
             return self._scams.signs(self._traces(sight))
@@ -396,7 +337,7 @@ class Understanding:
     def _kind(self, danger: Danger, text: str) -> str:
         if danger is Danger.MISSING and any(word in text for word in _CHILD):
             return "missing.child"
-        return _CATEGORY[danger]
+        return CATEGORY[danger]
 
     def features(self, head: str, text: str) -> NDArray[np.int64]:
         """The hashed features of a text for the head of this name, just as a reading sees them; for training."""
@@ -413,12 +354,16 @@ class Understanding:
         """The plain form of a text, as the rules read it."""
         return self._look(text).plain.text
 
+    def tone(self, text: str) -> int:
+        """The tone of a text, in quarters of a sign's point; for measuring."""
+        return self._emergencies.tone.quarters(self.plain(text))
+
     def category_by_rules(self, text: str, intent: str) -> str | None:
         """The category that the rules give to a text of this intent, if they do."""
         finding = self._look(text).finding
         return finding.category if finding is not None and finding.intent == intent else None
 
-    def _names(self, sight: _Sight) -> list[str]:
+    def _names(self, sight: Sight) -> list[str]:
         """What rules and triggers see of a sight, as names of the model's features."""
         names = []
         left = sight.mask & self._featured
@@ -443,7 +388,7 @@ class Understanding:
         dangers = {1 << bit: f"danger:{danger}" for bit, danger in enumerate(self._dangers)}
         return dangers | {1 << _RULES + rule.bit: f"trigger:{rule.name}" for rule in self._intents.rules}
 
-    def _look(self, text: str, seen: Seen | None = None, mask: int = 0) -> _Sight:
+    def _look(self, text: str, seen: Seen | None = None, mask: int = 0) -> Sight:
         """The sight of a text; `seen` and `mask` are what a first look at it has shown, if there was one."""
         if seen is None:
             seen = self._vocabulary.look(text)
@@ -461,8 +406,8 @@ class Understanding:
         ruled = (mask & self._known) >> _RULES
         finding = self._intents.find(plain.text, ruled) if alarm is None and ruled else None
         if alarm is None and (cry := self._cry(plain, seen, mask, finding)) is not None:
-            return _Sight(plain, seen, mask, cry, safe, None)
-        return _Sight(plain, seen, mask, alarm, safe, finding)
+            return Sight(plain, seen, mask, cry, safe, None)
+        return Sight(plain, seen, mask, alarm, safe, finding)
 
     def _cry(self, plain: Plain, seen: Seen, mask: int, finding: Finding | None) -> Alarm | None:
         """The alarm of a message that only its tone shows to be a cry: the model has to agree, and more so against a rule."""
@@ -470,7 +415,7 @@ class Understanding:
             return None
         if finding is not None and finding.intent is Intent.MISSING:
             return None  # somebody was seen or found
-        odds = self._odds(_Sight(plain, seen, mask, None, safe=False, finding=None), self._table).of
+        odds = self._odds(Sight(plain, seen, mask, None, safe=False, finding=None), self._table).of
         return cry if odds[Intent.EMERGENCY] + odds[Intent.MISSING] >= (AGREED if finding is None else AGREED_STILL) else None
 
     def _is_classed(self, text: str, mask: int) -> bool:

@@ -204,3 +204,39 @@ def test_what_is_plainly_said_is_not_asked_for_its_tone(understanding: Understan
     assert understanding.glance(ordinary).danger is None
     for cry in ("隔壁着火了", "门口有人拿刀", "老太太晕倒了"):
         assert understanding.glance(f"{ordinary}，{cry}").danger is not None
+
+
+BY_TONE = [
+    ("谁会心肺复苏,篮球场倒了一个", Danger.MEDICAL),
+    ("孙子没得了,工地边上只有他的小车车", Danger.MISSING),
+    ("爸爸站在凳子上 脖子那里有绳子 我抱着他的腿", Danger.SELF_HARM),
+    ("我妈在银行柜台非要汇款,说是孙子被抓了,谁去拦一下", Danger.MONEY),
+    ("司机被乘客勒住了,车还在滑", Danger.VIOLENCE),
+    ("岸边两双鞋一个书包,水面还在冒泡", Danger.DROWNING),
+]
+
+
+@pytest.mark.parametrize(("text", "danger"), BY_TONE)
+def test_a_cry_that_no_rule_hears_is_heard_by_its_tone(understanding: Understanding, text: str, danger: Danger) -> None:
+    meaning = understanding.read(text)
+    assert (meaning.danger, meaning.tier) == (danger, "T0")
+    assert "tone" in meaning.reasons[0]
+    assert understanding.glance(text).danger is danger
+
+
+def test_the_tone_is_not_believed_without_the_model(understanding: Understanding) -> None:
+    """The same cries without weights, and what sounds like a cry to the tone alone."""
+    alone = understanding.with_model(None)
+    assert [text for text, _ in BY_TONE if alone.read(text).danger is not None] == []
+    for text in ("这火锅真辣，嘴都着火了", "8栋电梯困人了"):
+        assert understanding.tone(text) >= 0
+        assert understanding.read(text).danger is not Danger.FIRE
+        assert understanding.read(text).tier != "T0"
+
+
+@pytest.mark.parametrize(
+    "text", ["刚才在2号院门口看到一个穿蓝棉袄的老人往河边走了", "火已经扑灭了，人都出来了", "阀门关好了，人都出来了"]
+)
+def test_who_is_safe_or_was_only_seen_is_no_cry_by_tone(understanding: Understanding, text: str) -> None:
+    assert understanding.tone(text) >= 0
+    assert understanding.glance(text).danger is None

@@ -1,0 +1,67 @@
+"""What has been made of one text so far: by the words in it, by rules and by the model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from bot.understanding.meaning import Intent, Scam
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bot.understanding.emergencies import Alarm
+    from bot.understanding.intents import Finding
+    from bot.understanding.scams import Traces
+    from bot.understanding.text import Plain
+    from bot.understanding.triggers import Seen
+
+
+class Verdict(Struct, frozen=True):
+    """What rules and model made of a sight that is no alarm by rule."""
+
+    intent: Intent
+    confidence: float
+    category: str | None
+    urgent: bool
+    reasons: tuple[str, ...]
+
+
+class Odds(Struct, frozen=True):
+    """What the model thinks of a sight: of every label, of all wants together (small talk and danger are none), the likeliest."""
+
+    of: Mapping[Intent, float]
+    wants: float
+    best: Intent
+
+    @property
+    def chat(self) -> float:
+        """How likely it is small talk."""
+        return self.of[Intent.CHAT]
+
+    @property
+    def danger(self) -> float:
+        """How likely it is a cry for help."""
+        return self.of[Intent.EMERGENCY]
+
+
+class Sight(Struct):
+    """One pass over a text: its plain form, the triggers that it holds, and what the rules made of them.
+
+    What the model makes of it is worked out once, at first use: a glance hands its sight on to the reading (`Hint.sight`).
+    """
+
+    plain: Plain
+    seen: Seen
+    mask: int
+    alarm: Alarm | None
+    safe: bool
+    finding: Finding | None
+    points: tuple[list[float], NDArray[np.int64]] | None = None  # of `Table.points`
+    odds: Odds | None = None
+    traces: Traces | None = None  # of bait
+    scam: Scam | None = None
