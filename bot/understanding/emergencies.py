@@ -44,6 +44,7 @@ LACKING = 2  # points that signs may lack of what a danger needs, if the tone ma
 CALM = -8  # quarters of a point: a tone up to which only what is plainly said is an alarm
 LOUD = 16  # quarters of a point: a tone from which on yielding guards are not asked
 BEYOND = 3  # points more than a danger needs, from which on weak guards are not asked
+A_FEW_WORDS = 8  # characters: fewer have too few words for a tone of their own, "6栋301" sounded like a fire
 SEEN = "seen"  # the guard that knows who saw somebody from who looks for somebody; the only one that a tone alone is asked for
 STOPS = "。！？!?\n；;…"
 _BUT = re.compile("但|可是|不过|还有人|还在|又|还没|没完全")
@@ -221,6 +222,8 @@ class Emergencies:
 
     def cry(self, text: str) -> Alarm | None:
         """What a plain text without any alarm is by its tone alone, if that is surely the tone of a cry and nobody is safe."""
+        if len(text) < A_FEW_WORDS:
+            return None
         quarters = self.tone.quarters(text)
         if quarters < self.tone.sure or self.safe(text):
             return None

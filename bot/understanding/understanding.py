@@ -47,7 +47,7 @@ SPEAK_UNKNOWN = 0.5  # the same without a single word of the lexicon in it
 A_LINE = 10  # characters: a shorter message without a word of the lexicon, or words of two classes, is not even read
 A_FEW = 5  # characters: less ("满意", "好了") says nothing in a group unless a rule knows it, and little where we were asked
 OVERRULE = 0.5  # so sure must the model be of another want than the rule's to take its place
-AGREED = 0.2  # so likely must danger be to the model for a cry that only the tone of a message shows
+AGREED = 0.1  # so likely must danger be to the model for a cry that only the tone of a message shows
 AGREED_STILL = 0.8  # the same when a rule finds something else in it
 DREAD = 0.9  # so sure of danger that neither rule nor tone shows: it is no alarm, but somebody should look at it
 # The same for a text that nobody asked about, by the points that the rules alone give it: plainer tricks need a less sure model

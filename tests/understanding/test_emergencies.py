@@ -207,7 +207,7 @@ def test_what_is_plainly_said_is_not_asked_for_its_tone(understanding: Understan
 
 
 BY_TONE = [
-    ("谁会心肺复苏,篮球场倒了一个", Danger.MEDICAL),
+    ("奶奶把降糖药当钙片吃了一大把,现在睡得喊不醒", Danger.MEDICAL),
     ("孙子没得了,工地边上只有他的小车车", Danger.MISSING),
     ("爸爸站在凳子上 脖子那里有绳子 我抱着他的腿", Danger.SELF_HARM),
     ("我妈在银行柜台非要汇款,说是孙子被抓了,谁去拦一下", Danger.MONEY),

@@ -61,10 +61,11 @@ def test_a_photo_is_its_largest_size() -> None:
         {"file_id": "b", "width": 1280, "height": 960, "file_size": 210000},
         {"file_id": "m", "width": 320, "height": 240, "file_size": 9000},
     ]
-    event = heard(photo=sizes, caption="看这个", media_group_id="g1")
+    event = heard(photo=sizes, caption="井盖没了", media_group_id="g1")
     assert [(one.id, one.kind, one.mime, one.size) for one in event.attachments] == [("b", "photo", "image/jpeg", 210000)]
-    assert (event.text, event.album, event.lone_photo) == ("看这个", "g1", False)
+    assert (event.text, event.album, event.lone_photo) == ("井盖没了", "g1", False)
     assert heard(photo=sizes).lone_photo
+    assert heard(photo=sizes, caption="看这个").lone_photo  # words that only point at it are none of their own
 
 
 @pytest.mark.parametrize(
