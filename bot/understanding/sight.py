@@ -44,6 +44,11 @@ class Odds(Struct, frozen=True):
         return self.of[Intent.CHAT]
 
     @property
+    def peril(self) -> float:
+        """How likely somebody is in danger or missing."""
+        return self.of[Intent.EMERGENCY] + self.of[Intent.MISSING]
+
+    @property
     def danger(self) -> float:
         """How likely it is a cry for help."""
         return self.of[Intent.EMERGENCY]

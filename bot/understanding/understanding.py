@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bot.understanding.classes import Classes
-from bot.understanding.emergencies import Emergencies, danger_words
-from bot.understanding.intents import Finding, Intents
+from bot.understanding.emergencies import A_FEW_WORDS, Emergencies, danger_words
+from bot.understanding.intents import Intents
 from bot.understanding.meaning import CATEGORY, Danger, Hint, Intent, Meaning, Scam
 from bot.understanding.model import Model, Table, characters, hashes, named
 from bot.understanding.moves import Weighed
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bot.understanding.emergencies import Alarm
     from bot.understanding.moves import Row
     from bot.understanding.triggers import Seen
 
@@ -405,18 +404,28 @@ class Understanding:
         safe = bool(mask >> _SAFE & 1) and self._emergencies.safe(plain.text)
         ruled = (mask & self._known) >> _RULES
         finding = self._intents.find(plain.text, ruled) if alarm is None and ruled else None
-        if alarm is None and (cry := self._cry(plain, seen, mask, finding)) is not None:
-            return Sight(plain, seen, mask, cry, safe, None)
-        return Sight(plain, seen, mask, alarm, safe, finding)
+        sight = Sight(plain, seen, mask, alarm, safe, finding)
+        if alarm is None and self._table is not None:
+            self._hear(sight, self._table)
+        return sight
 
-    def _cry(self, plain: Plain, seen: Seen, mask: int, finding: Finding | None) -> Alarm | None:
-        """The alarm of a message that only its tone shows to be a cry: the model has to agree, and more so against a rule."""
-        if self._table is None or (cry := self._emergencies.cry(plain.text)) is None:
-            return None
-        if finding is not None and finding.intent is Intent.MISSING:
-            return None  # somebody was seen or found
-        odds = self._odds(Sight(plain, seen, mask, None, safe=False, finding=None), self._table).of
-        return cry if odds[Intent.EMERGENCY] + odds[Intent.MISSING] >= (AGREED if finding is None else AGREED_STILL) else None
+    def _hear(self, sight: Sight, table: Table) -> None:
+        """Make a cry of a sight that only its tone shows to be one: the model has to agree, and more so against a rule.
+
+        Where no rule finds anything the model is asked first, because it is asked about that anyway.
+        """
+        text, finding = sight.plain.text, sight.finding
+        if len(text) < A_FEW_WORDS:
+            return
+        if finding is None:
+            if self._odds(sight, table).peril < AGREED or (cry := self._emergencies.cry(text)) is None:
+                return
+        else:
+            if finding.intent is Intent.MISSING or (cry := self._emergencies.cry(text)) is None:
+                return  # somebody was seen or found, or it does not sound like a cry
+            if self._odds(Sight(sight.plain, sight.seen, sight.mask, None, safe=False, finding=None), table).peril < AGREED_STILL:
+                return
+        sight.alarm, sight.finding, sight.points, sight.odds = cry, None, None, None
 
     def _is_classed(self, text: str, mask: int) -> bool:
         """Whether a short text without any other word of the lexicon has words of two classes, as "求个梯子" has."""
