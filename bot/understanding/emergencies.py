@@ -47,6 +47,7 @@ BEYOND = 3  # points more than a danger needs, from which on weak guards are not
 A_FEW_WORDS = 8  # characters: fewer have too few words for a tone of their own, "6栋301" sounded like a fire
 SEEN = "seen"  # the guard that knows who saw somebody from who looks for somebody; the only one that a tone alone is asked for
 STOPS = "。！？!?\n；;…"
+_CLAUSES = re.compile("[，。,！!？?；;、 \n]+")
 _BUT = re.compile("但|可是|不过|还有人|还在|又|还没|没完全")
 
 
@@ -225,7 +226,7 @@ class Emergencies:
         if len(text) < A_FEW_WORDS:
             return None
         quarters = self.tone.quarters(text)
-        if quarters < self.tone.sure or self.safe(text):
+        if quarters < self.tone.sure or self.is_over(text):
             return None
         danger = self.tone.kind(text)
         heard = Heard(self.tone, text, self._gate.held(text), 0)
@@ -237,6 +238,13 @@ class Emergencies:
         """Whether the text says that people are safe or the danger is over."""
         match = self._safe.search(text)
         return match is not None and "没" not in text[max(0, match.start() - 2) : match.start()]
+
+    def is_over(self, text: str) -> bool:
+        """Whether a plain text says that people are safe and nothing else.
+
+        Who was saved may bleed: "人从火里逃出来了，背上的皮都没了".
+        """
+        return self.safe(text) and all(self._safe.search(part) for part in _CLAUSES.split(text) if part)
 
     def _words(self, rule: Rule, parts: list[tuple[int, str]], heard: Heard) -> str:
         alarm = rule.alarm.open(heard.held)
@@ -265,7 +273,7 @@ class Emergencies:
     def _added_up(self, tallies: list[Tally], heard: Heard) -> Alarm | None:
         """The danger whose signs add up to most beyond what it needs, with the tone of the text, if no guard denies it."""
         best: tuple[int, Alarm] | None = None
-        if tallies and self.safe(heard.text) and not _BUT.search(heard.text):
+        if tallies and self.is_over(heard.text):
             return None
         for tally in tallies:
             if (tally.most(heard.standing) - tally.need) * QUARTERS + heard.quarters() < 0:

@@ -4,7 +4,7 @@
 each of twenty thousand such words says was counted over all cries and ordinary messages that we have (`scripts/count_tone.py`),
 and is written as whole points in `content/lexicon/tone.toml`, where a person can read and change it. The tone is weighed against
 phrases and signs of danger that do not say it plainly; and a message whose tone is surely that of a cry is one, whatever
-its words for what is wrong (decision 0297).
+its words for what is wrong (decision 0299).
 """
 
 from __future__ import annotations

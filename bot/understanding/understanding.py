@@ -198,7 +198,7 @@ class Understanding:
         if self._table is None:
             return finding.intent if finding is not None else Intent.CHAT
         odds = self._odds(sight, self._table)
-        if odds.wants < speak and (odds.danger < DREAD or sight.safe):
+        if odds.wants < speak and (odds.danger < DREAD or self._emergencies.is_over(sight.plain.text)):
             return Intent.CHAT
         if finding is not None and odds.of[odds.best] < OVERRULE * odds.wants:
             return finding.intent
