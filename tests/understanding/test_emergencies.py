@@ -240,3 +240,10 @@ def test_the_tone_is_not_believed_without_the_model(understanding: Understanding
 def test_who_is_safe_or_was_only_seen_is_no_cry_by_tone(understanding: Understanding, text: str) -> None:
     assert understanding.tone(text) >= 0
     assert understanding.glance(text).danger is None
+
+
+@pytest.mark.parametrize(
+    "text", ["人从火里逃出来了，背上的皮都没了", "爷爷回来了，一进门就歪倒，嘴角流口水", "孩子找到了，在水塔顶上往下探头"]
+)
+def test_who_was_saved_and_is_in_danger_again_is_heard(understanding: Understanding, text: str) -> None:
+    assert understanding.glance(text).danger is not None
