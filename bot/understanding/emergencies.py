@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.errors import ConfigError
-from bot.understanding.gates import NONE, Gate, Gated
+from bot.understanding.gates import NONE, Choice, Gate, Gated
 from bot.understanding.lexicon import WordFile, blank
 from bot.understanding.meaning import Danger
 from bot.understanding.scenes import Scenes, clause
 from bot.understanding.signs import Signs
 from bot.understanding.text import sentences
-from bot.understanding.tone import QUARTERS, Tone
+from bot.understanding.tone import QUARTERS, Said, Tone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from bot.understanding.scenes import Scene
@@ -94,19 +94,23 @@ class Heard:
     `held` has the bits of the gate's words in it, `standing` those of the classes of signs (`Signs.standing`).
     """
 
-    __slots__ = ("_cleared", "_quarters", "_tone", "held", "standing", "text")
+    __slots__ = ("_cleared", "_parts", "_said", "held", "standing", "text")
 
-    def __init__(self, tone: Tone, text: str, held: int, standing: int) -> None:
+    def __init__(self, said: Said, text: str, held: int, standing: int) -> None:
         self.text, self.held, self.standing = text, held, standing
-        self._tone = tone
-        self._quarters: int | None = None
+        self._said = said
+        self._parts: list[tuple[int, str]] | None = None
         self._cleared: dict[Danger, str] = {}
 
     def quarters(self) -> int:
         """Its tone, in quarters of a sign's point; a short message has none."""
-        if self._quarters is None:
-            self._quarters = self._tone.quarters(self.text) if len(self.text) >= SHORT else 0
-        return self._quarters
+        return self._said.quarters() if len(self.text) >= SHORT else 0
+
+    def sentences(self) -> list[tuple[int, str]]:
+        """Its sentences with where each begins."""
+        if self._parts is None:
+            self._parts = sentences(self.text)
+        return self._parts
 
     def is_loud(self) -> bool:
         """Whether yielding guards are not asked."""
@@ -131,7 +135,7 @@ class Emergencies:
         signs: Signs,
         tone: Tone,
         safe_triggers: tuple[str, ...],
-        safe: re.Pattern[str],
+        safe: Gated,
         hard: re.Pattern[str],
     ) -> None:
         self.rules = rules
@@ -140,6 +144,9 @@ class Emergencies:
         self.signs = signs
         self.tone = tone
         self._by_danger = {rule.danger: rule for rule in rules if rule.triggers}
+        # a bare cry for help says least about the danger: what else is told goes first
+        self._told = tuple(rule for rule in rules if rule.triggers)
+        self._cries = tuple(rule for rule in rules if not rule.triggers)
         self.safe_triggers = safe_triggers
         self._safe = safe
         self._hard = hard
@@ -170,9 +177,9 @@ class Emergencies:
             if cry:  # a bare cry for help says least about the danger, so it is heard last
                 cries.append(Rule(danger, (), cry, quiet, tuple(guards[name] for name in named)))
         table = file.table("safe")
-        safe = file.compile(file.texts(table, "sure"))
+        safe = Gated(file, file.texts(table, "sure"), gate)
         hard = file.compile(("{hard}",))
-        if safe is None or hard is None:
+        if not safe or hard is None:
             raise ConfigError(f"{file.path}: [safe] has no patterns")
         scenes = Scenes.load(folder)
         signs = Signs.load(folder, scenes.families, len(scenes.families))
@@ -187,11 +194,11 @@ class Emergencies:
         """Whether a text with these families of words may show a scene, or signs enough."""
         return bool(self.scenes.staged(families) or self.signs.staged(self.signs.standing(families), LACKING))
 
-    def find(self, text: str, among: frozenset[Danger], families: int, seen: Seen) -> Alarm | None:
+    def find(self, text: str, among: Collection[Danger], families: int, seen: Seen, said: Said) -> Alarm | None:
         """The first alarm of a plain text, by `ORDER`.
 
         `among` are the dangers whose triggers it holds, `families` has a bit for every family of words that it holds, `seen` is
-        what the vocabulary saw in it.
+        what the vocabulary saw in it, `said` what its tone is.
         """
         staged = self.scenes.staged(families)
         standing = self.signs.standing(families)
@@ -204,51 +211,66 @@ class Emergencies:
         if " " in text or "," in text:  # who types on a phone parts clauses by spaces
             text = text.replace(" ", "，").replace(",", "，")
             held = self._gate.held(text)
-        parts = sentences(text)
-        heard = Heard(self.tone, text, held, standing)
-        for rule in self.rules:
-            if tallies and not rule.triggers:  # a bare cry says least about the danger: what else is told goes first
-                alarm, tallies = self._added_up(tallies, heard), []
-                if alarm is not None:
-                    return alarm
-            if rule.danger in among:
-                words = self._words(rule, parts, heard)
-                if words and self._borne_out(words, heard):
-                    return Alarm(rule.danger, words)
-            if rule.triggers and rule.danger in staged:
-                words = self._scene(rule, staged[rule.danger], heard)
-                if words and self._borne_out(words, heard):
-                    return Alarm(rule.danger, words)
-        return self._added_up(tallies, heard)
+        heard = Heard(said, text, held, standing)
+        if among or staged:
+            alarm = self._spoken(self._told, among, staged, heard)
+            if alarm is not None:
+                return alarm
+        if tallies:
+            alarm = self._added_up(tallies, heard)
+            if alarm is not None:
+                return alarm
+        return self._spoken(self._cries, among, {}, heard) if among else None
 
-    def cry(self, text: str) -> Alarm | None:
+    def cry(self, text: str, seen: Seen, said: Said) -> Alarm | None:
         """What a plain text without any alarm is by its tone alone, if that is surely the tone of a cry and nobody is safe."""
-        if len(text) < A_FEW_WORDS:
+        if len(text) < A_FEW_WORDS or said.quarters() < self.tone.sure:
             return None
-        quarters = self.tone.quarters(text)
-        if quarters < self.tone.sure or self.is_over(text):
+        held = self._gate.held(text, seen)
+        if self._is_over(text, held):
             return None
-        danger = self.tone.kind(text)
-        heard = Heard(self.tone, text, self._gate.held(text), 0)
+        danger = said.kind()
+        heard = Heard(said, text, held, 0)
         if any(guard.name == SEEN and _holds(guard, text, (0, len(text)), heard, 0) for guard in self._by_danger[danger].guards):
             return None
-        return Alarm(danger, f"{'，'.join(self.tone.loudest(text))} (tone {quarters})")
+        return Alarm(danger, f"{'，'.join(said.loudest())} (tone {said.quarters()})")
 
-    def safe(self, text: str) -> bool:
-        """Whether the text says that people are safe or the danger is over."""
-        match = self._safe.search(text)
-        return match is not None and "没" not in text[max(0, match.start() - 2) : match.start()]
+    def safe(self, text: str, seen: Seen) -> bool:
+        """Whether the text says that people are safe or the danger is over; `seen` is what the vocabulary saw in it."""
+        return _is_safe(self._safe.open(self._gate.held(text, seen)), text)
 
-    def is_over(self, text: str) -> bool:
+    def is_over(self, text: str, seen: Seen) -> bool:
         """Whether a plain text says that people are safe and nothing else.
 
         Who was saved may bleed: "人从火里逃出来了，背上的皮都没了".
         """
-        return self.safe(text) and all(self._safe.search(part) for part in _CLAUSES.split(text) if part)
+        return self._is_over(text, self._gate.held(text, seen))
 
-    def _words(self, rule: Rule, parts: list[tuple[int, str]], heard: Heard) -> str:
+    def _is_over(self, text: str, held: int) -> bool:
+        safe = self._safe.open(held)
+        return _is_safe(safe, text) and all(safe.search(part) for part in _CLAUSES.split(text) if part)
+
+    def _spoken(
+        self, rules: tuple[Rule, ...], among: Collection[Danger], staged: Mapping[Danger, tuple[Scene, ...]], heard: Heard
+    ) -> Alarm | None:
+        """The first of some rules of which a phrase or scene is in a text that holds triggers or scenes of these dangers."""
+        for rule in rules:
+            danger = rule.danger
+            if danger in among:
+                words = self._words(rule, heard)
+                if words and self._borne_out(words, heard):
+                    return Alarm(danger, words)
+            if danger in staged:
+                words = self._scene(rule, staged[danger], heard)
+                if words and self._borne_out(words, heard):
+                    return Alarm(danger, words)
+        return None
+
+    def _words(self, rule: Rule, heard: Heard) -> str:
         alarm = rule.alarm.open(heard.held)
-        for start, part in parts:
+        if alarm is NONE:
+            return ""
+        for start, part in heard.sentences():
             if alarm.search(part) is None:  # the usual case, and cheaper than clearing false friends
                 continue
             for match in alarm.finditer(rule.quiet.open(heard.held).blank(part)):
@@ -257,7 +279,7 @@ class Emergencies:
                     for guard in rule.guards
                 ):
                     continue
-                if not self._over(rule.danger, part, match.start()):
+                if not self._over(rule.danger, part, match.start(), heard):
                     return match[0]
         return ""
 
@@ -273,18 +295,18 @@ class Emergencies:
     def _added_up(self, tallies: list[Tally], heard: Heard) -> Alarm | None:
         """The danger whose signs add up to most beyond what it needs, with the tone of the text, if no guard denies it."""
         best: tuple[int, Alarm] | None = None
-        if tallies and self.is_over(heard.text):
-            return None
+        if heard.quarters() <= CALM or self._is_over(heard.text, heard.held):
+            return None  # most messages end here
         for tally in tallies:
             if (tally.most(heard.standing) - tally.need) * QUARTERS + heard.quarters() < 0:
-                continue  # wherever its words stand: ordinary messages end here
+                continue  # wherever its words stand
             rule = self._by_danger[tally.danger]
             cleared = blank(tally.friends, heard.cleared(rule))
             place = tally.place(cleared, heard.standing, LACKING)
             if place is None or (best is not None and best[0] >= place[0] - tally.need):
                 continue
             points, start, end = place
-            if heard.quarters() <= CALM or (points - tally.need) * QUARTERS + heard.quarters() < 0:
+            if (points - tally.need) * QUARTERS + heard.quarters() < 0:
                 continue
             if not self._denied(rule, cleared, start, end, heard, sure=points >= tally.need + BEYOND):
                 best = points - tally.need, Alarm(tally.danger, f"{heard.text[start:end]} ({points} points)")
@@ -319,17 +341,22 @@ class Emergencies:
             _holds(guard, part, here, heard, first)
             for guard in rule.guards
             if not (sure and guard.weak) and not (guard.yielding and heard.is_loud())
-        ) or self._over(rule.danger, part, here[0])
+        ) or self._over(rule.danger, part, here[0], heard)
 
-    def _over(self, danger: Danger, part: str, start: int) -> bool:
+    def _over(self, danger: Danger, part: str, start: int, heard: Heard) -> bool:
         """ "着火了，已经灭了，人没事": the same sentence says afterwards that it is over, and no "but" follows."""
         return any(
             # who got out is safe, what burns still burns; and gas that put out its flame is just what leaks
             not safe[0].endswith("出来了")
             and not (danger is Danger.GAS and safe[0].endswith("灭了"))
             and not _BUT.search(part, safe.start())
-            for safe in self._safe.finditer(part, start)
+            for safe in self._safe.open(heard.held).finditer(part, start)
         )
+
+
+def _is_safe(safe: Choice, text: str) -> bool:
+    match = safe.search(text)
+    return match is not None and "没" not in text[max(0, match.start() - 2) : match.start()]
 
 
 def _guard(file: WordFile, name: str, table: object, gate: Gate) -> Guard:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from operator import itemgetter
+from functools import reduce
+from operator import itemgetter, or_
+
+from msgspec import Struct
 
 from bot.errors import ConfigError
 from bot.understanding.lexicon import WordFile
@@ -17,6 +19,7 @@ from bot.understanding.literals import Clause, compiled
 from bot.understanding.triggers import Seen, Triggers, Vocabulary
 
 ALWAYS = 1  # the bit of what needs no word
+_ORDER = itemgetter(0)
 MOST_CLAUSES = 2  # of a pattern that are asked for: a third hardly ever closes what two leave open
 
 
@@ -46,22 +49,22 @@ class Gated:
     """Any of several patterns, each behind the gate."""
 
     def __init__(self, file: WordFile, patterns: Sequence[str], gate: Gate) -> None:
-        self._by_head: dict[int, list[tuple[int, int, re.Pattern[str]]]] = {}  # order, what is needed, expression
+        self._by_head: dict[int, list[tuple[int, int, Choice]]] = {}  # order, what is needed, expression
         for order, pattern in enumerate(patterns):
             try:
                 expression, clauses = compiled(file.expand(pattern))
             except re.error as error:
                 raise ConfigError(f"{file.path}: {error} in {pattern!r}") from error
             bits = [gate.bit(clause) for clause in clauses[:MOST_CLAUSES]] or [ALWAYS]
-            self._by_head.setdefault(bits[0], []).append((order, sum(set(bits)), expression))
-        self._heads = sum(self._by_head)
+            self._by_head.setdefault(bits[0], []).append((order, reduce(or_, bits), Choice((expression,))))
+        self.heads = sum(self._by_head)  # without one of which none of them is tried
 
     def __bool__(self) -> bool:
         return bool(self._by_head)
 
     def open(self, held: int) -> Choice:
         """The patterns that may match in a text that holds these words, or in a part of it."""
-        left = held & self._heads
+        left = held & self.heads
         if not left:
             return NONE
         found = []
@@ -69,17 +72,21 @@ class Gated:
             head = left & -left
             left ^= head
             found += [one for one in self._by_head[head] if held & one[1] == one[1]]
-        return Choice(tuple([expression for _, _, expression in sorted(found, key=itemgetter(0))])) if found else NONE
+        if len(found) < 2:
+            return found[0][2] if found else NONE
+        found.sort(key=_ORDER)
+        return Choice(tuple([one.patterns[0] for _, _, one in found]))
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """Any of some patterns, as if they were one with "|" between them."""
 
     patterns: tuple[re.Pattern[str], ...]
 
     def search(self, text: str, start: int = 0) -> re.Match[str] | None:
         """The first match; of several at one place that of the pattern that was named first."""
+        if len(self.patterns) == 1:
+            return self.patterns[0].search(text, start)
         best: re.Match[str] | None = None
         for pattern in self.patterns:
             match = pattern.search(text, start)
@@ -87,16 +94,16 @@ class Choice:
                 best = match
         return best
 
-    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+    def finditer(self, text: str, start: int = 0) -> Iterator[re.Match[str]]:
         """All matches, from left to right, that do not overlap."""
-        match = self.search(text)
+        match = self.search(text, start)
         while match is not None:
             yield match
             match = self.search(text, match.end())
 
     def blank(self, text: str) -> str:
         """The text with every match replaced by as many middle dots, so that positions stay."""
-        for start, end in [match.span() for match in self.finditer(text)]:
+        for start, end in [match.span() for match in self.finditer(text)] if self.patterns else ():
             text = text[:start] + "·" * (end - start) + text[end:]
         return text
 

@@ -29,6 +29,7 @@ NUMBERED = re.compile(
     r"(?:(?<=[楼栋幢座元])\d{3,4}室?(?![\d元块年]))?"
     r"|(?<![\d.])\d{1,3}[-－]\d{1,2}(?:[-－]\d{3,4})?(?![\d.年月元%])"
 )
+_COUNTS = re.compile("[\\d*零一二三四五六七八九十百〇两a-z]")  # what every number begins with
 _NUMBERED_BY = frozenset("楼院门号幢栋座元层室弄组队社期区坊村巷道路街线家-－")  # one of which every number of a place has
 # numbers that count or order as often as they name: a place only with what follows ("12号门口") or after a name ("人民路12号")
 _LOOSE = re.compile(
@@ -106,7 +107,9 @@ class Places:
         """The places of a text, with positions in the original text."""
         text = plain.text[:2000]
         said = tagged(text)
-        numbered = {match.start(): match.end() for match in NUMBERED.finditer(text) if self._names(text, match)}
+        numbered: dict[int, int] = {}
+        if _COUNTS.search(text) is not None:
+            numbered = {match.start(): match.end() for match in NUMBERED.finditer(text) if self._names(text, match)}
         if not numbered and not self._may_close(said):
             return ()
         words = _words(said)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 from bot.errors import ConfigError
@@ -36,6 +38,7 @@ class ScamRule:
     type: str
     sure: Gated
     hints: tuple[Gated, ...]
+    heads: int  # without one of which nothing of it is tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +166,13 @@ def _rule(file: WordFile, code: str, table: object, gate: Gate) -> ScamRule:
     if not isinstance(table, dict):
         raise ConfigError(f"{file.path}: {code!r} must be a table")
     hints = tuple(Gated(file, (pattern,), gate) for pattern in file.texts(table, "hint"))
-    return ScamRule(code, Gated(file, file.texts(table, "sure"), gate), hints)
+    sure = Gated(file, file.texts(table, "sure"), gate)
+    return ScamRule(code, sure, hints, reduce(or_, [hint.heads for hint in hints], sure.heads))
 
 
 def _trace(rule: ScamRule, text: str, held: int) -> Trace | None:
+    if not held & rule.heads:
+        return None
     hints = tuple([number for number, hint in enumerate(rule.hints) if hint.open(held).search(text)])
     sure = sum(1 for _ in itertools.islice(rule.sure.open(held).finditer(text), 3))
     return Trace(rule.type, sure, hints) if sure or hints else None

@@ -9,7 +9,7 @@ from msgspec import Struct
 from bot.understanding.meaning import Intent, Scam
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bot.understanding.intents import Finding
     from bot.understanding.scams import Traces
     from bot.understanding.text import Plain
+    from bot.understanding.tone import Said
     from bot.understanding.triggers import Seen
 
 
@@ -32,26 +33,37 @@ class Verdict(Struct, frozen=True):
 
 
 class Odds(Struct, frozen=True):
-    """What the model thinks of a sight: of every label, of all wants together (small talk and danger are none), the likeliest."""
+    """What the model thinks of a sight: of every label, of all wants together (small talk and danger are none), and of the
+    likeliest of them.
 
-    of: Mapping[Intent, float]
+    `each` has the labels in the order of `numbers`.
+    """
+
+    each: Sequence[float]
+    numbers: Mapping[Intent, int]
     wants: float
     best: Intent
+    most: float
+
+    def of(self, intent: Intent) -> float:
+        """How likely an intent is; not at all if the model does not know it."""
+        number = self.numbers.get(intent)
+        return 0.0 if number is None else self.each[number]
 
     @property
     def chat(self) -> float:
         """How likely it is small talk."""
-        return self.of[Intent.CHAT]
+        return self.of(Intent.CHAT)
 
     @property
     def peril(self) -> float:
         """How likely somebody is in danger or missing."""
-        return self.of[Intent.EMERGENCY] + self.of[Intent.MISSING]
+        return self.of(Intent.EMERGENCY) + self.of(Intent.MISSING)
 
     @property
     def danger(self) -> float:
         """How likely it is a cry for help."""
-        return self.of[Intent.EMERGENCY]
+        return self.of(Intent.EMERGENCY)
 
 
 class Sight(Struct):
@@ -62,6 +74,7 @@ class Sight(Struct):
 
     plain: Plain
     seen: Seen
+    said: Said
     mask: int
     alarm: Alarm | None
     safe: bool

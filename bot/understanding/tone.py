@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from bot.understanding.triggers import Seen
+
 LONGEST = 400  # characters: what a message is about is said in its first sentences
 QUARTERS = 4  # of a sign's point
 SHOWN = 4  # words that are named as a reason
@@ -37,7 +39,8 @@ class Tone:
 
     words: Vocabulary
     points: Sequence[int]  # by the numbers of the words
-    kinds: Mapping[Danger, Sequence[int]]  # what each word says for a danger, once the message is a cry
+    names: Sequence[str]  # of the words, by their numbers
+    kinds: Mapping[int, Sequence[int]]  # what some words say for each danger, once the message is a cry
     start: int
     most: int
     sure: int  # quarters from which on a message is a cry by its tone alone
@@ -54,35 +57,66 @@ class Tone:
         points = words.column()
         _fill(file, words, points, file.table("words"))
         tables = file.table("kind")
-        kinds: dict[Danger, Sequence[int]] = {}
-        for danger in Danger:
+        kinds: dict[int, list[int]] = {}
+        for place, danger in enumerate(Danger):
             table = tables.get(danger.value)
             if not isinstance(table, dict):
                 raise ConfigError(f"{file.path}: [kind.{danger.value}] is missing")
-            kinds[danger] = column = words.column()
+            column = words.column()
             _fill(file, words, column, table)
-        return Tone(words, points, kinds, start, most, sure)
+            for number, count in enumerate(column):
+                if count:
+                    kinds.setdefault(number, [0] * len(Danger))[place] = count
+        return Tone(words, points, tuple(words.numbers), kinds, start, most, sure)
 
-    def quarters(self, text: str) -> int:
-        """What all words of a plain text say together; each counts once, and none hides another.
+    def quarters(self, found: Seen) -> int:
+        """What all words of a text say together; each counts once, and none hides another.
 
         The more words, the less each of them says: the sum is divided by the root of their number.
         """
-        found = self.words.look(text[:LONGEST])
         if not found:
             return max(-self.most, self.start)
         return max(-self.most, min(self.most, self.start + round(sum(map(self.points.__getitem__, found)) / sqrt(len(found)))))
 
-    def loudest(self, text: str) -> list[str]:
-        """The words of a plain text that speak most for a cry, the first ones first; for whoever asks why."""
-        numbers = sorted(self.words.look(text[:LONGEST]), key=lambda number: -self.points[number])
-        names = tuple(self.words.numbers)
-        return [names[number] for number in numbers[:SHOWN] if self.points[number] > 0]
+    def loudest(self, found: Seen) -> list[str]:
+        """The words of a text that speak most for a cry, those that say most first; for whoever asks why."""
+        numbers = sorted(found, key=lambda number: -self.points[number])
+        return [self.names[number] for number in numbers[:SHOWN] if self.points[number] > 0]
 
-    def kind(self, text: str) -> Danger:
+    def kind(self, found: Seen) -> Danger:
         """The danger that the words of a cry speak for most."""
-        found = self.words.look(text[:LONGEST])
-        return max(self.kinds, key=lambda danger: sum(map(self.kinds[danger].__getitem__, found)))
+        sums = [sum(counts) for counts in zip(*map(self.kinds.__getitem__, found & self.kinds.keys()), strict=True)]
+        return tuple(Danger)[sums.index(max(sums))] if sums else next(iter(Danger))
+
+
+class Said:
+    """What the tone of one plain text is, worked out when it is first asked for: a text is looked through once."""
+
+    __slots__ = ("_found", "_quarters", "_text", "tone")
+
+    def __init__(self, tone: Tone, text: str) -> None:
+        self.tone, self._text = tone, text
+        self._found: Seen | None = None
+        self._quarters: int | None = None
+
+    def quarters(self) -> int:
+        """The tone, in quarters of a sign's point."""
+        if self._quarters is None:
+            self._quarters = self.tone.quarters(self._words())
+        return self._quarters
+
+    def loudest(self) -> list[str]:
+        """The words that speak most for a cry."""
+        return self.tone.loudest(self._words())
+
+    def kind(self) -> Danger:
+        """The danger that the words of a cry speak for most."""
+        return self.tone.kind(self._words())
+
+    def _words(self) -> Seen:
+        if self._found is None:
+            self._found = self.tone.words.look(self._text[:LONGEST])
+        return self._found
 
 
 def _fill(file: WordFile, words: Vocabulary, column: list[int], table: Mapping[str, object]) -> None:

@@ -16,6 +16,7 @@ from bot.understanding.places import Places
 from bot.understanding.scams import PHISHING, Scams, Traces
 from bot.understanding.sight import Odds, Sight, Verdict
 from bot.understanding.text import Normaliser, Plain
+from bot.understanding.tone import Said
 from bot.understanding.triggers import Triggers, Vocabulary
 from content.taxonomy import Taxonomy
 
@@ -34,7 +35,7 @@ _CHILD = ("孩", "娃", "宝宝", "儿子", "女儿", "孙", "学生", "弟弟",
 # What a trigger found by the automaton stands for: bits 0 to 15 dangers, 16 safe, 17 scam, 18 "not plain yet",
 # 19 a word that makes a reading by the model worth while, 20 what a place may be named by, from 21 intents.
 _SAFE, _SCAM, _RAW, _ASK, _PLACE, _RULES = 16, 17, 18, 19, 20, 21
-_SCAM_BIT, _RAW_BIT, _PLACE_BIT = 1 << _SCAM, 1 << _RAW, 1 << _PLACE
+_SAFE_BIT, _SCAM_BIT, _RAW_BIT, _PLACE_BIT = 1 << _SAFE, 1 << _SCAM, 1 << _RAW, 1 << _PLACE
 _DANGER_BITS = (1 << _SAFE) - 1
 
 
@@ -94,6 +95,7 @@ class Understanding:
         self._vocabulary = vocabulary
         self._fitting: dict[Intent, list[tuple[int, str]]] = {}
         self._dangers = tuple(Danger)
+        self._among: dict[int, tuple[Danger, ...]] = {}  # by their bits
         self._features = self._named_features()
         self._featured = sum(self._features)
         self._classed = _RULES + len(intents.rules)  # from this bit on: classes of words, which are the model's alone
@@ -113,7 +115,10 @@ class Understanding:
         self._table = Table(model, np.concatenate([classes, hashes(names)]))
         self._pairs = self._table.first
         self._named = {name: number for number, name in enumerate(names, self._pairs + len(classes))}
-        self._wants = tuple(map(Intent, self._table.wants.labels))
+        self._numbers = {Intent(label): number for number, label in enumerate(self._table.wants.labels)}
+        self._wants = [
+            (number, intent) for intent, number in self._numbers.items() if intent not in (Intent.CHAT, Intent.EMERGENCY)
+        ]
         self._moves = Weighed(self._scams.moves, self._table.weights)
         self._traced: dict[str, Row] = {}
 
@@ -147,10 +152,12 @@ class Understanding:
         seen = self._vocabulary.look(text)
         mask = self.triggers.mask(seen)
         known = mask & self._known or self._emergencies.staged(mask >> self._families)
-        short = len(text) < A_LINE and not self._is_classed(text, mask)
-        if not known and (self._table is None or (short and self._emergencies.cry(text) is None)):
-            return NOTHING
-        sight = self._look(text, seen, mask)
+        said = Said(self._emergencies.tone, text)
+        if not known:
+            short = len(text) < A_LINE and not self._is_classed(text, mask)
+            if self._table is None or (short and self._emergencies.cry(text, seen, said) is None):
+                return NOTHING
+        sight = self._look(text, seen, mask, said)
         if sight.alarm is not None:
             return Hint(sight.alarm.danger, sight=sight)
         intent = Intent.CHAT
@@ -198,9 +205,9 @@ class Understanding:
         if self._table is None:
             return finding.intent if finding is not None else Intent.CHAT
         odds = self._odds(sight, self._table)
-        if odds.wants < speak and (odds.danger < DREAD or self._emergencies.is_over(sight.plain.text)):
+        if odds.wants < speak and (odds.danger < DREAD or self._emergencies.is_over(sight.plain.text, sight.seen)):
             return Intent.CHAT
-        if finding is not None and odds.of[odds.best] < OVERRULE * odds.wants:
+        if finding is not None and odds.most < OVERRULE * odds.wants:
             return finding.intent
         return odds.best
 
@@ -212,25 +219,24 @@ class Understanding:
         if self._table is None:
             return Verdict(intent, 0.9, rule.category if rule else None, rule is not None and rule.urgent, reasons)
         odds = self._odds(sight, self._table)
-        shown = f"model {odds.best} {odds.of[odds.best]:.2f}, all wants {odds.wants:.2f}, small talk {odds.chat:.2f}"
+        shown = f"model {odds.best} {odds.most:.2f}, all wants {odds.wants:.2f}, small talk {odds.chat:.2f}"
         reasons = (*reasons, f"{shown}, danger {odds.danger:.2f}")
         if intent is Intent.CHAT:
             return Verdict(intent, odds.chat, None, False, reasons)
         if rule is not None:
-            return Verdict(intent, max(0.5, odds.of.get(intent, 0.0)), rule.category, rule.urgent, reasons)
-        return Verdict(intent, odds.of[intent], self._category(intent, sight), odds.danger >= DREAD, reasons)
+            return Verdict(intent, max(0.5, odds.of(intent)), rule.category, rule.urgent, reasons)
+        return Verdict(intent, odds.of(intent), self._category(intent, sight), odds.danger >= DREAD, reasons)
 
     def _odds(self, sight: Sight, table: Table) -> Odds:
         if sight.odds is None:
             found = table.wants.odds(self._points(sight, table)[0])
-            of = dict(zip(self._wants, found, strict=True))
             wants, best, most = 0.0, Intent.CHAT, -1.0
-            for want, odds in of.items():
-                if want is not Intent.CHAT and want is not Intent.EMERGENCY:
-                    wants += odds
-                    if odds > most:
-                        best, most = want, odds
-            sight.odds = Odds(of, wants, best)
+            for number, want in self._wants:
+                odds = found[number]
+                wants += odds
+                if odds > most:
+                    best, most = want, odds
+            sight.odds = Odds(found, self._numbers, wants, best, most)
         return sight.odds
 
     def _points(self, sight: Sight, table: Table) -> tuple[list[float], NDArray[np.int64]]:
@@ -312,7 +318,7 @@ class Understanding:
                 (more,) = table.weights(hashes((name,)))
                 self._traced[name] = more
             honest, bait, square = honest + more[0], bait + more[1], square + more[2]
-        return table.bait.odds(points, (honest, bait), square)[0]
+        return table.bait.first(points, (honest, bait), square)
 
     def _is_surely_bait(self, sight: Sight) -> bool:
         """Whether a text that nobody asked about is bait: a rule sees its trick, nothing official speaks, the model agrees."""
@@ -355,7 +361,7 @@ class Understanding:
 
     def tone(self, text: str) -> int:
         """The tone of a text, in quarters of a sign's point; for measuring."""
-        return self._emergencies.tone.quarters(self.plain(text))
+        return self._look(text).said.quarters()
 
     def category_by_rules(self, text: str, intent: str) -> str | None:
         """The category that the rules give to a text of this intent, if they do."""
@@ -387,24 +393,27 @@ class Understanding:
         dangers = {1 << bit: f"danger:{danger}" for bit, danger in enumerate(self._dangers)}
         return dangers | {1 << _RULES + rule.bit: f"trigger:{rule.name}" for rule in self._intents.rules}
 
-    def _look(self, text: str, seen: Seen | None = None, mask: int = 0) -> Sight:
-        """The sight of a text; `seen` and `mask` are what a first look at it has shown, if there was one."""
+    def _look(self, text: str, seen: Seen | None = None, mask: int = 0, said: Said | None = None) -> Sight:
+        """The sight of a text; `seen`, `mask` and `said` are what a first look at it has shown, if there was one."""
         if seen is None:
             seen = self._vocabulary.look(text)
             mask = self.triggers.mask(seen)
         plain = Plain(text, text)
         if mask & _RAW_BIT or " " in text:
             plain = self._normaliser.plain(text)
-            seen = self._vocabulary.look(plain.text)
-            mask = self.triggers.mask(seen) & ~_RAW_BIT
+            if plain.text != text:
+                seen, said = self._vocabulary.look(plain.text), None
+                mask = self.triggers.mask(seen)
+            mask &= ~_RAW_BIT
+        if said is None:
+            said = Said(self._emergencies.tone, plain.text)
         families, mask = mask >> self._families, mask & self._low
-        dangers = self._dangers if mask & _DANGER_BITS else ()
-        among = frozenset([danger for bit, danger in enumerate(dangers) if mask >> bit & 1])
-        alarm = self._emergencies.find(plain.text, among, families, seen) if among or families else None
-        safe = bool(mask >> _SAFE & 1) and self._emergencies.safe(plain.text)
+        among = self._dangers_of(mask & _DANGER_BITS)
+        alarm = self._emergencies.find(plain.text, among, families, seen, said) if among or families else None
+        safe = bool(mask & _SAFE_BIT) and self._emergencies.safe(plain.text, seen)
         ruled = (mask & self._known) >> _RULES
         finding = self._intents.find(plain.text, ruled) if alarm is None and ruled else None
-        sight = Sight(plain, seen, mask, alarm, safe, finding)
+        sight = Sight(plain, seen, said, mask, alarm, safe, finding)
         if alarm is None and self._table is not None:
             self._hear(sight, self._table)
         return sight
@@ -418,14 +427,22 @@ class Understanding:
         if len(text) < A_FEW_WORDS:
             return
         if finding is None:
-            if self._odds(sight, table).peril < AGREED or (cry := self._emergencies.cry(text)) is None:
+            if self._odds(sight, table).peril < AGREED or (cry := self._emergencies.cry(text, sight.seen, sight.said)) is None:
                 return
         else:
-            if finding.intent is Intent.MISSING or (cry := self._emergencies.cry(text)) is None:
+            if finding.intent is Intent.MISSING or (cry := self._emergencies.cry(text, sight.seen, sight.said)) is None:
                 return  # somebody was seen or found, or it does not sound like a cry
-            if self._odds(Sight(sight.plain, sight.seen, sight.mask, None, safe=False, finding=None), table).peril < AGREED_STILL:
+            alone = Sight(sight.plain, sight.seen, sight.said, sight.mask, None, safe=False, finding=None)
+            if self._odds(alone, table).peril < AGREED_STILL:
                 return
         sight.alarm, sight.finding, sight.points, sight.odds = cry, None, None, None
+
+    def _dangers_of(self, bits: int) -> tuple[Danger, ...]:
+        """The dangers whose triggers these bits stand for; of eleven dangers there are not many choices."""
+        found = self._among.get(bits)
+        if found is None:
+            found = self._among[bits] = tuple(danger for bit, danger in enumerate(self._dangers) if bits >> bit & 1)
+        return found
 
     def _is_classed(self, text: str, mask: int) -> bool:
         """Whether a short text without any other word of the lexicon has words of two classes, as "求个梯子" has."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bot.understanding.scenes import Scenes
 from bot.understanding.signs import Sign, Signs
-from bot.understanding.tone import LONGEST, Tone
+from bot.understanding.tone import LONGEST, Said, Tone
 from tests.understanding.conftest import ROOT, lines
 
 if TYPE_CHECKING:
@@ -65,6 +65,6 @@ def test_each_word_of_a_tone_counts_once_and_hides_no_other() -> None:
         stand = {word: 0 for word in of_kinds if word in beginning}
         stand |= {word: int(points) for points, words in table["words"].items() for word in words.split() if word in beginning}
         counted = round(sum(stand.values()) / math.sqrt(len(stand)))
-        assert tone.quarters(text) == max(-most, min(most, start + counted)), text
-        seen.add(tone.quarters(text))
+        assert Said(tone, text).quarters() == max(-most, min(most, start + counted)), text
+        seen.add(Said(tone, text).quarters())
     assert len(seen) > 10  # the bounds do not hide what is counted
