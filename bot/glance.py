@@ -14,6 +14,7 @@ from bot.messages import Inbound, Kind
 from bot.mind import CASE_NUMBER, Mind
 from bot.router import Command
 from bot.understanding.meaning import Danger, Hint
+from content.spelling import simplified
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,9 @@ def _said(text: str, senses: Senses) -> str:
     command = senses.command(text) if text.lstrip()[:1] in ("/", "／") else None
     if command is None or not command.record:
         return text
-    rest = text.lstrip(" \u3000/／")
-    return next((rest.removeprefix(name) for name in (command.name, command.alias) if rest.startswith(name)), rest)
+    rest = simplified(text).lstrip(" \u3000/／")
+    spelled = rest.lower()
+    return next((rest[len(name) :] for name in (command.name, command.alias) if spelled.startswith(name)), rest)
 
 
 def _without_words(event: Inbound, text: str = "") -> Inbound:

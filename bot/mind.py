@@ -13,6 +13,7 @@ from bot.lanes import LaneKey
 from bot.messages import Address, Inbound
 from bot.router import named_number
 from bot.understanding.clues import sounds_like_clue
+from content.spelling import simplified
 
 FEW_DIALOGS = 1000
 CASE_NUMBER = re.compile(r"(?<!\d)\d{2}(?:0[1-9]|1[0-2])[-－]\d{4,6}(?!\d)")
@@ -48,7 +49,7 @@ class Mind:
 
     def _sounds_like(self, name: str, event: Inbound) -> bool:
         pattern, text = self.hears.get(name), event.text.strip()
-        return pattern is None or (event.addressed and text != "") or pattern.fullmatch(text) is not None
+        return pattern is None or (event.addressed and text != "") or pattern.fullmatch(simplified(text)) is not None
 
     def may_be_clue(self, event: Inbound) -> bool:
         """Whether this may say that somebody saw the person whom the group was told of."""

@@ -20,6 +20,7 @@ from bot.messages import Kind
 from bot.permissions import Role
 from bot.slips import MUCH_ALIKE, nearest
 from bot.understanding.meaning import Intent
+from content.spelling import STOPS, named, simplified
 
 Handler = Callable[..., None]
 
@@ -55,6 +56,7 @@ class Command:
     confidential: bool = False
     record: bool = False
     always: bool = False  # also for somebody who is blocked: the rights over what is kept of a person
+    names: bool = False  # what follows it names something of ours (a number, a code, a word), and is no text of the sender's own
     aside: bool = False  # of what neighbours do together: help lists it when asked for that, so that its first page stays short
 
 
@@ -112,11 +114,21 @@ def split_command(text: str) -> tuple[str, str] | None:
 
 
 def _word(slash: re.Match[str]) -> str:
-    return unicodedata.normalize("NFKC", slash[1]).lower().partition("@")[0]
+    return simplified(unicodedata.normalize("NFKC", slash[1])).lower().partition("@")[0]
+
+
+def _called(command: Command, rest: str) -> Call:
+    """The command with what follows it; what it names is spelled as we spell it, a text of the sender's own stays as it is."""
+    if command.names:
+        rest = named(rest)
+    elif not command.confidential and not rest.strip(STOPS):
+        rest = ""  # a full stop is no text, but may be a passphrase
+    return Call(command, rest)
 
 
 def _may_follow(command: Command, name: str, tail: str) -> bool:
     """Whether `tail` written right after a command's name is its argument and not the rest of another word."""
+    tail = tail.lstrip(STOPS) or tail
     if name.isascii():
         return not tail[0].isascii() or not tail[0].isalpha()
     if len(name) > 1:
@@ -164,6 +176,7 @@ class Router:
         record: bool = False,
         aside: bool = False,
         always: bool = False,
+        names: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Register `/name` and `/alias`. `about` is the line of help; `usage` shows the arguments."""
         roles = (needs,) if isinstance(needs, Role) else tuple(needs)
@@ -171,7 +184,7 @@ class Router:
         def register(handler: Handler) -> Handler:
             wanted = wants_of(handler)
             number = next(("may" if want.optional else "must" for want in wanted if want.type is CaseNumber), "")
-            made = Command(name, alias, usage, about, roles, private, handler, number, confidential, record, always, aside)
+            made = Command(name, alias, usage, about, roles, private, handler, number, confidential, record, always, names, aside)
             for word in (name, alias):
                 _put(self.commands, word, made)
             return handler
@@ -253,13 +266,13 @@ class Router:
         if found is None:
             return None
         word, rest = _word(found), found[2].strip()
-        if command := self.commands.get(word):
-            return Call(command, rest)
+        if command := self.commands.get(word) or self.commands.get(word.rstrip(STOPS)):
+            return _called(command, rest)
         # "/接单2611-0042" without a blank is how it is typed on a phone
         for length in range(min(len(word) - 1, LONGEST_NAME), 0, -1):
             command = self.commands.get(word[:length])
             if command is not None and _may_follow(command, word[:length], word[length:]):
-                return Call(command, (found[1][_consumed(found[1], length) :] + " " + rest).strip())
+                return _called(command, (found[1][_consumed(found[1], length) :] + " " + rest).strip())
         return word
 
     def is_slip(self, text: str) -> bool:
@@ -334,7 +347,8 @@ def split_arguments(given: Call, quoted_number: CaseNumber | None) -> tuple[Case
     found = _NUMBER.match(unicodedata.normalize("NFKC", rest[:24]))
     if found and (number := parse_number(found[0])):
         head = _consumed(rest, found.end())
-        return number, Words(rest[head:].strip(" ，,：:"))
+        words = rest[head:].lstrip(" ，,：:、。．.").rstrip(" ，,：:")
+        return number, Words(words if words.strip(STOPS) else "")
     if quoted_number is not None:
         return quoted_number, Words(rest)
     if given.command.number == "must":

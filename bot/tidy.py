@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from bot.clock import Clock
 from storage import media, plain_photos
+from storage.private import tighten
 from storage.writer import StorageUnavailable, Writer
 
 log = structlog.get_logger(__name__)
@@ -108,3 +109,5 @@ class Tidy:
         for path in media.files_before(self._data_dir / "media", before):
             if path not in known:
                 media.drop(self._data_dir, path)
+            else:
+                tighten(self._data_dir / path)

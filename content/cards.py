@@ -74,6 +74,7 @@ def write_card(post: Post, audience: Audience, path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
     part.write_bytes(draw_card(post, audience))
+    part.chmod(0o600)
     part.replace(path)
 
 

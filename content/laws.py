@@ -157,6 +157,7 @@ def save_laws(data: Path, articles: Iterable[Article]) -> None:
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = data / f"{FILE}.part"
     with part.open("w", encoding="utf-8") as file:
+        part.chmod(0o600)
         for article in articles:
             file.write(json.dumps(asdict(article), ensure_ascii=False, default=str) + "\n")
         file.flush()

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from content.spelling import pairs
 from content.toml import parse_toml
 
 LEAST = 2  # characters of a name that is compared: one alone is like too many
@@ -28,13 +29,7 @@ class Officials:
     def load(lexicon: Path) -> Officials:
         """Read `officials.toml` and `traditional.txt` of the lexicon folder."""
         words = parse_toml((lexicon / "officials.toml").read_text(encoding="utf-8"))
-        pairs = [
-            pair
-            for line in (lexicon / "traditional.txt").read_text(encoding="utf-8").splitlines()
-            if not line.startswith("#")
-            for pair in line.split()
-        ]
-        table = _table([*pairs, *_strings(words, "alike")])
+        table = _table([*pairs(lexicon), *_strings(words, "alike")])
         bare = Officials(table)
         titles = sorted({bare.skeleton(title) for title in _strings(words, "titles")}, key=len, reverse=True)
         return Officials(table, tuple(titles), _strings(words, "harmless"))

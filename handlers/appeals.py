@@ -31,6 +31,7 @@ from cases.desk import CaseDesk
 from cases.numbers import next_number
 from content.masking import mask
 from content.refusal import Refusal
+from content.spelling import simplified
 from handlers.cards import trouble_with
 from storage.tables import Appeal, Attachment, Case, Group, Officer
 
@@ -68,8 +69,8 @@ def appeal(
     if known is None:
         case = desk.find(number) if number is not None else None
         _write(case, words, photos, rights, campaigns, say)
-    elif found := _OVER.fullmatch(words):
-        _end(known, found[1], rights, campaigns, desk, say)
+    elif found := _OVER.fullmatch(simplified(words)):
+        _end(known, words[found.start(1) :], rights, campaigns, desk, say)
     elif known.state == AppealState.PENDING:
         _write_again(known, words, photos, rights, campaigns, say)
     else:

@@ -19,6 +19,7 @@ from cases.desk import CaseDesk
 from cases.dispatch import supervisors
 from cases.lifecycle import State
 from content.refusal import Refusal
+from content.spelling import named, simplified
 from handlers.callback import ask_reporter
 from handlers.cards import case_card, moment, place_or_group, signing_unit, tell_holder, trouble_with
 from handlers.closing import asked_where
@@ -91,10 +92,10 @@ def extend(number: CaseNumber, words: Words, desk: CaseDesk, timers: Timers, say
     """An officer asks before the case is due; a supervisor grants it, then the clocks stand still for so long."""
     case = desk.find(number)
     said = words.strip()
-    if said == AGREED:
+    if named(said) == AGREED:
         _grant(case, desk, timers, say, session, zone)
-    elif said.startswith(REFUSED):
-        reason = said.removeprefix(REFUSED).strip(" ，,：:")
+    elif simplified(said).startswith(REFUSED):
+        reason = said[len(REFUSED) :].strip(" ，,：:")
         desk.refuse_hold(case, reason)
         say.reply("desk.hold_refused_by_you", case=case, number=case.number)
         tell_holder(case, "desk.hold_refused", say, session, reason=reason)

@@ -19,6 +19,7 @@ from cases.lifecycle import State
 from cases.reviews import Reviews
 from cases.wishes import helper_of
 from content.refusal import Refusal
+from content.spelling import simplified
 from handlers.cards import case_card, place_or_group, tell_holder
 from storage.tables import Case
 
@@ -130,9 +131,10 @@ def review(number: CaseNumber, words: Words, desk: CaseDesk, dialogs: Dialogs, s
     if asked is None:
         desk.look(case)
         raise Refusal("desk.no_review", number=case.number)
-    agreed = said.startswith(TRUE)
-    note = said.removeprefix(TRUE if agreed else FALSE).strip(" ，,：:")
-    if not agreed and not (said.startswith(FALSE) and note):
+    spelled = simplified(said)
+    agreed = spelled.startswith(TRUE)
+    note = said[len(TRUE if agreed else FALSE) :].strip(" ，,：:。")
+    if not agreed and not (spelled.startswith(FALSE) and note):
         raise Refusal("refusal.usage", command="回访", usage="号 属实，或者：号 不属实 还差在哪里")
     officer = desk.review(case)
     if reviews.own(case, officer):

@@ -30,7 +30,7 @@ from storage.tables import Officer, PendingAction
 router = Router("confirm")
 
 WHO = (Role.SUPERVISOR, Role.EDITOR, Role.APPROVER, Role.CUSTODIAN, Role.ADMIN)
-_NUMBER = re.compile(r"\s*(\d{1,9})\s*号?(?:\s+|$)(.*)", re.DOTALL)
+_NUMBER = re.compile(r"\s*(\d{1,9})\s*[号號]?(?:\s+|$)(.*)", re.DOTALL)
 
 CARRY_OUT: dict[str, Callable[[Act], None]] = {
     "post.approve": carry_out_approval,
@@ -77,7 +77,7 @@ def confirm(
     say.to_officers(told, "confirm.told", number=row.id, about=row.about, scope=row.scope, who=_called(officer), at=at)
 
 
-@router.command("取消", "cancel", usage="编号", about="停下一项还没执行的重要操作", needs=WHO)
+@router.command("取消", "cancel", usage="编号", about="停下一项还没执行的重要操作", needs=WHO, names=True)
 def cancel(words: Words, rights: Rights, pending: PendingActions, roster: Roster, say: Say) -> None:
     """Whoever asked for it, or is told of such things; it stays undone whatever happens afterwards."""
     found = _NUMBER.match(words)

@@ -45,7 +45,7 @@ def nominate(words: Words, group: Group | None, say: Say, session: Session, now:
 )
 def decide(words: Words, rights: Rights, say: Say, session: Session) -> None:
     """The officer has asked the person: `/好事 3 同意 热心邻居小陈`."""
-    found = re.fullmatch(r"\s*(\d{1,8})\s*号?\s+(同意|不公开)\s*(.*)", words)
+    found = re.fullmatch(r"\s*(\d{1,8})\s*[号號]?\s+(同意|不公[开開])\s*(.*)", words)
     if found is None or (found[2] == "同意" and not found[3].strip()):
         raise Refusal("refusal.usage", command="好事", usage=DECIDE_USAGE)
     deed = session.get(Deed, int(found[1]))
@@ -53,7 +53,7 @@ def decide(words: Words, rights: Rights, say: Say, session: Session) -> None:
     if deed is None or deed.state != "nominated":
         raise Refusal("deeds.no_such", number=found[1])
     rights.require("deed.decide", grid_id=group.grid_id if group else None, target=found[1])
-    if found[2] == "不公开":
+    if found[2] != "同意":
         # the name goes with the wish not to be named
         deed.state, deed.who = "declined", ""
         say.reply("deeds.declined", number=deed.id)

@@ -107,7 +107,9 @@ def _told(line: CaseEntry) -> str:
     return "，".join(part for part in (state, line.text) if part)
 
 
-@router.command("统计", "stats", usage="（上月的写“上月”）", about="看本月的件数和办结情况", needs=(*DESK, Role.AUDITOR))
+@router.command(
+    "统计", "stats", usage="（上月的写“上月”）", about="看本月的件数和办结情况", needs=(*DESK, Role.AUDITOR), names=True
+)
 def stats(message: Inbound, words: Words, rights: Rights, desk: CaseDesk, say: Say, session: Session, rules: Rules) -> None:
     """This month, or the last one, in the officer's scope; what could not be confirmed is counted apart, what concerns few people
     is not told."""

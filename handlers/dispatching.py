@@ -13,6 +13,7 @@ from cases.desk import CaseDesk
 from cases.dispatch import dispatchers, find_unit, handlers_of
 from cases.routing import all_units, choose_units, load
 from content.refusal import Refusal
+from content.spelling import named
 from handlers.cards import case_card, tell_holder
 from storage.tables import Unit
 
@@ -91,7 +92,7 @@ def refer(number: CaseNumber, words: Words, desk: CaseDesk, say: Say) -> None:
 def merge(number: CaseNumber, words: Words, desk: CaseDesk, say: Say, session: Session) -> None:
     """The later of the two follows the earlier one; "撤销" parts them again."""
     case = desk.find(number)
-    if words.strip() in UNDO:
+    if named(words) in UNDO:
         master = desk.unmerge(case)
         say.reply("desk.parted", case=case, number=case.number, master=master.number, state=desk.state_name(case))
         tell_holder(case, "desk.parted_card", say, session, master=master.number)

@@ -21,6 +21,7 @@ from cases.lifecycle import State
 from cases.mediation import FOLLOW_UP_AFTER, RECORD_AFTER, REMIND_BEFORE, Mediations
 from cases.times import when_in
 from content.refusal import Refusal
+from content.spelling import named
 from handlers.callback import ask_reporter
 from storage.tables import Case, Officer
 
@@ -136,6 +137,7 @@ def record(
 ) -> None:
     """Agreed: the reporter is asked, and a week later once more. Not agreed: what else there is."""
     word, _, text = words.partition(" ")
+    word = named(word)
     if word not in ("达成", "没达成", "未达成") or len(text.strip()) < 2:
         raise Refusal("refusal.usage", command="调解记录", usage=RECORD_USAGE)
     case = desk.find(number)

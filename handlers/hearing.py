@@ -6,6 +6,8 @@ import re
 import unicodedata
 from enum import StrEnum
 
+from content.spelling import simplified
+
 # What follows a report without quoting it. Whole texts, bounded, since a group's talk is held against them.
 _NUMBER = r"[\dA-Za-z一二三四五六七八九十]{1,5}\s*"
 ADDRESS = (
@@ -94,7 +96,7 @@ _FINE = re.compile("没(?:什么|啥|有)?(?:问题|毛病|事)了?")
 
 def verdict(text: str, *, strict: bool = False) -> Verdict:
     """What a text says about a case. `strict`: only what can be nothing but an answer counts."""
-    text = _FINE.sub("好了", unicodedata.normalize("NFKC", text).strip(" .。!！~～"))
+    text = _FINE.sub("好了", simplified(unicodedata.normalize("NFKC", text)).strip(" .。!！~～"))
     if strict and not _CLEAR.fullmatch(text):
         return Verdict.UNCLEAR
     if _NO_FIRST.match(text) or (len(text) <= 30 and _NO.search(text)):
@@ -107,7 +109,7 @@ def verdict(text: str, *, strict: bool = False) -> Verdict:
 def reason_in(text: str) -> str:
     """ "没解决，路灯又灭了" names a reason, "没解决" does not; empty when there is none."""
     text = text.strip()
-    plain = unicodedata.normalize("NFKC", text)
+    plain = simplified(unicodedata.normalize("NFKC", text))
     rest = _NO_FIRST.sub("", plain, count=1) if _NO_FIRST.match(plain) else plain
     rest = re.sub(_FILLER, "", rest, count=1)
     return text if len(rest) >= 3 else ""

@@ -23,7 +23,7 @@ LIFE = ("流程", "lifecycle")
 NEIGHBOURS = ("邻里", "更多", "more")
 
 
-@router.command("帮助", "help", about="看能做什么；一个命令怎么用发 /帮助 命令名；心愿、活动、议事发 /帮助 邻里")
+@router.command("帮助", "help", about="看能做什么；一个命令怎么用发 /帮助 命令名；心愿、活动、议事发 /帮助 邻里", names=True)
 def show_help(message: Inbound, words: Words, menu: Menu, say: Say) -> None:
     """A few lines in a group, everything in a private chat; officers get their commands, or the life of a case, there.
 

@@ -21,7 +21,7 @@ router = Router("identity")
 UNDO = ("取消", "不要了", "解除", "off", "unlink")
 
 
-@router.command("关联", "link", usage="码", about="把您在另一个平台上的账号关联过来，两边反映的事一起查")
+@router.command("关联", "link", usage="码", about="把您在另一个平台上的账号关联过来，两边反映的事一起查", names=True)
 def link(
     message: Inbound, words: Words, identities: Identities, blocks: Blocks, say: Say, session: Session, now: datetime
 ) -> None:

@@ -25,6 +25,7 @@ from cases.desk import CaseDesk, NewCase
 from cases.dispatch import handlers_of
 from content.masking import mask
 from content.refusal import Refusal
+from content.spelling import simplified
 from handlers.cards import trouble_with
 from handlers.origin import origin_of
 from handlers.reports import Reports, said_already
@@ -74,8 +75,8 @@ def look_for(
     missing = missing_of(session, case.id) if case is not None else None
     if case is None or missing is None:
         _write_down(message, case, words, group, photos, rights, campaigns, desk, say, session)
-    elif found := _OFF.fullmatch(words):
-        _end(case, missing, Chain.WITHDRAWN, found[1], rights, campaigns, desk, say)
+    elif found := _OFF.fullmatch(simplified(words)):
+        _end(case, missing, Chain.WITHDRAWN, words[found.start(1) :], rights, campaigns, desk, say)
     elif missing.state == Chain.PENDING:
         _write_again(case, missing, words, photos, rights, campaigns, say, session)
     else:

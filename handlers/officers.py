@@ -25,7 +25,7 @@ from storage.tables import Unit
 router = Router("officers")
 
 
-@router.command("绑定", "bind", usage="码", about="民警、网格员用一次性的码绑定账号（只在私聊里）")
+@router.command("绑定", "bind", usage="码", about="民警、网格员用一次性的码绑定账号（只在私聊里）", names=True)
 def bind(message: Inbound, words: Words, roster: Roster, rights: Rights, say: Say, session: Session, now: datetime) -> None:
     """The code proves who it is; shown in a group it is worthless from that moment, and nobody may try many."""
     code = re.sub(r"\D", "", words)
@@ -51,7 +51,7 @@ def bind(message: Inbound, words: Words, roster: Roster, rights: Rights, say: Sa
     say.reply("officers.bound", title=officer.title, name=officer.name, quote=False)
 
 
-@router.command("核验", "verify", usage="工号或编号", about="核验对方是不是登记的民警、网格员，或一个编号是不是真的")
+@router.command("核验", "verify", usage="工号或编号", about="核验对方是不是登记的民警、网格员，或一个编号是不是真的", names=True)
 def verify(words: Words, roster: Roster, desk: CaseDesk, say: Say, session: Session, zone: ZoneInfo) -> None:
     """Yes or no, with title, unit and whether an account is bound, or with day and kind of a number; never whose it is."""
     if not words:

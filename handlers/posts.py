@@ -24,6 +24,7 @@ from cases.dispatch import dispatchers, officers_with
 from content.posts import CATEGORIES
 from content.refusal import Refusal
 from content.small_numbers import shown
+from content.spelling import named
 from handlers.appeals import approve_appeal
 from handlers.asking import Act, Confirmations
 from handlers.missing import verify_missing
@@ -31,8 +32,8 @@ from storage.tables import Campaign, Group, Officer
 
 router = Router("posts")
 
-NUMBER = re.compile(r"\s*(?:推送)?\s*(\d{1,9})?\s*号?\s*(?:推送)?\s*")
-_NUMBERED = re.compile(r"\s*(\d{1,9})\s*号?(?:\s+|$)(.*)", re.DOTALL)
+NUMBER = re.compile(r"\s*(?:推送)?\s*(\d{1,9})?\s*[号號]?\s*(?:推送)?\s*")
+_NUMBERED = re.compile(r"\s*(\d{1,9})\s*[号號]?(?:\s+|$)(.*)", re.DOTALL)
 _HOW_FAR = ("进度", "结果", "列表", "最近")
 MOST_RECENT = 8
 SHOWN = 5  # names of groups in a list
@@ -81,7 +82,7 @@ def send(words: Words, rights: Rights, campaigns: Campaigns, confirmations: Conf
 
     With a number: how far that campaign is, or ("继续") go on with one that halted.
     """
-    if words.strip() in _HOW_FAR:
+    if named(words) in _HOW_FAR:
         rights.require("post.preview")
         _say_recent(campaigns, say)
         return
@@ -142,6 +143,7 @@ def _say_sent(campaign: Campaign, plan: Plan, request: Request, campaigns: Campa
     usage="号",
     about="核对后放行一条要两个人把关的推送、寻人或急告",
     needs=(Role.APPROVER, Role.SUPERVISOR, Role.OFFICER),
+    names=True,
 )
 def approve(
     number: CaseNumber | None,
@@ -213,7 +215,9 @@ def _approve(campaign: Campaign, officer: Officer, campaigns: Campaigns, say: Sa
     return when
 
 
-@router.command("停止", "stop", usage="号", about="停下还没发完的推送", needs=(Role.EDITOR, Role.APPROVER, Role.SUPERVISOR))
+@router.command(
+    "停止", "stop", usage="号", about="停下还没发完的推送", needs=(Role.EDITOR, Role.APPROVER, Role.SUPERVISOR), names=True
+)
 def stop(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
     """Stop a campaign by its number, without one the newest; what has been sent stays sent."""
     digits = NUMBER.fullmatch(words)
@@ -280,6 +284,7 @@ def _correct(wrong: Campaign, text: str, editor: Officer, campaigns: Campaigns, 
     usage="（恢复）",
     about="让本群不收推送；要恢复发 /免推 恢复",
     needs=(Role.OFFICER, Role.GRID_WORKER, Role.EDITOR, Role.SUPERVISOR),
+    names=True,
 )
 def mute(words: Words, rights: Rights, campaigns: Campaigns, group: Group | None, say: Say) -> None:
     """Whether this group gets posts; alerts about missing people are posts, too."""
@@ -306,6 +311,7 @@ def no_more(message: Inbound, group: Group | None, say: Say, session: Session) -
 
 def _about(campaign: Campaign, words: str, rights: Rights, campaigns: Campaigns, say: Say) -> None:
     """What an officer wants of a campaign that exists."""
+    words = named(words)
     if words in ("继续", "接着发"):
         rights.require("post.stop", target=f"campaign {campaign.id}")
         say.privately("posts.goes_on", number=campaign.id, rest=campaigns.go_on(campaign))

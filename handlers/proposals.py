@@ -13,6 +13,7 @@ from bot.say import Say
 from cases.dispatch import on_duty_or_dispatchers
 from cases.proposals import OPEN_DAYS, RATINGS, VOTES, Proposals
 from content.refusal import Refusal
+from content.spelling import named
 from storage.tables import Group
 
 router = Router("proposals")
@@ -22,7 +23,7 @@ LEAD_USAGE = "议题号 讨论（或：表决、决定 结果、办成 情况、
 VOICE_USAGE = "议题号 赞成（反对、弃权），或您的想法"
 STATES = {"讨论": "discussing", "表决": "voting", "决定": "decided", "办成": "done", "不办": "declined"}
 SHORTEST = 6
-_NUMBERED = re.compile(r"\s*(\d{1,8})\s*号?\s*(.*)", re.DOTALL)
+_NUMBERED = re.compile(r"\s*(\d{1,8})\s*[号號]?\s*(.*)", re.DOTALL)
 
 
 @router.command("提议", "propose", usage="您的主意", about="给小区提个主意，大家一起议（在群里说）", aside=True)
@@ -60,7 +61,7 @@ def council(words: Words, group: Group | None, proposals: Proposals, say: Say) -
         return
     proposal = proposals.find(int(found[1]), group)
     verb, _, text = found[2].strip().partition(" ")
-    state = STATES.get(verb)
+    state = STATES.get(named(verb))
     if state is None or (state in ("decided", "done", "declined") and len(text.strip()) < 2):
         raise Refusal("refusal.usage", command="议事", usage=LEAD_USAGE)
     proposals.move(proposal, state, text.strip()[:300])
@@ -95,10 +96,10 @@ def voice(message: Inbound, words: Words, group: Group | None, proposals: Propos
     proposal = proposals.find(int(found[1]), group)
     word = found[2].strip()
     who = message.address.platform, message.sender.id
-    if word in (*VOTES, *RATINGS):
-        proposals.vote(proposal, *who, word)
+    if (choice := named(word)) in (*VOTES, *RATINGS):
+        proposals.vote(proposal, *who, choice)
         # everybody's vote in the group's sight would be one line a neighbour; only he reads that it counts
-        say.privately("proposals.counted", number=proposal.id, word=word)
+        say.privately("proposals.counted", number=proposal.id, word=choice)
     else:
         kept = proposals.comment(proposal, *who, word[:300])
         say.privately("proposals.heard" if kept else "proposals.enough", number=proposal.id)

@@ -10,6 +10,7 @@ from bot.router import Router, Words
 from bot.say import Say
 from cases.roster import RoleScope, Roster
 from content.refusal import Refusal
+from content.spelling import named
 from handlers.asking import Act, Confirmations, concerned
 from storage.tables import Grid, Officer, OfficerRole, Unit
 
@@ -34,6 +35,7 @@ def change_role(words: Words, rights: Rights, roster: Roster, confirmations: Con
     if len(parts) == 1:
         say.privately("officers.roles", who=_called(other), roles=spell_roles(roster.roles(other), session))
         return
+    parts = [*map(named, parts[:3]), *parts[3:]]
     if len(parts) < 3 or parts[1] not in GIVE + TAKE:
         raise Refusal("refusal.usage", command="角色", usage=USAGE)
     role, scope = _read_role(parts[2]), _read_scope(parts[3] if len(parts) > 3 else "", session)

@@ -101,6 +101,7 @@ def call_duty(
     usage="接班人的工号",
     about="把值班交给别人",
     needs=(Role.OFFICER, Role.GRID_WORKER, Role.DISPATCHER, Role.SUPERVISOR),
+    names=True,
 )
 def give_duty_to(
     words: Words, officer: Officer, roster: Roster, rights: Rights, say: Say, session: Session, now: datetime

@@ -18,6 +18,7 @@ from bot.turn import Effects, Rules
 from cases.roster import Roster
 from cases.tips import STATE_NAMES, Prepared, Tips, TipState
 from content.refusal import Refusal
+from content.spelling import named
 from handlers.asking import Act, Confirmations
 from storage.tables import Officer, Tip
 
@@ -40,7 +41,9 @@ class Work:
     confirmations: Confirmations
 
 
-@router.command("线索", "tips", usage="代号", about="看线索（只在私聊里；每次查看都有记录）", needs=READERS, private=True)
+@router.command(
+    "线索", "tips", usage="代号", about="看线索（只在私聊里；每次查看都有记录）", needs=READERS, private=True, names=True
+)
 def show_tips(words: Words, tips: Tips, rights: Rights, say: Say, zone: ZoneInfo, effects: Effects, rules: Rules) -> None:
     """Without a name the list; with a name the words, and every message read is written down."""
     if not words:
@@ -81,6 +84,7 @@ def show_tips(words: Words, tips: Tips, rights: Rights, say: Say, zone: ZoneInfo
 def answer_tip(words: Words, tips: Tips, rights: Rights, say: Say) -> None:
     """`/回线索 青松123 …`."""
     name, _, text = words.partition(" ")
+    name = named(name)
     if not text.strip():
         raise Refusal("refusal.usage", command="回线索", usage="代号 要说的话")
     officer = rights.require_anywhere("tip.answer", target=name[:20])
@@ -102,6 +106,7 @@ def work_on_tip(words: Words, tips: Tips, rights: Rights, roster: Roster, confir
     """`/办线索 青松123 授权 3201`: one step, written down whether it was allowed or not."""
     name, _, rest = words.partition(" ")
     verb, _, more = rest.strip().partition(" ")
+    name, verb = named(name), named(verb)
     if verb not in VERBS:
         raise Refusal("tips.verbs", name=name[:20], verbs="、".join(VERBS))
     action, do = VERBS[verb]

@@ -18,6 +18,7 @@ from bot.understanding.meaning import Intent, Meaning
 from cases.desk import CaseDesk, Origin
 from cases.premises import Places, Seen
 from content.refusal import Refusal
+from content.spelling import named, simplified
 from handlers.cards import case_card
 from handlers.desk import out_of_the_group
 from handlers.origin import origin_of
@@ -82,7 +83,7 @@ def premises(
 ) -> None:
     """The worst of one's own grids first; `登记 …` adds one, a number shows one."""
     verb, _, rest = words.partition(" ")
-    if verb == "登记":
+    if named(verb) == "登记":
         parts = [part.strip() for part in _PARTS.split(rest) if part.strip()]
         if len(parts) < 2:
             raise Refusal("refusal.usage", command="场所", usage=ADD_USAGE)
@@ -116,10 +117,11 @@ def inspect(
     """`/检查 3 合格`, or `/检查 3 问题 灭火器过期`."""
     number, _, rest = words.partition(" ")
     verdict = rest.strip()
-    if not number.isdigit() or not (verdict.startswith("合格") or _PROBLEM.match(verdict)):
+    well, found = simplified(verdict).startswith("合格"), _PROBLEM.match(simplified(verdict))
+    if not number.isdigit() or not (well or found):
         raise Refusal("refusal.usage", command="检查", usage=INSPECT_USAGE)
-    problem = "" if verdict.startswith("合格") else _PROBLEM.sub("", verdict)
-    if not verdict.startswith("合格") and len(problem) < 2:
+    problem = verdict[found.end() :] if found else ""
+    if not well and len(problem) < 2:
         raise Refusal("refusal.usage", command="检查", usage=INSPECT_USAGE)
     looked = places.find(int(number))
     origin: Origin = replace(origin_of(message, None), grid_id=looked.grid_id)
@@ -162,7 +164,7 @@ def _row(seen: Seen, say: Say) -> tuple[int, str, str, str, str]:
 
 
 def _number(words: str) -> int:
-    found = re.fullmatch(r"\s*(\d{1,8})\s*号?\s*", words)
+    found = re.fullmatch(r"\s*(\d{1,8})\s*[号號]?\s*", words)
     if found is None:
         raise Refusal("refusal.usage", command="场所", usage=ADD_USAGE)
     return int(found[1])

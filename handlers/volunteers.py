@@ -14,6 +14,7 @@ from bot.say import Say
 from cases.activities import Activities, NewActivity, Person
 from cases.times import hours_in, when_in
 from content.refusal import Refusal
+from content.spelling import named
 from storage.tables import ActivityEntry, Group
 
 router = Router("volunteers")
@@ -39,6 +40,7 @@ def activity(
 ) -> None:
     """Without words the list; `发布 …` announces one, `12` shows one, `结束 12` and `取消 12` end it."""
     verb, _, rest = words.partition(" ")
+    verb = named(verb)
     if not words:
         coming = activities.coming(group.id if group else None)
         say.reply("activities.list", coming=[(one.id, one.title, _told(one.starts_at, zone), one.place) for one in coming[:8]])
@@ -50,7 +52,7 @@ def activity(
         _show(_number(verb), message, activities, rights, say, zone)
 
 
-@router.command("报名", "join", usage="活动号", about="报名参加活动", aside=True)
+@router.command("报名", "join", usage="活动号", about="报名参加活动", aside=True, names=True)
 def join(message: Inbound, words: Words, activities: Activities, say: Say, zone: ZoneInfo) -> None:
     """`/报名 12`."""
     wanted = activities.find(_number(words))
@@ -58,14 +60,14 @@ def join(message: Inbound, words: Words, activities: Activities, say: Say, zone:
     say.reply("activities.joined", title=wanted.title, at=_told(wanted.starts_at, zone), place=wanted.place, number=wanted.id)
 
 
-@router.command("不去了", "unjoin", usage="活动号", about="取消报名，什么时候都可以", aside=True)
+@router.command("不去了", "unjoin", usage="活动号", about="取消报名，什么时候都可以", aside=True, names=True)
 def unjoin(message: Inbound, words: Words, activities: Activities, say: Say) -> None:
     """No reason needed."""
     activities.sign_off(activities.find(_number(words)), _person(message))
     say.reply("activities.unjoined")
 
 
-@router.command("签到", "checkin", usage="现场的四位数字", about="到了活动现场签到", aside=True)
+@router.command("签到", "checkin", usage="现场的四位数字", about="到了活动现场签到", aside=True, names=True)
 def check_in(message: Inbound, words: Words, activities: Activities, say: Say) -> None:
     """The code is told on the spot. Whoever has not said yet whether hours be kept is asked, in private."""
     held = activities.check_in(re.sub(r"\D", "", words)[:4], _person(message))
@@ -80,6 +82,7 @@ def check_in(message: Inbound, words: Words, activities: Activities, say: Say) -
 def volunteer(message: Inbound, words: Words, activities: Activities, say: Say) -> None:
     """Hours are kept only for those who want it, and go with them."""
     verb, _, trade = words.partition(" ")
+    verb = named(verb)
     person = _person(message)
     if verb == "记":
         activities.agree(person, trade.strip()[:12])

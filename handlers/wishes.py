@@ -14,6 +14,7 @@ from cases.desk import CaseDesk
 from cases.dispatch import handlers_of
 from cases.wishes import CLAIM_LASTS, CLASS_WORDS, WishClass, Wishes
 from content.refusal import Refusal
+from content.spelling import named
 from handlers.callback import ask_reporter
 from handlers.cards import place_or_group
 from storage.tables import Case, Group, WishCard, WishClaim
@@ -29,7 +30,7 @@ PUBLISH_USAGE = "号 公益 能公开的话（公益、市场、政务选一个�
 def publish(number: CaseNumber, words: Words, desk: CaseDesk, wishes: Wishes, say: Say, session: Session) -> None:
     """`/心愿 2611-0007 公益 想请人周末帮忙修一下收音机`: into the group where it was said."""
     word, _, text = words.partition(" ")
-    wish_class = CLASS_WORDS.get(word)
+    wish_class = CLASS_WORDS.get(named(word))
     if wish_class is None or len(text.strip()) < SHORTEST:
         raise Refusal("refusal.usage", command="心愿", usage=PUBLISH_USAGE)
     case = desk.find(number)

@@ -38,6 +38,7 @@ from storage.key_mirror import (
     sqlite_path,
     sync,
 )
+from storage.private import opener, tighten
 from storage.pseudonyms import pseudonymise
 
 DATABASE = "qianshao.db"
@@ -237,11 +238,12 @@ def _copy_media(source: Path, target: Path) -> dict[str, int]:
         name = path.relative_to(source)
         if path.is_symlink() or not path.is_file():
             continue
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (target / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             shutil.copyfile(path, target / name)
         except FileNotFoundError:
             continue
+        tighten(target / name)
         sizes[name.as_posix()] = (target / name).stat().st_size
     return sizes
 
@@ -267,7 +269,7 @@ def _hash(path: Path) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
+    with open(path, "wb", opener=opener) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -18,6 +18,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from storage.database import DatabaseProblem
+from storage.private import opener
 from storage.pseudonyms import put_back
 
 KEYS = "shred.keys"
@@ -196,8 +197,7 @@ def read_only(path: Path) -> Iterator[sqlite3.Connection]:
 def replace(path: Path, data: bytes) -> None:
     """Write a file that is there whole or not at all, for its owner alone."""
     part = path.with_name(path.name + ".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
+    with open(part, "wb", opener=opener) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.keyring import find_key
+from storage.private import opener
 from storage.sealing import Sealed, new_key, open_with, seal_with
 
 MARK = b"\x01photo:"
@@ -39,7 +40,7 @@ def store(media: Path, picture: bytes) -> Stored:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{name}{SUFFIX}"
     part = path.with_suffix(".part")
-    with part.open("wb") as file:
+    with open(part, "wb", opener=opener) as file:
         file.write(b"\x01" + seal.encode() + b"\n" + seal_with(key, picture))
         file.flush()
         os.fsync(file.fileno())

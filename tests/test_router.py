@@ -75,10 +75,35 @@ def test_splitting_a_command(text: str, parts: tuple[str, str] | None) -> None:
         ("/回复26110042 好的", "回复", "26110042 好的"),
         ("/take2611-0042", "接单", "2611-0042"),
         ("/Help", "帮助", ""),
-        ("/绑定１２３４５６７８", "绑定", "１２３４５６７８"),
+        ("/绑定１２３４５６７８", "绑定", "12345678"),
+        ("/查，2611-0042", "查", "，2611-0042"),
     ],
 )
 def test_a_command_without_a_blank(router: Router, text: str, name: str, rest: str) -> None:
+    found = router.find_command(text)
+    assert isinstance(found, Call)
+    assert (found.command.name, found.rest) == (name, rest)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "rest"),
+    [
+        ("/幫助", "帮助", ""),
+        ("/待辦", "待办", ""),
+        ("/統計 上個月。", "统计", "上个月"),
+        ("/我的數據", "我的数据", ""),
+        ("／　帮助", "帮助", ""),
+        ("／　線索　青松１２３。", "线索", "青松123"),
+        ("/接單2611-0042", "接单", "2611-0042"),
+        ("/回覆 2611-0042 已經修好，請查看。", "回复", "2611-0042 已經修好，請查看。"),
+        ("/查。", "查", ""),
+        ("/帮助！", "帮助", ""),
+        ("/值班。", "值班", ""),
+        ("/停止 3。", "停止", "3"),
+        ("/設口令 。", "设口令", "。"),
+    ],
+)
+def test_other_spellings_are_the_same_command(router: Router, text: str, name: str, rest: str) -> None:
     found = router.find_command(text)
     assert isinstance(found, Call)
     assert (found.command.name, found.rest) == (name, rest)
@@ -111,6 +136,8 @@ def test_arguments_come_from_the_text_or_from_the_quoted_card(router: Router) ->
     assert split("/办结 路灯换了3盏", "2611-0042") == ("2611-0042", "路灯换了3盏")
     assert split("/办结 2611-0007 路灯换了", "2611-0042") == ("2611-0007", "路灯换了")
     assert split("/查") == (None, "")
+    assert split("/接單　２６１１－００４２。") == ("2611-0042", "")
+    assert split("/办结 2611-0042。路灯换了。") == ("2611-0042", "路灯换了。")
     assert split("/帮助 2611-0042") == (None, "2611-0042")
     with pytest.raises(RefusedInput):
         split("/办结 路灯换了")

@@ -15,6 +15,7 @@ from bot.whisper import Opening
 from content import charts
 from content.phrases import PhraseBook
 from content.posts import Audience, Post, PostLibrary
+from storage.private import opener
 from storage.sealing import Sealer
 
 log = structlog.get_logger(__name__)
@@ -104,4 +105,5 @@ def _write_chart(photo: str, file: Path) -> None:
 
     picture = draw_chart(charts.Chart.of_photo(photo))
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file.write_bytes(picture)
+    with open(file, "wb", opener=opener) as target:
+        target.write(picture)

@@ -48,6 +48,7 @@ app.add_typer(knowledge.content, name="content")
 
 def main() -> None:
     """The entry point of the console script."""
+    os.umask(0o077)  # what a library writes, as an index of its own, is for the owner alone, too
     try:
         app(prog_name="qianshao")
     except KeyboardInterrupt:

@@ -42,6 +42,7 @@ def add_unit(
         if session.exec(select(Unit).where(Unit.code == code)).first():
             raise Stop(f"there is a unit {code} already; qianshao unit list shows it")
         session.add(Unit(code=code, name=name, kind=kind, phone=phone))
+        shell.audit(session, "unit.add", f"{code} kind {kind}")
 
     with shell.storage() as (chosen, writer):
         writer.run_now(work)
@@ -99,6 +100,9 @@ def add_grid(
         parent = shell.find_grid(session, inside).id if inside else None
         unit_id = shell.find_unit(session, unit).id if unit else None
         session.add(Grid(code=code, name=name, parent_id=parent, unit_id=unit_id, police_code=police_code, boundary=drawn))
+        around = f" inside {inside}" if inside else ""
+        handled = f" unit {unit}" if unit else ""
+        shell.audit(session, "grid.add", f"{code}{around}{handled}{' drawn' if drawn else ''}")
 
     with shell.storage() as (chosen, writer):
         writer.run_now(work)
@@ -120,6 +124,7 @@ def draw_grids(
             found = shell.find_grid(session, code)
             found.boundary = text
             session.add(found)
+            shell.audit(session, "grid.boundary", found.code)
         boundary_changed(session)
         return len(features)
 

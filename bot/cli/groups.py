@@ -69,6 +69,7 @@ def add_group(
         group.grid_id = shell.find_grid(session, grid).id if grid else None
         _put_labels(group, label or [])
         session.add(group)
+        shell.audit(session, "group.add", f"{chat} {_labels(group)}".strip())
         return tuple(value for value in (group.class_label, group.board, group.industry) if value)
 
     with shell.storage() as (chosen, writer):
@@ -87,6 +88,7 @@ def assign(group: GroupName, grid: Annotated[str, typer.Argument(help='Code or n
         chosen = None if grid == "none" else shell.find_grid(session, grid)
         found.grid_id = chosen.id if chosen else None
         session.add(found)
+        shell.audit(session, "group.assign", f"group {found.id} to {chosen.code if chosen else 'no grid'}")
         return f"{found.name}: {chosen.name if chosen else 'no grid'}"
 
     with shell.storage() as (_, writer):
@@ -113,6 +115,7 @@ def label_group(
         if members is not None:
             found.members = members
         session.add(found)
+        shell.audit(session, "group.label", f"group {found.id} {_labels(found)}{_posts(found)}")
         return f"{found.name}: {_labels(found) or 'no labels'}" + ("; no posts" if found.posts_off else "")
 
     with shell.storage() as (_, writer):
@@ -130,9 +133,11 @@ def invite(
         if found.platform != "web":
             raise Stop(f"{found.name} is a group of {found.platform}: invite people there")
         if revoke:
+            shell.note(writer, "group.invitations_end", f"group {found.id}")
             ended = asyncio.run(_with_web(chosen, writer, lambda web: web.revoke_invites(found.chat)))
             typer.echo(f"{ended} invitations ended")
             return
+        shell.note(writer, "group.invite", f"group {found.id}")
         try:
             link = asyncio.run(_with_web(chosen, writer, lambda web: web.invite(found.chat)))
         except KeyError:
@@ -146,6 +151,12 @@ def _put_labels(group: Group, labels: Sequence[str]) -> None:
         if kind not in ("class", "board", "industry") or (value and (problem := label_problem(label))):
             raise Stop(problem if value and kind == "class" else f"{label!r}: write class:综合, board:… or industry:…")
         setattr(group, "class_label" if kind == "class" else kind, value)
+
+
+def _posts(group: Group) -> str:
+    """What was said about posts, for the audit."""
+    cap = "" if group.weekly_cap is None else f" weekly {group.weekly_cap}"
+    return f"{cap}{' posts off' if group.posts_off else ''}"
 
 
 def _labels(group: Group) -> str:

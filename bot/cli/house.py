@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.checking import check, port_problem
-from bot.cli.shell import clock, settings
+from bot.cli.shell import clock, note, settings, storage
 from bot.errors import ConfigError
 from bot.logs import set_up_logs
 from bot.roles import WEB, Duties, Role
@@ -89,10 +89,14 @@ def restore(
 ) -> None:
     """Put a backup in the place of the database and the photos; the bot must not run. 恢复备份。"""
     from storage.backup import restore as put_back
+    from storage.migrations import HEAD
 
     chosen = settings()
     done = put_back(source, chosen.database_url, chosen.bot.data_dir / "media", keys, chosen.bot.data_dir / "keys")
     found = done.manifest
+    if found.revision == HEAD:  # an older one stays as it is until a bot is started on it
+        with storage() as (_, writer):
+            note(writer, "backup.restore", found.made_at)
     typer.echo(f"restored the backup of {found.made_at}: {sum(found.rows.values())} rows, {len(found.media)} photos")
     if done.key_files:
         typer.echo(f"put back into {chosen.bot.data_dir / 'keys'}: {', '.join(done.key_files)}")

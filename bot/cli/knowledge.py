@@ -31,7 +31,9 @@ def import_laws(
         raise Stop(f"{folder}: no article was found; an article is a line that begins with “第一条”, see docs/content.md")
     if broken:
         raise Stop(f"nothing was imported: mend the {len(broken)} files above, or take them out of {folder}")
-    data = shell.settings().bot.data_dir
+    with shell.storage() as (chosen, writer):
+        data = chosen.bot.data_dir
+        shell.note(writer, "laws.import", f"{len(articles)} articles")
     save_laws(data, articles)
     today = shell.clock().date()
     in_force = [article for article in articles if article.holds(today)]
@@ -64,6 +66,7 @@ def drop(number: Annotated[int, typer.Argument(help="Its number, as `qianshao co
     def work(session: Session) -> None:
         if KeptAnswers(session, shell.clock()).drop(number) is None:
             raise Stop(f"there is no kept answer {number}; qianshao content kept lists them")
+        shell.audit(session, "answer.drop", f"answer {number}")
 
     with shell.storage() as (_, writer):
         writer.run_now(work)

@@ -21,6 +21,7 @@ from bot.config import Settings
 from bot.occurrences import due_after
 from content.calendar import Calendar
 from content.posts import PostLibrary, category_of
+from storage.private import opener
 from storage.tables import Campaign, Occurrence
 from storage.writer import Writer
 
@@ -249,7 +250,8 @@ def export(
         typer.echo(text, nl=False)
         return
     try:
-        output.write_text(text, encoding="utf-8", newline="")
+        with open(output, "w", encoding="utf-8", newline="", opener=opener) as file:
+            file.write(text)
     except OSError as problem:
         raise Stop(f"{output} cannot be written: {problem.strerror}; name another file with --output") from problem
     typer.echo(f"{len(proofs)} groups written to {output}")

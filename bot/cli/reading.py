@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -77,6 +78,7 @@ def train(
     from bot.understanding.train import train as learn
     from bot.understanding.understanding import Understanding
 
+    os.umask(0o022)  # part of the program, which another user may run
     try:
         report = learn(CONTENT, Understanding.load(CONTENT, weights=False), open_data)
     except ImportError as problem:

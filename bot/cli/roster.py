@@ -176,6 +176,11 @@ def put_on_duty(
 
     def work(session: Session) -> str:
         officer = shell.find_officer(session, badge)
+        told = change(session, officer)
+        shell.audit(session, "roster.duty", f"{officer.badge} {told}")
+        return told
+
+    def change(session: Session, officer: Officer) -> str:
         now = shell.clock()
         running = select(Duty).where(Duty.officer_id == officer.id, or_(col(Duty.ends_at).is_(None), col(Duty.ends_at) > now))
         duties = session.exec(running).all()

@@ -52,6 +52,7 @@ def set_one(
         if len({unit.id for unit in chosen}) < len(chosen):
             raise Stop("a unit is named twice; name each once, the leading one first")
         set_route(session, category, where.id if where else None, chosen)
+        shell.audit(session, "route.set", f"{category} {_where(where)}: {' '.join(unit.code for unit in chosen)}")
         rest = f", with {', '.join(unit.name for unit in chosen[1:])}" if chosen[1:] else ""
         return f"{category} {f'in {where.name}' if where else 'everywhere'}: {chosen[0].name}{rest}"
 
@@ -71,6 +72,7 @@ def remove(category: CategoryCode, grid: InGrid = None) -> None:
         if not any(row.grid_id == (where.id if where else None) for row in known):
             raise Stop(f"there is no row for {category} {f'in {where.name}' if where else 'everywhere'}; qianshao route list")
         set_route(session, category, where.id if where else None, ())
+        shell.audit(session, "route.remove", f"{category} {_where(where)}")
 
     with shell.storage() as (_, writer):
         writer.run_now(work)
@@ -111,6 +113,10 @@ def _known(category: str) -> None:
 
 def _taxonomy() -> Taxonomy:
     return Taxonomy.load(CONTENT / "taxonomy.toml")
+
+
+def _where(grid: Grid | None) -> str:
+    return f"in {grid.code}" if grid else "everywhere"
 
 
 def _grid_name(session: Session, grid_id: int | None) -> str:

@@ -89,6 +89,11 @@ def audit(session: Session, action: str, target: str) -> None:
     chain.append(session, at=clock(), officer_id=None, platform="shell", action=action, target=target)
 
 
+def note(writer: Writer, action: str, target: str) -> None:
+    """The same for what does not happen in the database, before it is done."""
+    writer.run_now(lambda session: audit(session, action, target))
+
+
 # refusals whose next step is a command of the chat, in the terminal's own
 IN_TERMINAL = {
     "posts.no_campaign": "there is no campaign {number}; qianshao post status shows the last ten",

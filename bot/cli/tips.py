@@ -15,6 +15,7 @@ from bot.cli.shell import Stop
 from bot.permissions import Rights
 from cases.tips import STATE_NAMES, Line, Listed, TipKeys, Tips, TipState
 from storage.media import opened_with
+from storage.private import opener
 from storage.tables import Officer
 
 tips = typer.Typer(help="Confidential tips, with the officer's own passphrase. 线索。", no_args_is_help=True)
@@ -78,8 +79,9 @@ def read_tip(
     pictures.mkdir(parents=True, exist_ok=True, mode=0o700)
     for number, (path, key) in enumerate(files, 1):
         file = pictures / f"{number}.jpg"
-        file.write_bytes(opened_with(key, (shell.settings().bot.data_dir / path).read_bytes()))
-        file.chmod(0o600)
+        picture = opened_with(key, (shell.settings().bot.data_dir / path).read_bytes())
+        with open(file, "wb", opener=opener) as target:
+            target.write(picture)
         typer.echo(f"{file}")
 
 

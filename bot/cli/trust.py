@@ -15,6 +15,7 @@ from bot.tidy import Tidy
 from cases.retention import Retention, Terms
 from cases.tips import TipKeys, Tips
 from storage import audit, plain_photos
+from storage.private import opener
 from storage.tables import Audit, Officer
 
 audits = typer.Typer(help="Who did or read what; every line is chained to the one before. 审计。", no_args_is_help=True)
@@ -47,6 +48,7 @@ def erase(
             tidy = Tidy(writer, shell.clock, chosen.bot.data_dir, keeper)
             ended = asyncio.run(tidy.round()).ended  # type: ignore[attr-defined]
             unsealed = asyncio.run(tidy.seal_photos())
+            shell.note(writer, "retention.erase", f"{sum(one.count for one in ended)} ended, {unsealed} sealed")
     shell.table([(one.name, one.count) for one in ended], ("what", "would end now" if dry_run else "ended"))
     typer.echo(f"photos that lie unsealed: {unsealed}" if dry_run else f"photos sealed that lay open: {unsealed}")
 
@@ -78,7 +80,7 @@ def print_anchor(
         end = writer.read_now(audit.anchor)
     typer.echo(str(end))
     if into is not None:
-        with into.open("a", encoding="utf-8") as file:
+        with open(into, "a", encoding="utf-8", opener=opener) as file:
             file.write(f"{end}\n")
 
 

@@ -72,6 +72,7 @@ def test_a_campaign_is_exported_corrected_and_continued(district: Shell, tmp_pat
     written = district("post", "export", "1", "--output", str(tmp_path / "x.csv")).out.splitlines()
     assert written[0] == f"2 groups written to {tmp_path / 'x.csv'}"
     assert (tmp_path / "x.csv").read_text(encoding="utf-8").startswith("\ufeff")
+    assert (tmp_path / "x.csv").stat().st_mode & 0o777 == 0o600
     assert "还没有群收到过" in district("post", "correct", "1", "电话是12348").err
     assert "has not halted" in district("post", "continue", "1").err
     assert "there is no campaign 9" in district("post", "export", "9").err

@@ -19,8 +19,8 @@ from bot.permissions import Role
 from bot.router import Command
 from bot.understanding.meaning import Intent
 from cases.desk import CaseDesk
+from storage.tables import Alarm, Case, CaseEntry, InboxEvent, Officer
 from storage.tables import Attachment as StoredPhoto
-from storage.tables import Case, CaseEntry, InboxEvent, Officer
 from storage.writer import StorageUnavailable
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
@@ -405,3 +405,24 @@ def test_the_same_event_twice_is_one_case(chat: Scenario) -> None:
     chat.silence()
     assert isinstance(chat.clock(), datetime)
     assert len(chat.rows(Case.id)) == 1
+
+
+def test_commands_in_traditional_characters_and_full_width_are_run(chat: Scenario) -> None:
+    chat.say("张阿姨", GROUP, "3号楼2单元楼道有人给电动车充电")
+    chat.skip(GROUP)
+    chat.skip_officers()
+    chat.say("马宏", PRIVATE, "／　接單 ２６１１－０００１。")
+    chat.expect("马宏", "2611-0001归您了*")
+    chat.expect("张阿姨", "2611-0001已由*接手。")
+    chat.say("马宏", PRIVATE, "/辦結2611-0001 車已清走。")
+    chat.expect(GROUP, "2611-0001处理好了：車已清走。*")
+    chat.skip_officers()
+    chat.say("张阿姨", GROUP, "沒解決，還在充")
+    chat.expect(GROUP, "知道了，2611-0001重新办理*")
+    chat.expect("马宏", "2611-0001反映人说没解决：沒解決，還在充。*")
+    chat.say("王建国", PRIVATE, "/尋人 王奶奶，78岁，家里着火后走失，蓝棉袄")
+    chat.expect("王建国", "寻人2611-0002写好了*")
+    chat.skip_officers()
+    chat.say("王建国", PRIVATE, "/尋人 2611-0002 撤銷。")
+    chat.expect("王建国", "寻人2611-0002撤回了。*")
+    assert chat.rows(Alarm.id) == []

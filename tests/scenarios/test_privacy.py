@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -43,6 +44,22 @@ def report(chat: Scenario, text: str = REPORT) -> str:
     chat.skip(GROUP)
     chat.skip_officers()
     return str(chat.rows(Case.number)[-1])
+
+
+def test_what_the_bot_writes_is_for_its_owner_alone(chat: Scenario) -> None:
+    before = os.umask(0)
+    try:
+        report(chat)
+    finally:
+        os.umask(before)
+    files = [path for path in chat.folder.rglob("*") if path.is_file()]
+    assert any(path.suffix == ".photo" for path in files)
+    assert [path for path in files if path.stat().st_mode & 0o077] == []
+    (photo,) = chat.folder.rglob("*.photo")
+    photo.chmod(0o644)  # as an older version wrote it
+    os.utime(photo, (0, 0))
+    chat.run(tidy(chat.app))
+    assert photo.stat().st_mode & 0o777 == 0o600
 
 
 def finish(chat: Scenario, number: str) -> None:
