@@ -24,7 +24,7 @@ from handlers.callback import take_answer
 from handlers.cards import case_card
 from handlers.closing import ASKED
 from handlers.desk import out_of_the_group
-from handlers.hearing import ADDRESS, FREE, PROGRESS, REGRET, Verdict, calls_a_person, is_opening, verdict
+from handlers.hearing import ADDRESS, FREE, PROGRESS, REGRET, Verdict, calls_a_person, describes_thing, is_opening, verdict
 from storage.tables import Case
 
 router = Router("followups")
@@ -72,10 +72,18 @@ def more_told(
         say.reply("progress.asked", case=case, **case_card(case, desk, session))
     elif is_opening(text) and not (calls_a_person(case.text) and meaning.intent is Intent.FEEDBACK):
         raise NotMine
-    elif case.state not in JUDGED and now < datetime.fromisoformat(pending.data["until"]) and _is_more(message, text, meaning):
+    elif (
+        case.state not in JUDGED
+        and now < datetime.fromisoformat(pending.data["until"])
+        and _is_more(message, text, meaning, case)
+    ):
         add_more(message, text, case, NO_PHOTOS, rights, desk, say, session)
     else:
         raise NotMine
+
+
+def _until(pending: Pending) -> datetime:
+    return datetime.fromisoformat(pending.data["until"])
 
 
 def _answers_another(text: str, dialogs: Dialogs) -> bool:
@@ -84,9 +92,11 @@ def _answers_another(text: str, dialogs: Dialogs) -> bool:
     return verdict(text, strict=not asked) is not Verdict.UNCLEAR
 
 
-def _is_more(message: Inbound, text: str, meaning: Meaning) -> bool:
+def _is_more(message: Inbound, text: str, meaning: Meaning, case: Case) -> bool:
     if _MORE.fullmatch(text):
         return meaning.intent is not Intent.TIP
+    if message.addressed and case.kind == "lost_found" and describes_thing(text, meaning):
+        return True
     said = _CONFIDED.search(text) or THANKS.fullmatch(text) or only_opens(text) or ASKS.search(text)
     return message.addressed and not said and meaning.intent in (Intent.CHAT, Intent.FEEDBACK)
 

@@ -19,6 +19,7 @@ from cases.desk import CaseDesk
 from cases.dispatch import dispatchers
 from cases.lifecycle import State
 from handlers.additions import THANKS
+from handlers.bulletins import is_bulletin
 from handlers.cards import case_card, tell_holder, trouble_with
 from handlers.origin import Spot, origin_of
 from handlers.reports import KIND, LONGEST_PLACE, Reports, author_of, join_same, listen_for_more, pass_on
@@ -31,8 +32,12 @@ _NOBODY_KNOWS = re.compile("(?:我也?)?(?:不知道|不清楚|说不清|说不�
 
 
 @router.intent("hazard", "dispute", "wish", "missing")
-def report(message: Inbound, meaning: Meaning, photos: Photos, reports: Reports) -> None:
-    """A case, whatever of these it is."""
+def report(message: Inbound, meaning: Meaning, photos: Photos, reports: Reports, say: Say) -> None:
+    """A case, whatever of these it is; a bulletin that somebody passes on is none."""
+    if meaning.intent is Intent.HAZARD and is_bulletin(message):
+        if message.addressed:
+            say.reply("report.bulletin")
+        return
     reports.take(message, meaning, photos)
 
 
@@ -54,6 +59,8 @@ def place_told(
     case = desk.get(pending.case_id) if pending.case_id is not None else None
     if case is None or case.state != State.DRAFT:
         dialogs.end()
+        raise NotMine
+    if is_bulletin(message):
         raise NotMine
     text = message.text.strip()
     desk.attach(case, photos.ids, "reporter", message_id=message.message_id)

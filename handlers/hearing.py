@@ -6,6 +6,7 @@ import re
 import unicodedata
 from enum import StrEnum
 
+from bot.understanding.meaning import Intent, Meaning
 from content.spelling import simplified
 
 # What follows a report without quoting it. Whole texts, bounded, since a group's talk is held against them.
@@ -37,6 +38,17 @@ PROGRESS = (
     r"|没有?人?(?:理我|回我|回复|消息|动静)|收到了?(?:吗|没有?|么)|有(?:进展|结果|消息|回复|答复)了?(?:吗|没有?|么)"
     r"|(?:进展|结果)(?:怎么?样|如何)"
     r")(?:一?步|儿|里)?(?:了|啊|呀|呢|哦|啦|吗|么|人|一下){0,3}[\s?？!！。.…~]{0,4}"
+)
+
+# What a lost or found thing looks like or holds; the model, which knows no question, hears a tip in 里面有身份证.
+_THING = re.compile(
+    r"(?:.{0,6}?(?:里面?|里头|上面?|背面|反面|正面|外面|内侧|夹层|下面|底下|角上?|拉链))?(?:还|也|另外|应该|好像|是){0,2}"
+    r"(?:有|装着?|夹着?|贴着?|挂着?|刻着?|印着?|写着?|带着?)[^，,。]{1,20}(?:[，,、和还有。].{0,40})?"
+)
+SURELY = 0.7  # of a tip
+_NO_THING = re.compile(
+    r"有(?:个|几个|一个|好多|很多|一?[群伙帮])?(?:人|男|女|家伙|老板|邻居)|他们|她们|租客|租户|住户|房东|业主|举报|检举|线索|保密|匿名"
+    r"|[?？吗呢]|什么|怎么|多少|哪|赌|毒|偷|贼|黄|嫖|传销|诊所|作坊|窝点|黑|假|非法|\d+(?:号|室|栋|幢|楼|单元)|店|厂"
 )
 
 # What begins a talk and is no matter yet. Anchored: for `Router.keyword`.
@@ -124,6 +136,15 @@ def stars_in(text: str) -> int | None:
 def is_opening(text: str) -> bool:
     """Whether it only begins a talk, and is nothing about a matter that is known."""
     return _OPENING.search(text) is not None
+
+
+def describes_thing(text: str, meaning: Meaning) -> bool:
+    """Whether it says what a lost or found thing looks like or holds, although by itself it would be another matter. It speaks of
+    nobody; and what is surely a tip is one, whatever was asked."""
+    if meaning.intent is Intent.TIP and meaning.confidence >= SURELY:
+        return False
+    plain = simplified(text.strip())
+    return _THING.fullmatch(plain) is not None and _NO_THING.search(plain) is None
 
 
 def calls_a_person(text: str) -> bool:

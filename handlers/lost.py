@@ -20,12 +20,15 @@ from cases.lost import LostAndFound, Match
 from content.refusal import Refusal
 from handlers.callback import ask_reporter
 from handlers.cards import case_card
+from handlers.hearing import describes_thing
 from handlers.reports import Reports
 from storage.tables import Case, LostItem
 
 router = Router("lost")
 
 DETAIL_WAIT = timedelta(hours=24)
+MORE_WAIT = timedelta(minutes=10)
+LONGEST_DETAIL = 400
 
 
 @router.intent("lost_found")
@@ -65,13 +68,14 @@ def detail_told(
     """The next words in private are the detail, unless they are another matter."""
     case = desk.get(pending.case_id) if pending.case_id is not None else None
     item = lost.item(case) if case is not None else None
-    if case is None or item is None or meaning.intent not in (Intent.CHAT, Intent.LOST_FOUND, Intent.FEEDBACK):
-        raise NotMine
     text = message.text.strip()
-    if len(text) < 2:
+    its_own = meaning.intent in (Intent.CHAT, Intent.LOST_FOUND, Intent.FEEDBACK) or describes_thing(text, meaning)
+    if case is None or item is None or not its_own:
         raise NotMine
-    dialogs.end()
-    lost.tell(item, text[:200])
+    if len(text) < 2 or (item.detail and not describes_thing(text, meaning)):
+        raise NotMine
+    dialogs.ask("lost.detail", wait=MORE_WAIT, case_id=case.id)  # people say it in several messages
+    lost.tell(item, "；".join(filter(None, (item.detail, text[:200])))[:LONGEST_DETAIL])
     say.reply("lost.detail_kept", case=case, number=case.number)
     _show_matches(case, item, lost.matches(case, item), desk, say, session)
 

@@ -16,6 +16,7 @@ from cases.desk import CaseDesk, NewCase
 from cases.dispatch import handlers_of
 from content.refusal import Refusal
 from handlers.additions import THANKS
+from handlers.bulletins import is_bulletin
 from handlers.cards import case_card
 from handlers.hearing import is_opening
 from handlers.origin import origin_of
@@ -165,6 +166,8 @@ def small_talk(
         raise NotMine
     if _only_thanks(message.text):
         say.reply("help.welcome")
+    elif is_bulletin(message):
+        say.reply("report.bulletin")
     elif only_opens(message.text):
         say.reply("help.what_i_do")
     elif (_ASKS.search(message.text) or (answered.hits and answered.hits[0].certain)) and answer(message, answered, say):

@@ -7,7 +7,7 @@ import time
 
 from cases.lifecycle import State
 from handlers.hearing import ADDRESS, FREE, PROGRESS, REGRET
-from storage.tables import Case, CaseEntry
+from storage.tables import Case, CaseEntry, LostItem
 from tests.kit.scenario import PRIVATE, Scenario
 
 GROUP = "港新1号网格"
@@ -213,3 +213,18 @@ def test_who_takes_back_what_is_asked_about_is_asked_whether_it_is_solved(chat: 
     chat.say("张阿姨", PRIVATE, f"/撤回 {number}")
     chat.expect("张阿姨", f"{number}解决了吗？*")
     assert _state(chat) == [State.VERIFYING]
+
+
+def test_what_a_found_purse_holds_is_said_to_the_purse_and_a_tip_stays_a_tip(chat: Scenario) -> None:
+    chat.say("徐妈妈", GROUP, "在小区门口捡到一个黑色钱包，谁丢的")
+    chat.skip(GROUP, "徐妈妈")
+    chat.skip_officers()
+    chat.say("徐妈妈", PRIVATE, "里面有身份证")
+    chat.expect("徐妈妈", "记下了，2611-0001核对时用，不会公开。")
+    chat.say("徐妈妈", PRIVATE, "还有驾驶证和几张发票")
+    chat.expect("徐妈妈", "记下了，2611-0001核对时用，不会公开。")
+    assert chat.rows(LostItem.detail) == ["里面有身份证；还有驾驶证和几张发票"]
+    chat.say("徐妈妈", PRIVATE, "有人天天在棋牌室里聚众赌博")
+    chat.expect("徐妈妈", "收到了，已加密保存。*")
+    chat.skip_officers()
+    assert chat.rows(LostItem.detail) == ["里面有身份证；还有驾驶证和几张发票"]
