@@ -59,7 +59,7 @@ def glance(event: Inbound, mind: Mind, senses: Senses, now: datetime) -> Job | N
     if (
         hint.report
         or mind.may_be_clue(event)
-        or (hint.safe and event.address in mind.alarms)
+        or (hint.safe and (event.address in mind.alarms or mind.is_alerted(event)))
         or (("-" in text or "－" in text) and CASE_NUMBER.search(text))
         or (hint.question and senses.certain(text))
     ):

@@ -53,11 +53,12 @@ class Mind:
 
     def may_be_clue(self, event: Inbound) -> bool:
         """Whether this may say that somebody saw the person whom the group was told of."""
-        if not self.alerted:
-            return False
+        return self.is_alerted(event) and sounds_like_clue(event.text)
+
+    def is_alerted(self, event: Inbound) -> bool:
+        """Whether a missing person is looked for in this group."""
         address = event.address
-        here = (address.platform, address.account, address.chat) in self.alerted
-        return here and not address.private and sounds_like_clue(event.text)
+        return not address.private and (address.platform, address.account, address.chat) in self.alerted
 
     def is_late_forward(self, text: str) -> bool:
         """Whether this passes on an alert that is over."""

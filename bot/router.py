@@ -136,7 +136,7 @@ def _may_follow(command: Command, name: str, tail: str) -> bool:
     return tail[0].isdigit() if command.number else len(tail) > 2
 
 
-SLOTS = ("danger", "blocked", "safe", "addition", "clue", "photo", "brought", "otherwise", "failed", "stuck")
+SLOTS = ("danger", "scene", "blocked", "safe", "addition", "clue", "photo", "brought", "otherwise", "failed", "stuck")
 
 
 @dataclass(slots=True)
@@ -153,6 +153,7 @@ class Router:
     always: set[str] = field(default_factory=set)  # dialogs whose answer is taken from somebody who is blocked, too
     keywords: list[tuple[re.Pattern[str], Handler]] = field(default_factory=list)
     danger: Handler | None = None
+    scene: Handler | None = None
     blocked: Handler | None = None
     safe: Handler | None = None
     addition: Handler | None = None
@@ -231,7 +232,7 @@ class Router:
         return register
 
     def special(self, slot: str) -> Callable[[Handler], Handler]:
-        """Fill one of the single places: danger, blocked, safe, addition, clue, photo, brought, otherwise, failed, stuck."""
+        """Fill one of the single places, `SLOTS`."""
 
         def register(handler: Handler) -> Handler:
             if getattr(self, slot) is not None:

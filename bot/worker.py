@@ -119,8 +119,9 @@ class Worker:
             if await self._memory.goes_in_turn(job):
                 return  # it has overtaken the photo that belongs to it
             job = replace(job, hint=replace(job.hint, danger=None))
-        if job.hint.danger is not None and not job.advised and self._is_command_with_photos(event):
-            # the advice first; then the command as any other, with its photos, which take their time to come
+        shown = event.attachments or job.parts or self._waiting_photos(mind, key, now)
+        if job.hint.danger is not None and not job.advised and (shown or self._is_command_with_photos(event)):
+            # the advice first; then the rest, with its photos, which take their time to come
             job = await self._advise(job, key, now)
             if await self._memory.goes_in_turn(job):
                 return  # a photo that was sent just before it is looked at first
@@ -140,7 +141,8 @@ class Worker:
             elif not job.asking and (wanted if job.waiting else self._takes_photos(mind, job, meaning, now)):
                 waited, own = before, tuple(file for one in (event, *job.parts) for file in one.attachments)
         elif job.advised:
-            waited, own = self._waiting_photos(mind, key, now), event.attachments
+            waited = self._waiting_photos(mind, key, now)
+            own = tuple(file for one in (event, *job.parts) for file in one.attachments)
         reading = (
             Reading(meaning, Answered(), waited=waited) if confided else await self._read(job, meaning, waited, own, brought)
         )

@@ -24,13 +24,14 @@ class Raised:
     advise: bool
 
 
-def open_alarm(session: Session, platform: str, chat: str, now: datetime) -> Alarm | None:
-    """The newest emergency of a chat of which nobody has said yet that the people are safe."""
-    return session.exec(
+def open_alarm(session: Session, platform: str, chat: str, now: datetime, danger: str = "") -> Alarm | None:
+    """The newest emergency (of a kind) in a chat of which nobody has said yet that the people are safe."""
+    wanted = (
         select(Alarm)
         .where(Alarm.platform == platform, Alarm.chat == chat, col(Alarm.safe_at).is_(None), Alarm.started_at > now - OPEN_FOR)
         .order_by(col(Alarm.id).desc())
-    ).first()
+    )
+    return session.exec(wanted.where(Alarm.danger == danger) if danger else wanted).first()
 
 
 class Alarms:
@@ -64,6 +65,10 @@ class Alarms:
     def open_in(self, platform: str, chat: str) -> Alarm | None:
         return open_alarm(self._session, platform, chat, self._now)
 
+    def open_of(self, platform: str, chat: str, danger: str) -> Alarm | None:
+        """The newest one of a kind."""
+        return open_alarm(self._session, platform, chat, self._now, danger)
+
     def waiting(self) -> list[Alarm]:
         """Alarms that nobody has acknowledged, oldest first."""
         return list(self._session.exec(select(Alarm).where(col(Alarm.acknowledged_at).is_(None)).order_by(col(Alarm.id))).all())
@@ -78,6 +83,12 @@ class Alarms:
                 *(o for o in officers_with(self._session, ("supervisor",), "district", ()) if o not in officers),
             ]
         return officers
+
+    def concerned(self, alarm: Alarm) -> list[Officer]:
+        """Whoever was called, and whoever has taken it over, who need not be on duty."""
+        taker = self._session.get(Officer, alarm.officer_id) if alarm.officer_id is not None else None
+        called = self.called(alarm)
+        return called if taker is None or taker in called else [taker, *called]
 
     def grid_id(self, alarm: Alarm) -> int | None:
         group = self._session.get(Group, alarm.group_id) if alarm.group_id else None

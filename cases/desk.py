@@ -130,7 +130,8 @@ class CaseDesk(CaseBook):
         return True
 
     def note_from_reporter(self, case: Case, kind: str, text: str) -> None:
-        """The reporter changed ("edit") or took back ("recall") a message of the case: a new line, the old one stays."""
+        """The reporter changed ("edit") or took back ("recall") a message of the case, or somebody says that the person is found
+        ("found"): a new line, the old ones stay."""
         self._note(case, kind, "reporter", text=text)
 
     def withdraw(self, case: Case) -> bool:

@@ -15,6 +15,8 @@ from bot.turn import NotMine, Photos
 from bot.understanding.clues import sounds_like_clue
 from cases.desk import CaseDesk
 from handlers.cards import trouble_with
+from handlers.hearing import says_found, says_only_back
+from handlers.missing import tell_found
 from storage.tables import Attachment, Case, Group, Missing, Officer
 
 router = Router("clues")
@@ -25,7 +27,8 @@ LONGEST = 300
 @router.special("clue")
 def heard_in_group(message: Inbound, group: Group | None, photos: Photos, desk: CaseDesk, say: Say, session: Session) -> None:
     """Somebody in a group that got an alert says that they have seen the person, without quoting anything."""
-    if group is None or message.copied or not sounds_like_clue(message.text):
+    found = says_found(message.text) and not says_only_back(message.text)
+    if group is None or message.copied or not (found or sounds_like_clue(message.text)):
         raise NotMine
     alerts = alerts_in(session, group.id)
     if not alerts:
@@ -33,6 +36,9 @@ def heard_in_group(message: Inbound, group: Group | None, photos: Photos, desk: 
     case = session.get(Case, alerts[0].case_id)
     if case is None:
         raise NotMine
+    if found:
+        tell_found(message, alerts[0], case, group.name, desk, say, session, own=False)
+        return
     _take(message, alerts[0], case, group, photos, desk, say, session)
 
 

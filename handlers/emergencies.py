@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from sqlmodel import Session
+
+from bot.dialogs import Dialogs
 from bot.errors import NotAllowed
 from bot.messages import Inbound
 from bot.notices import Lane
@@ -12,17 +15,21 @@ from bot.permissions import Rights, Role
 from bot.router import Router
 from bot.say import Say
 from bot.timers import Due, Timers
-from bot.turn import Effects, Rules
+from bot.turn import Effects, NotMine, Rules
 from bot.understanding.meaning import CATEGORY, Danger, Meaning
 from cases.alarms import Alarms
 from cases.desk import CaseDesk, NewCase
 from cases.roster import Roster
+from handlers.hearing import says_found, says_only_back, says_only_found
+from handlers.missing import searches_for, tell_found
 from handlers.origin import origin_of
+from handlers.scene import listen, photos_of
 from storage.tables import Alarm, Group
 
 router = Router("emergencies")
 
 MOST_ROUNDS = 30  # an hour of calling
+LONGEST_FOUND = 100
 
 
 @router.special("danger")
@@ -31,6 +38,7 @@ def answer_emergency(
     meaning: Meaning,
     group: Group | None,
     alarms: Alarms,
+    dialogs: Dialogs,
     say: Say,
     timers: Timers,
     effects: Effects,
@@ -54,6 +62,11 @@ def answer_emergency(
             started_at=now,
         )
     )
+    if message.text.lstrip()[:1] not in (
+        "/",
+        "／",
+    ):  # what follows a command belongs to its case, or to nobody but a tip's readers
+        listen(raised.alarm, dialogs)
     if raised.advise:
         say.reply(f"emergency.{danger.value}", lane=Lane.ALARM)
     if raised.new:
@@ -108,14 +121,31 @@ def people_are_safe(
     group: Group | None,
     alarms: Alarms,
     desk: CaseDesk,
+    dialogs: Dialogs,
     say: Say,
     effects: Effects,
+    session: Session,
     zone: ZoneInfo,
 ) -> None:
-    """Now that nobody is in danger it becomes a case, so that it is followed up."""
-    alarm = alarms.open_in(message.address.platform, message.address.chat)
+    """Now that nobody is in danger it becomes a case, so that it is followed up; who is found belongs to the search."""
+    alarm = _meant(message, alarms)
     if alarm is None:
-        return
+        raise NotMine
+    own = message.sender.id == alarm.sender
+    if alarm.danger == Danger.MISSING:
+        searched = searches_for(session, alarm, alarms.grid_id(alarm))
+        for missing, sought in searched:
+            tell_found(message, missing, sought, alarms.group_name(alarm), desk, say, session, own=own)
+        if says_only_found(message.text) and not own:
+            # whoever did not cry may have found something else: the officers look, and nothing ends by it
+            told = alarms.concerned(alarm)
+            say.to_officers(told, "emergency.found_card", place=alarms.group_name(alarm), text=message.text[:LONGEST_FOUND])
+            return
+        if searched:
+            alarms.safe(alarm, searched[0][1].id)
+            effects.alarms[message.address] = None
+            say.reply("emergency.found")
+            return
     category = CATEGORY[Danger(alarm.danger)]
     name = desk.taxonomy.categories[category].name
     when = alarm.started_at.astimezone(zone).strftime("%m月%d日%H:%M")
@@ -127,8 +157,22 @@ def people_are_safe(
     alarms.safe(alarm, case.id)
     effects.alarms[message.address] = None
     say.reply("emergency.safe", case=case, number=case.number, category=name)
-    officers = alarms.called(alarm)
+    desk.attach(case, photos_of(dialogs, alarm), "reporter")
+    officers = alarms.concerned(alarm)
     say.to_officers(officers, "emergency.safe_card", case=case, number=case.number, category=name, place=alarms.group_name(alarm))
+
+
+def _meant(message: Inbound, alarms: Alarms) -> Alarm | None:
+    """Which open emergency of this chat is over: who is found was looked for; and "回来了" only its author says of anybody."""
+    where = message.address.platform, message.address.chat
+    if not says_found(message.text):
+        return alarms.open_in(*where)
+    sought = alarms.open_of(*where, Danger.MISSING)
+    if not says_only_found(message.text):
+        return sought or alarms.open_in(*where)
+    if sought is not None and says_only_back(message.text) and message.sender.id != sought.sender:
+        return None
+    return sought
 
 
 def _call(alarm: Alarm, alarms: Alarms, say: Say) -> None:

@@ -51,6 +51,13 @@ _NO_THING = re.compile(
     r"|[?？吗呢]|什么|怎么|多少|哪|赌|毒|偷|贼|黄|嫖|传销|诊所|作坊|窝点|黑|假|非法|\d+(?:号|室|栋|幢|楼|单元)|店|厂"
 )
 
+# That whoever was looked for is found; alone, or with a word about who it is. "找到了吗" and "找到了就好" say nothing.
+_FOUND = re.compile("(?:找到|找着|寻到)(?:人)?[了啦](?!吗|么|没|就好|就行|再|的话|[?？])")
+_BACK = re.compile("(?:回来|到家|回家)[了啦](?!吗|么|没|就好|就行|再|的话|[?？])")
+_WHO = re.compile(
+    r"[谢感]谢|大家|各位|邻居们?|好消息|报告|不用再?找了|别找了|人|已经|刚刚?|终于|总算|都|已|自己|平安|(?:找到|找着|寻到|回来|到家|回家)人?[了啦]|[，。,！!～~\s]"
+)
+
 # What begins a talk and is no matter yet. Anchored: for `Router.keyword`.
 _POLITE = r"^[\s,，.。]*(?:(?:你好|您好|请问|同志|民警|警官|喂|那)[\s,，.。!！]*){0,3}"
 _END = r"[啊呀呢吧哦啦嘛]{0,2}[\s?？!！。.…~]*$"
@@ -131,6 +138,22 @@ def stars_in(text: str) -> int | None:
     """1 to 5 for "5", "5分" or "五星"; None for anything else."""
     found = re.fullmatch(r"\s*([1-5一二三四五])\s*[分星]?\s*", unicodedata.normalize("NFKC", text))
     return None if found is None else "一二三四五".find(found[1]) + 1 or int(found[1])
+
+
+def says_found(text: str) -> bool:
+    """Whether it says that somebody is found or has come back."""
+    plain = simplified(text)
+    return _FOUND.search(plain) is not None or _BACK.search(plain) is not None
+
+
+def says_only_found(text: str) -> bool:
+    """The same without a word about who or what it was."""
+    return says_found(text) and _WHO.sub("", simplified(text)).strip() == ""
+
+
+def says_only_back(text: str) -> bool:
+    """That somebody came back, without a word about who: only whoever looked for somebody means them by it."""
+    return says_only_found(text) and _FOUND.search(simplified(text)) is None
 
 
 def is_opening(text: str) -> bool:

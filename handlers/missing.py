@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec.structs import replace as changed
-from sqlmodel import Session, col, select
+from sqlmodel import Session, and_, col, or_, select
 
 from bot.campaigns import Campaigns
 from bot.campaigns.chain import EVERYBODY, hearers, split_groups
@@ -29,13 +29,18 @@ from content.spelling import simplified
 from handlers.cards import trouble_with
 from handlers.origin import origin_of
 from handlers.reports import Reports, said_already
-from storage.tables import Attachment, Case, Group, Missing, Officer, OfficerAccount
+from storage.tables import Alarm, Attachment, Case, Group, Missing, Officer, OfficerAccount
 
 router = Router("missing")
 
 SHORTEST, LONGEST = 8, 400  # characters of a description
 SHORTEST_MORE = 3  # of what is told later
 SHORTEST_NOTE = 2  # of the words for the groups; a single character is a slip
+SAID_FOUND = "found"  # the kind of the history's line
+ALL_THE_SAME = "照发"
+LONGEST_FOUND = 100
+TOLD_AGAIN_AFTER = timedelta(minutes=10)
+BEFORE_A_CRY = timedelta(hours=2)  # a search that was written down before the cry may be about the same person
 _OFF = re.compile(r"\s*(?:撤回|撤销|不找了|取消)\s*(.*)", re.DOTALL)
 
 
@@ -101,14 +106,17 @@ def found(
     _end(case, missing, Chain.FOUND, words, rights, campaigns, desk, say)
 
 
-def verify_missing(case: Case, rights: Rights, campaigns: Campaigns, desk: CaseDesk, say: Say) -> None:
-    """`/批准 2611-0042`: a second officer stands for what is said."""
+def verify_missing(case: Case, words: str, rights: Rights, campaigns: Campaigns, desk: CaseDesk, say: Say) -> None:
+    """`/批准 2611-0042`: a second officer stands for it; with "照发" although somebody says that the person is found."""
     officer = rights.require("missing.verify", grid_id=case.grid_id, unit_ids=desk.units(case), target=case.number)
     missing = missing_of(campaigns.session, case.id)
     if missing is None:
         raise Refusal("missing.no_notice", number=case.number)
     if missing.officer_id == officer.id:
         raise NotAllowed("missing.own", action="missing.verify", target=case.number)
+    said = next((line.text for line in desk.history(case) if line.kind == SAID_FOUND), None)
+    if said is not None and missing.state == Chain.PENDING and words != ALL_THE_SAME:
+        raise Refusal("missing.said_found", number=case.number, text=said)
     text = say.word("missing.alert", number=case.number, text=mask(missing.text))
     alert, groups = verify(campaigns, missing, case, officer, text)
     desk.note(case, say.word("missing.noted_out", groups=groups))
@@ -264,6 +272,46 @@ def _end(
     say.privately(f"missing.ended.{state}", case=case, number=case.number, groups=groups)
     if state is Chain.FOUND and not _is_officer(case, campaigns.session):
         say.to_reporter_alone(case, "missing.reporter_told", number=case.number)
+
+
+def searches_for(session: Session, alarm: Alarm, grid_id: int | None) -> list[tuple[Missing, Case]]:
+    """The searches that a cry for somebody who is missing may have led to, and that are not over: of its chat, of its grid, or
+    written by whoever took it over."""
+    of_it = [and_(col(Case.platform) == alarm.platform, col(Case.chat) == alarm.chat)]
+    of_it += [col(Case.grid_id) == grid_id] if grid_id is not None else []
+    of_it += [col(Missing.officer_id) == alarm.officer_id] if alarm.officer_id is not None else []
+    wanted = (
+        select(Missing, Case)
+        .join(Case, col(Case.id) == col(Missing.case_id))
+        .where(col(Missing.state).in_((Chain.PENDING, Chain.ACTIVE)), Missing.created_at >= alarm.started_at - BEFORE_A_CRY)
+        .where(or_(*of_it))
+    )
+    return list(session.exec(wanted.order_by(col(Missing.id))).all())
+
+
+def tell_found(
+    message: Inbound, missing: Missing, case: Case, where: str, desk: CaseDesk, say: Say, session: Session, *, own: bool
+) -> None:
+    """Somebody says that the person is found: whoever searches hears it, and ends it or goes on. `own`: whoever cried says so."""
+    told = any(line.kind == SAID_FOUND and desk.now - line.at < TOLD_AGAIN_AFTER for line in desk.history(case))
+    desk.note_from_reporter(case, SAID_FOUND, message.text[:LONGEST_FOUND])
+    if told and not own:
+        return  # a group repeats good news
+    pending = missing.state == Chain.PENDING
+    known = dict.fromkeys((missing.officer_id, missing.verified_by, case.officer_id))
+    officers = {key: officer for key in known if key is not None and (officer := session.get(Officer, key)) is not None}
+    if pending:
+        officers |= {officer.id: officer for officer in _verifiers(session, case, desk.now) if officer.id is not None}
+    say.to_officers(
+        list(officers.values()),
+        "missing.said_found_card",
+        case=case,
+        number=case.number,
+        where=where,
+        own=own,
+        text=message.text[:LONGEST_FOUND],
+        pending=pending,
+    )
 
 
 def _is_officer(case: Case, session: Session) -> bool:

@@ -163,7 +163,7 @@ def approve(
         if (appeal := appeal_of(session, number)) is not None:
             approve_appeal(appeal, rights, campaigns, desk, say)
         else:
-            verify_missing(desk.find(number), rights, campaigns, desk, say)
+            verify_missing(desk.find(number), words, rights, campaigns, desk, say)
         return
     found = NUMBER.fullmatch(words)
     if found is None or not found[1]:

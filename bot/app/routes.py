@@ -59,6 +59,7 @@ from handlers import (
     questions,
     roles,
     scams,
+    scene,
     shift,
     talk,
     tip_desk,
@@ -74,7 +75,7 @@ from handlers.reports import Reports
 
 NEIGHBOURS = (wishes, lost, disputes, volunteers, proposals, deeds, visits)
 HANDLERS = (
-    *(emergencies, scams, hazards, additions, followups, openings, questions, tips, tip_desk),
+    *(emergencies, scene, scams, hazards, additions, followups, openings, questions, tips, tip_desk),
     *(desk, dispatching, casework, talk, callback, closing, clocks, shift),
     *(officers, help_, privacy, posts, missing, appeals, clues, away, groups, identity),
     *(keeping, confirm, roles, blocks, lookalikes),

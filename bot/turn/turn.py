@@ -116,6 +116,8 @@ class Turn(Supplies):
             yield partial(self._run_command, command)
         elif not danger:
             yield partial(self._route, job, found if isinstance(found, str) else "")
+        elif job.advised and router.scene is not None:
+            yield partial(call, router.scene, self)
 
     def _is_blocked(self, job: Job, command: Call | None) -> bool:
         """Whether an officer has decided that what this person says is not worked on for some days, emergencies excepted."""
@@ -190,8 +192,7 @@ class Turn(Supplies):
         router = self.house.router
         if router.safe is None or not job.hint.safe or not self.house.alarm_open(self.session, job.event.address):
             return False
-        call(router.safe, self)
-        return True
+        return self._taken(router.safe)
 
     def _run_before_meaning(self, job: Job) -> bool:
         """Who is safe, whether something is true, answers to what we asked, bait: each before what the words mean otherwise."""

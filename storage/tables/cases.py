@@ -70,7 +70,8 @@ class CaseEntry(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=key_column())
     case_id: int = Field(sa_column=to_column("cases", nullable=False, index=True))
     at: datetime = Field(sa_column=time_column(nullable=False))
-    kind: str  # report, addition, transition, note, answer, result, photo, rating, recall, edit, message, miss, review, merged
+    # report, addition, transition, note, answer, result, photo, rating, recall, edit, found, message, miss, review, merged
+    kind: str
     author: str
     officer_id: int | None = Field(default=None, sa_column=to_column("officer"))
     text: str = Field(default="", sa_column=sealed_text_column())

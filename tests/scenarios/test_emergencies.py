@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import pytest
 
+from bot.messages import Attachment, Inbound
+from bot.turn import StoredPhoto
 from bot.understanding.meaning import Danger
-from storage.tables import Alarm, Case
+from storage.tables import Alarm, Case, Notice
+from storage.tables import Attachment as StoredPhotoRow
 from tests.kit.scenario import PRIVATE, Scenario, jpeg, library
 
 GROUP = "港新1号网格"
@@ -46,6 +50,7 @@ def test_every_kind_is_answered_first_and_makes_no_case(chat: Scenario) -> None:
         chat.say("张阿姨", GROUP, call, photo=jpeg())
         chat.expect(GROUP, advice(danger))
         chat.expect("王建国", "【紧急】港新1号网格有人求助：*接手请回：/值班")
+        assert chat.expect("王建国", "【紧急】港新1号网格求助的人发来照片：*").what.photo is not None
         chat.silence()
     assert chat.rows(Case.id) == []
     assert len(chat.rows(Alarm.id)) == len(Danger)
@@ -191,12 +196,89 @@ def test_passed_on_news_alarms_nobody_in_a_group_but_brought_to_us_it_does(chat:
     chat.expect("刘卫东", "【紧急】私聊有人求助*")
 
 
-def test_nobody_waits_while_a_photo_is_fetched(chat: Scenario) -> None:
-    chat.platform.photos.clear()
-    chat.say("张阿姨", GROUP, CALL, photos=1)
+def test_nobody_waits_while_a_photo_is_fetched(chat: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    advised: list[int] = []
+    keep = chat.app.worker._album.keep
+
+    async def note_and_keep(event: Inbound, wanted: Sequence[Attachment]) -> tuple[tuple[StoredPhoto, ...], list[str]]:
+        if wanted:
+            advised.append(sum(text.startswith("马上打119") for text in chat.rows(Notice.text)))
+        return await keep(event, wanted)
+
+    monkeypatch.setattr(chat.app.worker._album, "keep", note_and_keep)
+    chat.say("张阿姨", GROUP, CALL, photo=b"no picture")
     chat.expect(GROUP, "马上打119*")
-    chat.skip("王建国")
+    chat.expect("王建国", "【紧急】港新1号网格有人求助：*")
+    assert advised == [1]
     assert not list(chat.folder.rglob("*.photo"))
+
+
+def test_a_photo_before_and_after_the_cry_reaches_whoever_has_it(chat: Scenario) -> None:
+    chat.say("张阿姨", GROUP, photo=jpeg(1))
+    chat.silence()
+    chat.say("张阿姨", GROUP, CALLS[Danger.MISSING])
+    chat.expect(GROUP, advice(Danger.MISSING))
+    chat.expect("王建国", "【紧急】*有人求助：*")
+    assert chat.expect("王建国", "【紧急】港新1号网格求助的人发来照片：老人或孩子走失。").what.photo is not None
+    chat.say("刘卫东", PRIVATE, "/值班")
+    chat.skip(GROUP, "刘卫东")
+    chat.say("陈大爷", GROUP, photo=jpeg(2))
+    chat.silence()  # of somebody else it may be anything
+    chat.say("张阿姨", GROUP, photo=jpeg(3))
+    chat.say("张阿姨", GROUP, "3号楼2单元501")
+    for officer in ("刘卫东", "王建国"):
+        assert chat.expect(officer, "【紧急】港新1号网格求助的人发来照片：*").what.photo is not None
+        chat.expect(officer, "【紧急】港新1号网格求助的人又说：3号楼2单元501")
+    chat.say("张阿姨", GROUP, "奶奶回来了")
+    chat.expect(GROUP, "人没事就好。已记为2611-0001*")
+    chat.skip_officers()
+    assert chat.rows(StoredPhotoRow.case_id) == [1, 1]
+    chat.say("张阿姨", GROUP, photo=jpeg(4))
+    chat.silence()
+
+
+def test_who_cries_in_private_is_heard_on(chat: Scenario) -> None:
+    chat.say("张阿姨", PRIVATE, CALLS[Danger.SELF_HARM])
+    chat.expect("张阿姨", advice(Danger.SELF_HARM))
+    chat.expect("刘卫东", "【紧急】私聊有人求助：*")
+    chat.say("张阿姨", PRIVATE, "我在3号楼顶上")
+    chat.expect("张阿姨", "已转给值班民警。该打的电话请马上打。")
+    chat.expect("刘卫东", "【紧急】私聊求助的人又说：我在3号楼顶上")
+    chat.wait(minutes=1)
+    chat.say("张阿姨", PRIVATE, photo=jpeg(2))
+    chat.expect("张阿姨", "已转给值班民警。*")
+    chat.expect("刘卫东", "【紧急】私聊求助的人发来照片：*")
+    assert chat.rows(Case.id) == []
+
+
+@pytest.mark.parametrize("words", ["找到了", "人找到了，谢谢大家", "回来了！", "奶奶找着了"])
+def test_after_an_officer_took_it_over_that_who_was_missing_is_found_reaches_him(chat: Scenario, words: str) -> None:
+    chat.say("张阿姨", GROUP, CALLS[Danger.MISSING])
+    chat.say("刘卫东", PRIVATE, "/值班")
+    chat.skip(GROUP, "王建国", "刘卫东")
+    chat.say("张阿姨", GROUP, words)
+    chat.expect(GROUP, "人没事就好。已记为2611-0001（*走失）*")
+    for officer in ("刘卫东", "王建国"):
+        chat.expect(officer, "港新1号网格说人已安全，转为2611-0001*")
+
+
+def test_that_somebody_else_found_something_only_tells_the_officers(chat: Scenario) -> None:
+    chat.say("张阿姨", GROUP, CALLS[Danger.MISSING])
+    chat.skip(GROUP, "王建国")
+    chat.say("陈大爷", GROUP, "找到了")
+    chat.expect("王建国", "【紧急】港新1号网格有人说找到了：找到了。不一定是同一个人*")
+    for words in ("回来了", "找到了吗", "找到了就好", "钥匙找到了"):
+        chat.say("陈大爷", GROUP, words)
+    chat.silence()
+    assert chat.rows(Alarm.safe_at) == [None]
+
+
+def test_something_found_ends_no_fire(chat: Scenario) -> None:
+    chat.say("张阿姨", GROUP, CALL)
+    chat.skip(GROUP, "王建国")
+    chat.say("张阿姨", GROUP, "找到了")
+    chat.silence()
+    assert chat.rows(Alarm.safe_at) == [None]
 
 
 def test_in_a_group_without_a_grid_the_district_is_called(chat: Scenario) -> None:

@@ -338,6 +338,50 @@ def photos_of_a_call_after_two_photos(chat: Scenario) -> list[int | None]:
     return chat.rows(Attachment.case_id)
 
 
+def test_that_the_family_found_them_stops_what_is_not_out_and_reaches_who_searches(chat: Scenario) -> None:
+    chat.say("张阿姨", ONE, "奶奶走丢了，找不到了")
+    chat.say(WRITER, PRIVATE, "/值班")
+    chat.skip(ONE)
+    chat.skip_officers()
+    number = write(chat)
+    chat.skip_officers()
+    chat.say("张阿姨", ONE, "找到了")
+    chat.expect(ONE, "找到就好，已经告诉民警。")
+    for officer in (WRITER, CHIEF):
+        chat.expect(
+            officer,
+            f"【寻人{number}】{ONE}求助的人说找到了：找到了\n请马上联系家属核实。\n寻人还没发出，先不发。*/找到 {number}*",
+        )
+    chat.say(CHIEF, PRIVATE, f"/批准 {number}")
+    chat.expect(CHIEF, f"有人说人已经找到了：找到了。寻人{number}先没发*")
+    assert chat.rows(Campaign.id) == []
+    chat.say(CHIEF, PRIVATE, f"/找到 {number}")
+    chat.expect(CHIEF, f"寻人{number}结束了*")
+    assert chat.rows(Missing.state) == ["found"]
+    assert chat.rows(Case.id) == [1]
+    chat.silence()
+
+
+def test_it_goes_out_all_the_same_when_an_officer_knows_better(chat: Scenario) -> None:
+    chat.say("张阿姨", ONE, "奶奶走丢了，找不到了")
+    chat.skip(ONE)
+    number = write(chat)
+    chat.say("陈大爷", ONE, "找到了")
+    chat.skip_officers()
+    chat.say(CHIEF, PRIVATE, f"/批准 {number} 照發。")
+    chat.expect(CHIEF, f"寻人{number}正在发到*")
+    chat.skip_officers()
+    for _ in range(3):
+        chat.wait(seconds=5)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.say("罗嫂", TWO, "人找到了，在河边")
+    chat.expect(WRITER, f"【寻人{number}】{TWO}有人说找到了：人找到了，在河边*/找到 {number}，会告诉收到寻人的群。")
+    chat.skip_officers()
+    chat.say("罗嫂", TWO, "找到了！")
+    chat.silence()  # a group repeats good news
+    assert chat.rows(Missing.state) == ["active"]
+
+
 def test_photos_sent_just_before_belong_to_it(chat: Scenario) -> None:
     assert photos_of_a_call_after_two_photos(chat) == [1, 1]
 
