@@ -62,10 +62,7 @@ def answer_emergency(
             started_at=now,
         )
     )
-    if message.text.lstrip()[:1] not in (
-        "/",
-        "／",
-    ):  # what follows a command belongs to its case, or to nobody but a tip's readers
+    if message.text.lstrip()[:1] not in ("/", "／"):  # what follows a command belongs to its case or tip
         listen(raised.alarm, dialogs)
     if raised.advise:
         say.reply(f"emergency.{danger.value}", lane=Lane.ALARM)

@@ -350,7 +350,7 @@ def test_that_the_family_found_them_stops_what_is_not_out_and_reaches_who_search
     for officer in (WRITER, CHIEF):
         chat.expect(
             officer,
-            f"【寻人{number}】{ONE}求助的人说找到了：找到了\n请马上联系家属核实。\n寻人还没发出，先不发。*/找到 {number}*",
+            f"【寻人{number}】{ONE}求助的人说找到了：找到了\n请马上联系家属核实。\n*先不发。*/找到 {number}*",
         )
     chat.say(CHIEF, PRIVATE, f"/批准 {number}")
     chat.expect(CHIEF, f"有人说人已经找到了：找到了。寻人{number}先没发*")
@@ -373,7 +373,9 @@ def test_it_goes_out_all_the_same_when_an_officer_knows_better(chat: Scenario) -
     chat.skip_officers()
     for _ in range(3):
         chat.wait(seconds=5)
+    chat.wait(minutes=11)
     chat.skip(*(row.name for row in chat.district.groups))
+    chat.skip_officers()
     chat.say("罗嫂", TWO, "人找到了，在河边")
     chat.expect(WRITER, f"【寻人{number}】{TWO}有人说找到了：人找到了，在河边*/找到 {number}，会告诉收到寻人的群。")
     chat.skip_officers()
