@@ -16,6 +16,11 @@ from bot.router import Command
 from bot.understanding.meaning import Danger, Hint
 from content.spelling import simplified
 
+LIKE_A_SIGHTING = (
+    Danger.MISSING,
+    Danger.INTRUDER,
+)  # "刚才在公园门口往东走了" has the tone of one, "见过这个人，在加油站" of the other
+
 
 @dataclass(frozen=True, slots=True)
 class Senses:
@@ -91,6 +96,8 @@ def hint_of(event: Inbound, senses: Senses, mind: Mind) -> Hint:
     hint = senses.glance(_said(event.text, senses)) if event.text else QUIET
     if hint.danger is Danger.MISSING and mind.is_late_forward(event.text):
         return QUIET  # whoever it was is found
+    if hint.danger in LIKE_A_SIGHTING and mind.may_be_sighting(event):
+        return replace(hint, danger=None, report=True, sighting=True)  # who saw somebody sounds like who looks for somebody
     if hint.danger and event.copied and not event.address.private:
         return replace(hint, danger=None)  # passed-on news of a fire somewhere; brought to us alone it is a call for help
     return hint

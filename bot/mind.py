@@ -12,7 +12,7 @@ from bot.dialogs import Awaited, DialogKey
 from bot.lanes import LaneKey
 from bot.messages import Address, Inbound
 from bot.router import named_number
-from bot.understanding.clues import sounds_like_clue
+from bot.understanding.clues import sounds_like_clue, tells_of_no_harm
 from content.spelling import simplified
 
 FEW_DIALOGS = 1000
@@ -59,6 +59,10 @@ class Mind:
         """Whether a missing person is looked for in this group."""
         address = event.address
         return not address.private and (address.platform, address.account, address.chat) in self.alerted
+
+    def may_be_sighting(self, event: Inbound) -> bool:
+        """The same anywhere, of words that would be taken for a call for help if nobody was looked for."""
+        return bool(self.alerted) and not event.copied and sounds_like_clue(event.text) and tells_of_no_harm(event.text)
 
     def is_late_forward(self, text: str) -> bool:
         """Whether this passes on an alert that is over."""

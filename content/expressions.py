@@ -140,7 +140,7 @@ def spell(whom: Whom, name_of: Callable[[str], str]) -> str:
         case Label(label):
             return name_of(label)
         case Not(inner):
-            said = spell(inner, name_of)
+            said = spell(inner, name_of) or "全部"
             return f"非（{said}）" if isinstance(inner, And | Or) else f"非{said}"
         case And(parts):
             return "且".join(f"（{spell(part, name_of)}）" if isinstance(part, Or) else spell(part, name_of) for part in parts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -112,6 +112,10 @@ class Post:
         digest = hashlib.sha256(f"{self.slug}\n{key}".encode()).digest()
         return self.variants[int.from_bytes(digest[:8]) % len(self.variants)]
 
+    def speaks_of(self, words: Iterable[str]) -> bool:
+        """Whether all of these words stand in its title or text."""
+        return all(word in self.title or word in self.body for word in words)
+
     def render(self, audience: Audience) -> str:
         """The text for one group: opening line and body with the group's names filled in."""
         return _fill("\n".join(part for part in (self.opening(audience.key), self.body) if part), audience)
@@ -148,6 +152,20 @@ class PostLibrary:
             return self.posts[name]
         found = [post for post in self.posts.values() if name in (post.slug.partition("/")[2], post.title)]
         return found[0] if len(found) == 1 else None
+
+    def alike(self, words: str, most: int) -> list[Post]:
+        """What somebody may mean who does not know the title: it has the words, or the post tells of them, or it shares most."""
+        bare = words.strip("《》“”\"' ")
+        having = [post for post in self.posts.values() if len(bare) > 1 and bare in post.title and not post.draft]
+        if having:
+            return having[:most]
+        pieces = {bare[at : at + 2] for at in range(0, len(bare) - 1, 2)}
+        about = [post for post in self.posts.values() if len(pieces) > 1 and not post.draft and post.speaks_of(pieces)]
+        if about:
+            return about[:most]
+        pairs = {bare[at : at + 2] for at in range(len(bare) - 1)}
+        shared = {slug: sum(pair in post.title for pair in pairs) for slug, post in self.posts.items() if not post.draft}
+        return [self.posts[slug] for slug in sorted(shared, key=lambda slug: -shared[slug]) if shared[slug] > 1][:most]
 
     def in_category(self, category: str, today: date) -> Iterator[Post]:
         """The posts of a category that may be sent on this day, in order of their slugs."""

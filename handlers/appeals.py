@@ -27,6 +27,7 @@ from bot.permissions import Rights, Role
 from bot.router import CaseNumber, Router, Words
 from bot.say import Say
 from bot.turn import Photos
+from bot.understanding.clues import adds_nothing, asks_if_genuine
 from cases.desk import CaseDesk
 from cases.numbers import next_number
 from content.masking import mask
@@ -39,7 +40,6 @@ router = Router("appeals")
 
 SHORTEST, LONGEST = 8, 400  # characters
 LONGEST_REPLY = 300
-NOTHING_TO_ADD = re.compile(r"(?:好的?|嗯+|收到|知道|谢谢|感谢|辛苦|转发?|已转|[了啊呀哈啦哒]|[\s,，.。!！~～、👍👌🙏😊])*")
 _UNTIL = re.compile(
     r"[\s,，。;；]+有效(?:期)?(?:到|至)?[:： ]*(?P<when>.{1,20}?)(?=[\s,，。;；]*(?:发到|发给|发往|$))", re.DOTALL
 )
@@ -122,7 +122,10 @@ def is_public(number: str, session: Session) -> str | None:
 
 def _take_reply(message: Inbound, known: Appeal, group: Group | None, photos: Photos, say: Say, session: Session) -> None:
     """Shown to whoever stands for the appeal, kept nowhere else; the group reads thanks and nothing of the reply."""
-    if NOTHING_TO_ADD.fullmatch(message.text) and not photos.ids:
+    if not photos.ids and asks_if_genuine(message.text):
+        say.reply("appeals.genuine.active", number=known.number)
+        return
+    if not photos.ids and adds_nothing(message.text):
         return
     known.replies += 1
     session.add(known)

@@ -1,18 +1,30 @@
-"""What comes back after a missing person's alert: clues go to the officer alone; whoever passes an ended alert on is told."""
+"""What comes back after a missing person's alert: clues go to the officers alone; whoever passes an ended alert on is told."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
-from bot.campaigns.missing import Chain, alerts_in, missing_of
+from bot.campaigns.missing import LOOKED_FOR, alerts_in, missing_of
 from bot.messages import Inbound
 from bot.permissions import Rights
-from bot.router import Router
+from bot.router import CaseNumber, Router
 from bot.say import Say
 from bot.turn import NotMine, Photos
-from bot.understanding.clues import sounds_like_clue
+from bot.understanding.clues import (
+    adds_nothing,
+    asks_if_genuine,
+    asks_if_over,
+    nearest,
+    sounds_like_clue,
+    speaks_of_another,
+    speaks_of_known,
+    speaks_of_person,
+    tells_of_no_harm,
+)
+from bot.understanding.meaning import Danger, Intent, Meaning
 from cases.desk import CaseDesk
 from handlers.cards import trouble_with
 from handlers.hearing import says_found, says_only_back
@@ -22,24 +34,39 @@ from storage.tables import Attachment, Case, Group, Missing, Officer
 router = Router("clues")
 
 LONGEST = 300
+_NO_MATTER = (Intent.CHAT, Intent.MISSING, Intent.EMERGENCY)
+_OF_PEOPLE = (None, Danger.MISSING, Danger.INTRUDER)
 
 
 @router.special("clue")
-def heard_in_group(message: Inbound, group: Group | None, photos: Photos, desk: CaseDesk, say: Say, session: Session) -> None:
-    """Somebody in a group that got an alert says that they have seen the person, without quoting anything."""
+def heard(
+    message: Inbound,
+    number: CaseNumber | None,
+    meaning: Meaning,
+    group: Group | None,
+    photos: Photos,
+    desk: CaseDesk,
+    say: Say,
+    session: Session,
+) -> None:
+    """Somebody says that they have seen the person, quoting the alert or not, in a group that got it or anywhere else."""
     found = says_found(message.text) and not says_only_back(message.text)
-    if group is None or message.copied or not (found or sounds_like_clue(message.text)):
+    if message.copied:
         raise NotMine
-    alerts = alerts_in(session, group.id)
-    if not alerts:
+    known = _named(number, session)
+    if known is None:
+        if not (found or _may_be_meant(message.text, meaning)):
+            raise NotMine
+        known = _likeliest(message.text, alerts_in(session, group.id) if group else ())
+    if known is None and not found and meaning.intent in (Intent.MISSING, Intent.EMERGENCY):
+        known = _likeliest(message.text, alerts_in(session, None))  # it would be kept anyway, so nobody's talk is listened to
+    case = session.get(Case, known.case_id) if known is not None else None
+    if known is None or case is None:
         raise NotMine
-    case = session.get(Case, alerts[0].case_id)
-    if case is None:
-        raise NotMine
-    if found:
-        tell_found(message, alerts[0], case, group.name, desk, say, session, own=False)
+    if found and group is not None:
+        tell_found(message, known, case, group.name, desk, say, session, own=False)
         return
-    _take(message, alerts[0], case, group, photos, desk, say, session)
+    _take(message, known, case, group, photos, desk, say, session)
 
 
 def about_missing(
@@ -57,21 +84,55 @@ def about_missing(
     missing = missing_of(session, case.id) if case.kind == "missing" else None
     if missing is None or missing.campaign_id is None:
         return False
-    if missing.state in (Chain.FOUND, Chain.WITHDRAWN):
-        if not message.copied and rights.officer is not None and rights.covers("case.view", case.grid_id, desk.units(case)):
+    mine = rights.officer is not None and rights.covers("case.view", case.grid_id, desk.units(case))
+    if missing.state not in LOOKED_FOR:
+        if not message.copied and mine:
             return False
         key = f"over:{missing.id}:{message.address.platform}:{message.address.chat}:{now:%Y%m%d%H}"
         say.at(message.address, f"missing.late.{missing.state}", case=case, key=key, number=case.number)
         return True
-    if missing.state != Chain.ACTIVE or message.copied:
-        return message.copied
+    if message.copied:
+        return True
     if case.reporter == message.sender.id and case.platform == message.address.platform:
         return False
-    if rights.officer is not None and rights.covers("case.view", case.grid_id, desk.units(case)):
+    if mine or not (message.text.strip() or photos.ids):
         return False
-    if not (message.text.strip() or photos.ids):
+    if photos.ids or not _answer(message, case, missing.state, say, now):
+        _take(message, missing, case, group, photos, desk, say, session)
+    return True
+
+
+def _may_be_meant(text: str, meaning: Meaning) -> bool:
+    """Whether these words may be about somebody who is looked for, and are no matter of their own: a hazard is seen, too."""
+    if not sounds_like_clue(text) or speaks_of_another(text):
         return False
-    _take(message, missing, case, group, photos, desk, say, session)
+    if meaning.intent not in _NO_MATTER:
+        return speaks_of_known(text)
+    return (meaning.danger in _OF_PEOPLE and tells_of_no_harm(text)) or speaks_of_person(text)
+
+
+def _named(number: CaseNumber | None, session: Session) -> Missing | None:
+    """The chain that a message quotes or names, if clues to it are still of use."""
+    if number is None:
+        return None
+    case_id = session.exec(select(Case.id).where(Case.number == number, Case.kind == "missing")).first()
+    known = missing_of(session, case_id) if case_id is not None else None
+    return known if known is not None and known.state in LOOKED_FOR and known.campaign_id is not None else None
+
+
+def _likeliest(text: str, alerts: Sequence[Missing]) -> Missing | None:
+    return alerts[nearest(text, [alert.text for alert in alerts])] if alerts else None
+
+
+def _answer(message: Inbound, case: Case, state: str, say: Say, now: datetime) -> bool:
+    """What is asked about the alert itself, and what says nothing about the person, is no clue."""
+    if asks_if_genuine(message.text):
+        say.reply(f"missing.verified.{state}", case=case, number=case.number)
+    elif asks_if_over(message.text):
+        key = f"still:{case.id}:{message.address.platform}:{message.address.chat}:{now:%Y%m%d%H}"
+        say.at(message.address, "missing.still", case=case, key=key, number=case.number)
+    elif not adds_nothing(message.text):
+        return False
     return True
 
 

@@ -19,6 +19,7 @@ from bot.messages import Inbound
 from bot.permissions import Rights, Role
 from bot.router import CaseNumber, Router, Words
 from bot.say import Say
+from bot.timers import Due, Timers
 from bot.turn import Photos
 from bot.understanding.meaning import Intent, Meaning
 from cases.desk import CaseDesk, NewCase
@@ -34,6 +35,7 @@ from storage.tables import Alarm, Attachment, Case, Group, Missing, Officer, Off
 router = Router("missing")
 
 SHORTEST, LONGEST = 8, 400  # characters of a description
+SHOWN = 5  # names of those who are asked
 SHORTEST_MORE = 3  # of what is told later
 SHORTEST_NOTE = 2  # of the words for the groups; a single character is a slip
 SAID_FOUND = "found"  # the kind of the history's line
@@ -41,6 +43,9 @@ ALL_THE_SAME = "照发"
 LONGEST_FOUND = 100
 TOLD_AGAIN_AFTER = timedelta(minutes=10)
 BEFORE_A_CRY = timedelta(hours=2)  # a search that was written down before the cry may be about the same person
+UNVERIFIED = "missing.unverified"
+ASK_AGAIN_AFTER = timedelta(minutes=3)
+MOST_REMINDERS = 5
 _OFF = re.compile(r"\s*(?:撤回|撤销|不找了|取消)\s*(.*)", re.DOTALL)
 
 
@@ -59,6 +64,7 @@ def look_for(
     desk: CaseDesk,
     say: Say,
     reports: Reports,
+    timers: Timers,
     session: Session,
 ) -> None:
     """From an officer: a notice that waits for a second officer, more about one that is out, or its withdrawal.
@@ -79,11 +85,13 @@ def look_for(
     case = desk.find(number) if number is not None else None
     missing = missing_of(session, case.id) if case is not None else None
     if case is None or missing is None:
-        _write_down(message, case, words, group, photos, rights, campaigns, desk, say, session)
+        case = _write_down(message, case, words, group, photos, rights, campaigns, desk, say, session)
+        timers.after(ASK_AGAIN_AFTER, UNVERIFIED, str(case.id), round="1")
     elif found := _OFF.fullmatch(simplified(words)):
         _end(case, missing, Chain.WITHDRAWN, words[found.start(1) :], rights, campaigns, desk, say)
     elif missing.state == Chain.PENDING:
         _write_again(case, missing, words, photos, rights, campaigns, say, session)
+        timers.after(ASK_AGAIN_AFTER, UNVERIFIED, str(case.id), round="1")
     else:
         _tell_more(case, missing, words, photos, rights, campaigns, desk, say, session)
 
@@ -106,6 +114,24 @@ def found(
     _end(case, missing, Chain.FOUND, words, rights, campaigns, desk, say)
 
 
+@router.timer(UNVERIFIED)
+def ask_again(due: Due, campaigns: Campaigns, desk: CaseDesk, say: Say, timers: Timers, session: Session) -> None:
+    """Nobody has verified it yet, and minutes count: whoever can is asked again, and the writer is told whom to call."""
+    case, count = desk.get(int(due.key)), int(due.data["round"])
+    missing = missing_of(session, case.id) if case is not None else None
+    if case is None or missing is None or missing.state != Chain.PENDING or _said_found(case, desk) is not None:
+        return
+    others = [officer for officer in _verifiers(session, case, campaigns.now) if officer.id != missing.officer_id]
+    minutes = int(count * ASK_AGAIN_AFTER.total_seconds() // 60)
+    say.to_officers(others, "missing.verify_again", case=case, number=case.number, minutes=minutes, text=mask(missing.text))
+    writer = session.get(Officer, missing.officer_id)
+    if writer is not None and count in (1, MOST_REMINDERS):
+        names = "、".join(f"{officer.title}{officer.name}" for officer in others[:SHOWN])
+        say.to_officers([writer], "missing.unverified", case=case, number=case.number, minutes=minutes, names=names)
+    if count < MOST_REMINDERS:
+        timers.after(ASK_AGAIN_AFTER, UNVERIFIED, due.key, round=str(count + 1))
+
+
 def verify_missing(case: Case, words: str, rights: Rights, campaigns: Campaigns, desk: CaseDesk, say: Say) -> None:
     """`/批准 2611-0042`: a second officer stands for it; with "照发" although somebody says that the person is found."""
     officer = rights.require("missing.verify", grid_id=case.grid_id, unit_ids=desk.units(case), target=case.number)
@@ -114,7 +140,7 @@ def verify_missing(case: Case, words: str, rights: Rights, campaigns: Campaigns,
         raise Refusal("missing.no_notice", number=case.number)
     if missing.officer_id == officer.id:
         raise NotAllowed("missing.own", action="missing.verify", target=case.number)
-    said = next((line.text for line in desk.history(case) if line.kind == SAID_FOUND), None)
+    said = _said_found(case, desk)
     if said is not None and missing.state == Chain.PENDING and words != ALL_THE_SAME:
         raise Refusal("missing.said_found", number=case.number, text=said)
     text = say.word("missing.alert", number=case.number, text=mask(missing.text))
@@ -125,6 +151,11 @@ def verify_missing(case: Case, words: str, rights: Rights, campaigns: Campaigns,
     if writer is not None:
         by = f"{officer.title}{officer.name}"
         say.to_officers([writer], "missing.was_verified", case=case, number=case.number, by=by, groups=groups, campaign=alert.id)
+
+
+def _said_found(case: Case, desk: CaseDesk) -> str | None:
+    """The first words that said that the person is found."""
+    return next((line.text for line in desk.history(case) if line.kind == SAID_FOUND), None)
 
 
 def _write_down(
@@ -138,7 +169,7 @@ def _write_down(
     desk: CaseDesk,
     say: Say,
     session: Session,
-) -> None:
+) -> Case:
     text, labels = split_groups(words, campaigns)
     if case is None:
         origin = origin_of(message, group)
@@ -170,6 +201,7 @@ def _write_down(
     session.add(missing)
     session.flush()
     _ask_to_verify(case, missing, trouble_with(photos, say), campaigns, say, session)
+    return case
 
 
 def _write_again(

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
+from bot.campaigns.missing import alerted
 from bot.errors import RefusedInput
 from bot.messages import Inbound
 from bot.permissions import Rights, Role
@@ -77,6 +78,9 @@ def verify(words: Words, roster: Roster, desk: CaseDesk, say: Say, session: Sess
             case = desk.find(number)
         except Refusal:
             say.reply("officers.number_unknown", number=number)
+            return
+        if (missing := alerted(session, case.id)) is not None:
+            say.reply(f"missing.verified.{missing}", number=number)
             return
         # what kind of trouble somebody has is told to nobody who only knows a number
         kind = "" if case.kind in SENSITIVE_KINDS else KIND_NAMES.get(case.kind, "")

@@ -10,18 +10,14 @@ from sqlmodel import Session
 from bot.campaigns import Campaigns, CampaignState, Plan, Request, Skipped, correct
 from bot.campaigns.appeals import appeal_of
 from bot.campaigns.correction import SHORTEST, not_reached, taken_back
-from bot.campaigns.echo import campaign_quoted, count_opt_out
 from bot.campaigns.proof import members_of, prove, reach_by_label
 from bot.campaigns.wording import read_wording
 from bot.errors import NotAllowed
-from bot.messages import Inbound
 from bot.permissions import Rights, Role
 from bot.router import CaseNumber, Router, Words, parse_number
 from bot.say import Say
-from bot.turn import NotMine
 from cases.desk import CaseDesk
-from cases.dispatch import dispatchers, officers_with
-from content.posts import CATEGORIES
+from content.posts import CATEGORIES, category_of
 from content.refusal import Refusal
 from content.small_numbers import shown
 from content.spelling import named
@@ -34,7 +30,10 @@ router = Router("posts")
 
 NUMBER = re.compile(r"\s*(?:推送)?\s*(\d{1,9})?\s*[号號]?\s*(?:推送)?\s*")
 _NUMBERED = re.compile(r"\s*(\d{1,9})\s*[号號]?(?:\s+|$)(.*)", re.DOTALL)
+_TITLES = re.compile(r"\s*(?:(?P<what>\S+?)\s*(?:目录|有哪些)|目录\s*(?P<behind>\S*))\s*")
 _HOW_FAR = ("进度", "结果", "列表", "最近")
+_NOT_BEGUN = (CampaignState.WAITING, CampaignState.PLANNED)
+_STOPS = "，,、：:；;。"
 MOST_RECENT = 8
 SHOWN = 5  # names of groups in a list
 
@@ -61,6 +60,7 @@ def preview(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> Non
         accounts="；".join(f"{account.name} {account.groups}个群" for account in accounts) if len(accounts) > 1 else "",
         starts=starts,
         ends=campaigns.rules.local(plan.ends_at(campaigns.rules, campaigns.now), campaigns.now),
+        night=_night(plan, campaigns),
         reasons=campaigns.why(plan.reasons),
         over_cap=_names(plan.left_out(Skipped.WEEKLY_CAP) + plan.left_out(Skipped.DAILY_CAP)),
         second=campaigns.needs_approval(plan),
@@ -85,6 +85,10 @@ def send(words: Words, rights: Rights, campaigns: Campaigns, confirmations: Conf
     if named(words) in _HOW_FAR:
         rights.require("post.preview")
         _say_recent(campaigns, say)
+        return
+    if titles := _TITLES.fullmatch(words):
+        rights.require("post.preview")
+        _say_titles(titles["what"] or titles["behind"], campaigns, say)
         return
     if numbered := _NUMBERED.fullmatch(words):
         _about(campaigns.get(int(numbered[1])), numbered[2].strip(), rights, campaigns, say)
@@ -119,6 +123,8 @@ def _say_sent(campaign: Campaign, plan: Plan, request: Request, campaigns: Campa
             title=_title(plan),
             sent=plan.sent,
             when=when,
+            over=int(request.over.total_seconds() // 60),
+            night=_night(plan, campaigns),
             reasons=campaigns.why(plan.reasons),
         )
     elif not plan.sent:
@@ -133,6 +139,7 @@ def _say_sent(campaign: Campaign, plan: Plan, request: Request, campaigns: Campa
             sent=plan.sent,
             first=plan.sent - rest if rest else 0,
             over=over,
+            night=_night(plan, campaigns),
             reasons=campaigns.why(plan.reasons),
         )
 
@@ -297,18 +304,6 @@ def mute(words: Words, rights: Rights, campaigns: Campaigns, group: Group | None
     say.privately("posts.muted" if off else "posts.unmuted", group=group.name)
 
 
-@router.keyword(r"(?:别|不要|不用|少|停止)(?:再|老|总|天天)?(?:给我们)?(?:发|推)|退订|不想(?:再)?(?:收|看)")
-def no_more(message: Inbound, group: Group | None, say: Say, session: Session) -> None:
-    """Somebody who answers a post wants no more of them: counted, told to whoever can decide it for the group."""
-    quoted = campaign_quoted(session, message.address, message.quote.message_id) if message.quote else None
-    if quoted is None or group is None:
-        raise NotMine
-    count_opt_out(session, quoted)
-    say.reply("posts.heard_no_more")
-    officers = officers_with(session, (Role.OFFICER, Role.GRID_WORKER), "grid", (group.grid_id,)) or dispatchers(session, None)
-    say.to_officers(officers, "posts.wish_no_more", group=group.name, number=quoted[0])
-
-
 def _about(campaign: Campaign, words: str, rights: Rights, campaigns: Campaigns, say: Say) -> None:
     """What an officer wants of a campaign that exists."""
     words = named(words)
@@ -325,7 +320,13 @@ def _about(campaign: Campaign, words: str, rights: Rights, campaigns: Campaigns,
 def _say_recent(campaigns: Campaigns, say: Say) -> None:
     """The newest campaigns with their numbers, for whoever does not know one."""
     rows = [
-        (campaign.id, campaigns.title_of(campaign), say.word(f"posts.state.{campaign.state}"), _day(campaign, campaigns))
+        (
+            campaign.id,
+            campaigns.title_of(campaign),
+            say.word(f"posts.state.{campaign.state}"),
+            _day(campaign, campaigns),
+            campaigns.progress(campaign).sent if campaign.state not in _NOT_BEGUN else None,
+        )
         for campaign in campaigns.recent(MOST_RECENT)
     ]
     if rows:
@@ -334,9 +335,20 @@ def _say_recent(campaigns: Campaigns, say: Say) -> None:
         say.privately("posts.recent_none")
 
 
+def _say_titles(what: str, campaigns: Campaigns, say: Say) -> None:
+    """The titles of a category, and when each was last sent, for whoever does not know them."""
+    category = category_of(what)
+    if category is None:
+        raise Refusal("posts.usage", categories="、".join(CATEGORIES.values()))
+    whole = [post for post in campaigns.library.posts.values() if post.category == category]
+    posts = campaigns.candidates(category)
+    last = campaigns.last_sent([post.slug for post in posts])
+    rows = [(post.title, campaigns.rules.day(last[post.slug]) if post.slug in last else "") for post in posts]
+    say.privately("posts.titles", category=CATEGORIES[category], posts=rows, left_out=len(whole) - len(posts))
+
+
 def _day(campaign: Campaign, campaigns: Campaigns) -> str:
-    local = campaign.created_at.astimezone(campaigns.rules.zone)
-    return f"{local.month}月{local.day}日"
+    return campaigns.rules.day(campaign.created_at)
 
 
 def _say_progress(campaign: Campaign, campaigns: Campaigns, say: Say) -> None:
@@ -387,7 +399,9 @@ def _request(words: str, campaigns: Campaigns, editor: Officer, *, labels_needed
             break
         except Refusal:
             continue
-    what = what or campaigns.resolve(parts[0])
+    if not what:
+        what, glued = _apart(parts[0], campaigns)
+        rest = [*glued, *rest]
     accounts = frozenset(f"{group.platform}:{group.account}" for group in campaigns.audiences.groups)
     said = read_wording(" ".join(rest), campaigns.now, campaigns.rules.zone, accounts)
     if labels_needed and not said.rest:
@@ -403,9 +417,29 @@ def _request(words: str, campaigns: Campaigns, editor: Officer, *, labels_needed
     )
 
 
+def _apart(first: str, campaigns: Campaigns) -> tuple[str, list[str]]:
+    """What somebody means by the first word, and the labels that stand to it without a blank: "反诈，综合", "反诈综合"."""
+    for length in range(len(first) - 1, 1, -1):
+        category, rest = category_of(first[:length].rstrip(_STOPS)), first[length:].lstrip(_STOPS)
+        if category is None or not rest:
+            continue
+        try:
+            campaigns.whom(rest)
+        except Refusal:
+            continue
+        return category, [rest]
+    return campaigns.resolve(first), []
+
+
 def _again(words: str, request: Request) -> str:
     """The words that send what was previewed."""
     return words if str(request.whom) or "全部" in words else f"{words} 全部"
+
+
+def _night(plan: Plan, campaigns: Campaigns) -> str:
+    """When quiet hours end that part it; empty when none do."""
+    rules = campaigns.rules
+    return f"{rules.quiet_to:%H:%M}" if plan.meets_quiet(rules, campaigns.now) else ""
 
 
 def _title(plan: Plan) -> str:

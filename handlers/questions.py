@@ -6,6 +6,7 @@ import re
 
 from sqlmodel import Session
 
+from bot.campaigns.echo import campaign_quoted
 from bot.messages import Inbound
 from bot.router import Router, Words
 from bot.say import Say
@@ -18,7 +19,7 @@ from content.refusal import Refusal
 from handlers.additions import THANKS
 from handlers.bulletins import is_bulletin
 from handlers.cards import case_card
-from handlers.hearing import is_opening
+from handlers.hearing import calls_a_person, is_opening
 from handlers.origin import origin_of
 from handlers.reports import said_already
 from storage.tables import Case, Group
@@ -145,7 +146,7 @@ def ask_a_person(
 @router.intent("feedback")
 def feedback(message: Inbound, photos: Photos, group: Group | None, desk: CaseDesk, say: Say, session: Session) -> None:
     """Thanks and praise are heard, in a few words, and only when they are meant for us; a complaint goes to a person."""
-    if not message.addressed:
+    if not message.addressed or (not _COMPLAINS.search(message.text) and _is_said_to_all(message, photos, session)):
         return
     if _only_thanks(message.text):
         say.reply("help.welcome")
@@ -164,6 +165,9 @@ def small_talk(
     """Talked to without a matter: one polite line about what the bot can do; a question that nobody foresaw goes to a person."""
     if not message.addressed:
         raise NotMine
+    wants_person = calls_a_person(message.text)
+    if not (wants_person or _ASKS.search(message.text)) and _is_said_to_all(message, photos, session):
+        return
     if _only_thanks(message.text):
         say.reply("help.welcome")
     elif is_bulletin(message):
@@ -172,7 +176,7 @@ def small_talk(
         say.reply("help.what_i_do")
     elif (_ASKS.search(message.text) or (answered.hits and answered.hits[0].certain)) and answer(message, answered, say):
         pass  # what asks nothing (这是照片) is not answered by what it merely resembles
-    elif _ASKS.search(message.text) or photos.ids:
+    elif _ASKS.search(message.text) or photos.ids or wants_person:
         ask_a_person(message, message.text, photos, group, answered, desk, say, session)
     else:
         say.reply("help.what_i_do")
@@ -182,6 +186,13 @@ def small_talk(
 def not_understood(say: Say) -> None:
     """Said to us and not understood: the way to say it."""
     say.reply("help.what_i_do")
+
+
+def _is_said_to_all(message: Inbound, photos: Photos, session: Session) -> bool:
+    """Whether a word ("收到", "太可怕了") is said to a post, and so to the neighbours: nobody waits for an answer."""
+    if message.quote is None or message.mentions_me or photos.ids:
+        return False
+    return campaign_quoted(session, message.address, message.quote.message_id) is not None
 
 
 def _only_thanks(text: str) -> bool:

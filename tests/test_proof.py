@@ -55,8 +55,8 @@ def test_every_group_has_its_end_and_its_reason(district: District) -> None:
         "gx02": ("unknown", "no answer in time"),
         "hotpot": ("failed", "no right to write"),
         "riders": ("cancelled", ""),
-        "market": ("skipped", "daily cap"),
-        "school": ("skipped", "posts off"),
+        "market": ("skipped", "今天够多了"),
+        "school": ("skipped", "不收推送"),
         "elders": ("waiting", ""),
         "work": ("waiting", ""),
     }

@@ -42,6 +42,7 @@ from handlers import (
     desk,
     dispatching,
     disputes,
+    echoes,
     emergencies,
     followups,
     groups,
@@ -75,7 +76,7 @@ from handlers.reports import Reports
 
 NEIGHBOURS = (wishes, lost, disputes, volunteers, proposals, deeds, visits)
 HANDLERS = (
-    *(emergencies, scene, scams, hazards, additions, followups, openings, questions, tips, tip_desk),
+    *(emergencies, scene, scams, hazards, echoes, additions, followups, openings, questions, tips, tip_desk),
     *(desk, dispatching, casework, talk, callback, closing, clocks, shift),
     *(officers, help_, privacy, posts, missing, appeals, clues, away, groups, identity),
     *(keeping, confirm, roles, blocks, lookalikes),

@@ -34,6 +34,7 @@ from storage.tables import Campaign, CampaignGroup, CampaignPart, Notice
 OPEN_STATES = ("pending", "sending", "held")
 FIRST_LOOK = timedelta(seconds=2)  # after which the first groups are judged, whether or not all of them have got it
 TRIAL_LOOK = timedelta(milliseconds=250)  # how long all others wait at most once the first groups have it
+MOST_ALIKE = 4  # titles that are offered for what nobody has
 MOST_ECHOED = 20  # characters of what nobody understood
 THEME = "theme:"
 APPEAL = "appeal:"
@@ -105,7 +106,8 @@ class Campaigns:
             return post.slug
         if theme := self.calendar.find(named.removeprefix(THEME)):
             return f"{THEME}{theme.key}"
-        raise Refusal("posts.unknown_post", what=named[:MOST_ECHOED])
+        near = "、".join(f"《{post.title}》" for post in self.library.alike(named, MOST_ALIKE))
+        raise Refusal("posts.unknown_post", what=named[:MOST_ECHOED], near=near)
 
     def whom(self, words: str) -> Whom:
         """The groups that somebody means by an expression over labels. Raises Refusal."""
@@ -139,6 +141,9 @@ class Campaigns:
 
     def named_to_groups(self, campaign: Campaign) -> str:
         """What the groups got, as they read it: the title, or the category when it was not the same for all of them."""
+        if campaign.kind == Kind.CORRECTION and campaign.about_id is not None:
+            wrong = self.session.get_one(Campaign, campaign.about_id)
+            return self.phrases.say("posts.its_correction", title=self.named_to_groups(wrong))
         sent = select(CampaignPart.post).where(CampaignPart.campaign_id == campaign.id, CampaignPart.skipped == "").distinct()
         posts = self.session.exec(sent.limit(2)).all()
         return self.name_of(posts[0] if len(posts) == 1 else campaign.post)
@@ -391,11 +396,19 @@ class Campaigns:
         """The post with this slug; Refusal when it may not be sent on that day."""
         post = self.library.posts.get(slug)
         if post is None:
-            raise Refusal("posts.unknown_post", what=slug)
+            raise Refusal("posts.unknown_post", what=slug, near="")
         if reason := post.why_not(today):
             phrase = {"draft": "posts.draft", "expired": "posts.expired"}.get(reason, "posts.unchecked")
             raise Refusal(phrase, title=post.title, day=post.expires_on.isoformat())
         return post
+
+    def candidates(self, category: str) -> Sequence[Post]:
+        """The posts of a category that may be sent today, in order of their slugs."""
+        return self._candidates(category, self.now)
+
+    def last_sent(self, slugs: Sequence[str]) -> Mapping[str, datetime]:
+        """When the district last sent each of these posts; those that it never did are left out."""
+        return read_history(self.session, self.now, self.rules, slugs, timedelta(0)).last
 
     # --- inside ---
 

@@ -40,7 +40,7 @@ def hearers(campaigns: Campaigns, labels: str) -> tuple[str, list[MeantGroup]]:
     """Whom these labels mean, as people read it, and the groups that an alert would go to."""
     whom = campaigns.whom(labels)
     groups = [group for group in campaigns.audiences.groups if whom.means(group.labels) and not group.posts_off]
-    return campaigns.spell(whom), groups
+    return campaigns.phrases.say("posts.residents") if labels == EVERYBODY else campaigns.spell(whom), groups
 
 
 def begin(

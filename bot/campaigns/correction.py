@@ -34,6 +34,9 @@ def correct(campaigns: Campaigns, wrong: Campaign, text: str, planner: int | Non
     """
     if wrong.kind not in (Kind.POST, Kind.CORRECTION) or wrong.id is None:
         raise Refusal("posts.correct_chain")
+    said = select(Campaign.id).where(Campaign.about_id == wrong.id, Campaign.kind == Kind.CORRECTION, Campaign.text == text)
+    if (same := campaigns.session.exec(said.where(Campaign.state != CampaignState.STOPPED)).first()) is not None:
+        raise Refusal("posts.corrected_already", wrong=wrong.id, number=same)
     over = wrong.state in OVER
     _break_off(campaigns, wrong)
     got = campaigns.groups_reached(wrong.id)
@@ -41,7 +44,7 @@ def correct(campaigns: Campaigns, wrong: Campaign, text: str, planner: int | Non
         raise Refusal("posts.nobody_got_it", number=wrong.id, over=over)
     take_back(campaigns, wrong.id)
     campaign = _link(campaigns, wrong, Kind.CORRECTION, text, planner, origin)
-    categories = {slug.partition("/")[0] for slug in _posts_of(campaigns, wrong.id)}
+    categories = {slug.partition("/")[0] for slug in _posts_of(campaigns, _first_of(campaigns, wrong))}
     if len(got) > campaigns.rules.approve_over or categories & TWO_PEOPLE:
         campaigns.ask_second(campaign)
     else:
@@ -159,6 +162,13 @@ def _link(
     campaigns.session.add(campaign)
     campaigns.session.flush()
     return campaign
+
+
+def _first_of(campaigns: Campaigns, campaign: Campaign) -> int:
+    """The post that a correction corrects, through all corrections of corrections."""
+    while campaign.about_id is not None:
+        campaign = campaigns.session.get_one(Campaign, campaign.about_id)
+    return campaign.id or 0
 
 
 def _posts_of(campaigns: Campaigns, campaign_id: int) -> set[str]:

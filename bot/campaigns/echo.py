@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlmodel import Session, col, select, update
 
 from bot.messages import Address
 from storage.tables import CampaignGroup, Notice
+
+_ASKS = re.compile(r"[?？吗呢]\s*[?？!！。]*$|怎么|怎样|哪[里儿个天]|多少|几点|什么时候|能不能|可不可以|是不是|有没有")
 
 
 def campaign_quoted(session: Session, address: Address, message_id: str) -> tuple[int, int] | None:
@@ -24,10 +28,12 @@ def campaign_quoted(session: Session, address: Address, message_id: str) -> tupl
     return (found[0], found[1]) if found and found[0] is not None and found[1] is not None else None
 
 
-def count_answer(session: Session, address: Address, message_id: str, *, question: bool) -> None:
-    """Somebody answered a message of ours; when it was a post it counts there."""
+def count_answer(session: Session, address: Address, message_id: str, text: str, *, question: bool) -> None:
+    """Somebody answered a message of ours; when it was a post it counts there. `question`: it was read as one of those that we
+    know; "这是真的吗" below a post is none of these, and yet asked."""
     quoted = campaign_quoted(session, address, message_id)
     if quoted is not None:
+        question = question or _ASKS.search(text) is not None
         _add(
             session, quoted, replies=CampaignGroup.replies + 1, **({"questions": CampaignGroup.questions + 1} if question else {})
         )

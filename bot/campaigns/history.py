@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sqlalchemy import exists, or_
 from sqlmodel import Session, col, func, select
 
 from bot.campaigns.lots import its_part
-from bot.campaigns.rules import ALARM_LASTS, WEEK, Kind, PostRules
-from storage.tables import Alarm, Campaign, CampaignGroup, CampaignPart, Case
+from bot.campaigns.rules import ALARM_LASTS, WEEK, CampaignState, Kind, PostRules
+from storage.tables import Alarm, Campaign, CampaignGroup, CampaignPart, Case, Notice
 
 
 @dataclass(slots=True)
@@ -29,13 +30,24 @@ class History:
     reported: set[int] = field(default_factory=set)
 
 
+# what was stopped has come to some groups only, and the others have not had it
+_ARRIVES = or_(
+    col(CampaignGroup.campaign_id).not_in(select(Campaign.id).where(Campaign.state == CampaignState.STOPPED)),
+    exists().where(
+        col(Notice.campaign_id) == col(CampaignGroup.campaign_id),
+        col(Notice.group_id) == col(CampaignGroup.group_id),
+        col(Notice.state).in_(("sent", "unknown", "sending")),
+    ),
+)
+
+
 def read_history(session: Session, now: datetime, rules: PostRules, slugs: Sequence[str], no_repeat: timedelta) -> History:
     """What counts at `now` for a choice among `slugs`."""
     history = History()
     went = (
         select(CampaignGroup.group_id, func.count())
         .join(CampaignPart, its_part())
-        .where(CampaignPart.skipped == "")
+        .where(CampaignPart.skipped == "", _ARRIVES)
         .group_by(col(CampaignGroup.group_id))
     )
     # by the campaigns, of which there are few, and not by their groups
@@ -50,7 +62,12 @@ def read_history(session: Session, now: datetime, rules: PostRules, slugs: Seque
     had = (
         select(CampaignGroup.group_id, CampaignPart.post)
         .join(CampaignPart, its_part())
-        .where(CampaignPart.skipped == "", col(CampaignPart.post).in_(slugs), col(CampaignGroup.campaign_id).in_(lately))
+        .where(
+            CampaignPart.skipped == "",
+            _ARRIVES,
+            col(CampaignPart.post).in_(slugs),
+            col(CampaignGroup.campaign_id).in_(lately),
+        )
     )
     history.recent = set(session.exec(had.distinct()).all()) if no_repeat else set()
     last = (

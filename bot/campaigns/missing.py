@@ -32,9 +32,18 @@ class Chain(StrEnum):
     EXPIRED = "expired"
 
 
+LOOKED_FOR = (Chain.ACTIVE, Chain.EXPIRED)  # after three days nobody is alerted any more, and yet nobody was found
+
+
 def missing_of(session: Session, case_id: int | None) -> Missing | None:
     """The chain of a case, locked for this transaction."""
     return session.exec(select(Missing).where(Missing.case_id == case_id).with_for_update()).first()
+
+
+def alerted(session: Session, case_id: int | None) -> str | None:
+    """How the chain of a case stands that groups were told of; None when there is none."""
+    missing = session.exec(select(Missing).where(Missing.case_id == case_id, col(Missing.campaign_id).is_not(None))).first()
+    return missing.state if missing is not None else None
 
 
 def verify(campaigns: Campaigns, missing: Missing, case: Case, officer: Officer, text: str) -> tuple[Campaign, int]:
@@ -55,8 +64,8 @@ def tell_more(campaigns: Campaigns, missing: Missing, case: Case, officer: Offic
 
 
 def end(campaigns: Campaigns, missing: Missing, case: Case, officer: Officer, state: Chain, text: str) -> int:
-    """Found, or withdrawn: the cancel goes to whoever got the alert. Returns how many groups that are."""
-    if missing.state not in (Chain.PENDING, Chain.ACTIVE):
+    """Found, or withdrawn: the cancel goes to whoever got the alert, however long ago. Returns how many groups that are."""
+    if missing.state not in (Chain.PENDING, *LOOKED_FOR):
         raise Refusal("missing.over", number=case.number)
     return cancel(campaigns, missing, officer, state, text, _origin(case))
 

@@ -99,7 +99,17 @@ class Plan:
         return tuple(found)
 
     def ends_at(self, rules: PostRules, now: datetime) -> datetime:
-        """When the last group has it, if no platform tells us to wait and no resident is answered meanwhile."""
+        """When the last group has it, if no platform tells us to wait and no resident is answered meanwhile.
+
+        What falls into quiet hours leaves when they are over.
+        """
+        return rules.after_quiet(self._last_at(rules, now))
+
+    def meets_quiet(self, rules: PostRules, now: datetime) -> bool:
+        """Whether quiet hours part it: the rest then leaves when they are over."""
+        return self.sent > 0 and rules.meets_quiet(max(now, self.request.starts_at or now), self._last_at(rules, now))
+
+    def _last_at(self, rules: PostRules, now: datetime) -> datetime:
         start = max(now, self.request.starts_at or now)
         longest = max((account.takes for account in self.accounts(rules)), default=timedelta(0))
         return start + max(longest, self.request.over)

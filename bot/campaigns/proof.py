@@ -171,16 +171,22 @@ _CHINESE = {"sent": "已发", "unknown": "不确定", "failed": "失败", "skipp
 _RECALLED = {"": "", "yes": "已撤回", "no": "撤不回", "waiting": "撤回中"}
 
 
+def _why(campaigns: Campaigns, reason: str) -> str:
+    """Why a group was left out, as whoever opens the table reads it."""
+    return campaigns.phrases.say(f"posts.why.{reason.replace(' ', '_')}")
+
+
 def _proof(
     campaigns: Campaigns, row: CampaignGroup, part: CampaignPart, group: Group, notice: Notice | None, recall: str, to_come: str
 ) -> Proof:
     if row.waits and notice is None:
         outcome, why = to_come, ""
     elif part.skipped or notice is None:
-        outcome, why = "skipped", part.skipped or "not sent"
+        outcome, why = "skipped", _why(campaigns, part.skipped or "not sent")
     else:
         over_cap = notice.state == "cancelled" and notice.problem in _OVER_CAP
-        outcome, why = "skipped" if over_cap else _OUTCOMES[notice.state], notice.problem if notice.state != "sent" else ""
+        problem = _why(campaigns, notice.problem) if over_cap else notice.problem
+        outcome, why = "skipped" if over_cap else _OUTCOMES[notice.state], problem if notice.state != "sent" else ""
     meant = campaigns.audiences.group(group.id or 0)
     return Proof(
         group=group.name,

@@ -129,6 +129,15 @@ class PostRules:
         end = datetime.combine(there.date(), self.quiet_to, self.zone)
         return (end if end > there else end + timedelta(days=1)).astimezone(at.tzinfo)
 
+    def meets_quiet(self, starts: datetime, ends: datetime) -> bool:
+        """Whether quiet hours lie between two times, or one of them in quiet hours."""
+        if self.is_quiet(starts) or self.is_quiet(ends):
+            return True
+        there = starts.astimezone(self.zone)
+        quiet = datetime.combine(there.date(), self.quiet_from, self.zone)
+        quiet = quiet if quiet > there else quiet + timedelta(days=1)
+        return self.quiet_from != self.quiet_to and quiet <= ends
+
     def caps(self, now: datetime) -> Caps:
         """The rules as they are enforced at this time where notices are claimed."""
         quiet_until = self.after_quiet(now) if self.is_quiet(now) else None
@@ -142,6 +151,11 @@ class PostRules:
     def midnight(self, now: datetime) -> datetime:
         """When the district's day began."""
         return datetime.combine(self.today(now), time(), self.zone)
+
+    def day(self, at: datetime) -> str:
+        """The district's day of a time, as an editor reads it."""
+        there = at.astimezone(self.zone)
+        return f"{there.month}月{there.day}日"
 
     def local(self, at: datetime, now: datetime) -> str:
         """A time as an editor reads it: "15:00", or with the day when it is another one."""

@@ -133,14 +133,16 @@ def send(
 def stop(number: Annotated[int | None, typer.Argument(help="Campaign; the newest if left out.")] = None) -> None:
     """Stop a campaign: what is not sent yet is not sent. 停止。"""
 
-    def work(session: Session) -> tuple[int, int]:
-        campaign, cancelled = shell.campaigns(session, chosen).stop(number)
+    def work(session: Session) -> tuple[int, int, bool]:
+        campaigns = shell.campaigns(session, chosen)
+        campaign, cancelled = campaigns.stop(number)
         shell.audit(session, "post.stop", f"campaign {campaign.id}")
-        return campaign.id or 0, cancelled
+        return campaign.id or 0, cancelled, campaigns.progress(campaign).total > 0
 
     with shell.storage() as (chosen, writer):
-        stopped, cancelled = writer.run_now(work)
-    typer.echo(f"campaign {stopped}: {cancelled} groups will not get it")
+        stopped, cancelled, begun = writer.run_now(work)
+    left = f"{cancelled} groups will not get it" if begun else "nothing of it has been sent"
+    typer.echo(f"campaign {stopped} is stopped: {left}")
 
 
 @posts.command("continue")
@@ -405,6 +407,8 @@ def describe(plan: Plan, campaigns: Campaigns) -> list[str]:
     starts = max(now, plan.request.starts_at or now).astimezone(rules.zone)
     ends = plan.ends_at(rules, now).astimezone(rules.zone)
     lines.append(f"starts {starts:%Y-%m-%d %H:%M}, ends about {ends:%Y-%m-%d %H:%M:%S} ({rules.zone.key})")
+    if plan.meets_quiet(rules, now):
+        lines.append(f"quiet hours {rules.quiet_from:%H:%M} to {rules.quiet_to:%H:%M} part it: the rest leaves after them")
     for reason, count in plan.reasons.items():
         names = plan.left_out(reason)
         lines.append(f"left out, {reason.value}: {count} ({', '.join(names[:5])}{', …' if len(names) > 5 else ''})")

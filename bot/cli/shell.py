@@ -105,6 +105,8 @@ IN_TERMINAL = {
 
 def refusal_text(refusal: Refusal) -> str:
     """What a refusal says, for the terminal."""
+    if refusal.phrase == "posts.already_over" and not refusal.values.get("sent"):
+        return "campaign {number} is over, and no group has it; there is nothing to mend".format_map(refusal.values)
     if (own := IN_TERMINAL.get(refusal.phrase)) is not None:
         return own.format_map(refusal.values)
     book = phrases()

@@ -16,7 +16,7 @@ from bot.router import Call, CaseNumber, Handler, call, named_number, split_argu
 from bot.slips import ALIKE, MUCH_ALIKE, nearest
 from bot.turn.parameters import Brought, Effects, NotMine
 from bot.turn.supplies import Supplies
-from bot.understanding.meaning import Danger, Intent
+from bot.understanding.meaning import Intent
 from content.refusal import Refusal
 from storage.intake import park
 from storage.tables import Case
@@ -41,7 +41,7 @@ class Turn(Supplies):
                 self._refuse(refusal)
         if self.event.kind is Kind.MESSAGE and self.event.quote is not None and self.event.quote.mine:
             question = self.reading is not None and self.reading.meaning.intent is Intent.QUESTION
-            count_answer(self.session, self.event.address, self.event.quote.message_id, question=question)
+            count_answer(self.session, self.event.address, self.event.quote.message_id, self.event.text, question=question)
         if self.house.after is not None:
             self.house.after(self)
         self.effects.dialogs = self.dialogs.changed
@@ -105,8 +105,8 @@ class Turn(Supplies):
         danger = self._calls_for_help(job, command)
         if danger and router.danger is not None and not job.advised:
             yield partial(call, router.danger, self)
-            if command is None and job.hint.danger is Danger.MISSING:
-                yield self._take_clue  # whoever saw a missing person speaks of one who is missing
+            if command is None:
+                yield self._take_clue  # who is lying at the river may be the one who is looked for
         if self._is_blocked(job, command):
             if not danger and not self._may_say_safe(job) and router.blocked is not None:
                 yield self._run_blocked
@@ -152,7 +152,9 @@ class Turn(Supplies):
         return command is None or not self.rights.holds(*command.command.needs)
 
     def _take_clue(self) -> None:
-        self._taken(self.house.router.clue)
+        if self.event is not None:
+            self._number = self._quoted_number() or named_number(self.event.text)
+            self._taken(self.house.router.clue)
 
     def _route(self, job: Job, unknown_command: str) -> None:
         event, router = job.event, self.house.router
@@ -224,6 +226,9 @@ class Turn(Supplies):
         if self._number is not None and self._taken(router.addition):
             return
         if self._taken(router.clue):
+            return
+        if job.hint.sighting and router.danger is not None:
+            call(router.danger, self)  # nobody is looked for any more, so it is what it sounds like
             return
         if job.addressed and any(pattern.search(event.text) and self._taken(handler) for pattern, handler in router.keywords):
             return

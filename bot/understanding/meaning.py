@@ -85,6 +85,7 @@ class Hint(Struct, frozen=True, eq=False):
     question: bool = False
     safe: bool = False  # somebody says that the people are safe
     bait: bool = False  # certainly a scam's own words: rules and model agree, and nobody asks or tells about it
+    sighting: bool = False  # it sounded like danger, and somebody is looked for: it says where that person was seen
     sight: object | None = None  # what the reading of the same text need not do again; no part of what was seen, and never shown
 
     def _seen(self) -> tuple[Danger | None, bool, bool, bool, bool, bool]:

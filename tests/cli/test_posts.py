@@ -25,7 +25,7 @@ def test_posts_are_previewed_sent_and_stopped(district: Shell) -> None:
     assert sent.code == 0
     assert sent.out.startswith("campaign 1 (sending): antifraud/")
     assert "sending" in district("post", "status").out
-    assert district("post", "stop").out == "campaign 1: 2 groups will not get it\n"
+    assert district("post", "stop").out == "campaign 1 is stopped: 2 groups will not get it\n"
     assert "cancelled 2" in district("post", "status", "1").out
     district("group", "label", "g1", "--posts", "off")
     nobody = district("post", "send", "反诈", "--to", "综合")
@@ -59,7 +59,7 @@ def test_a_plan_is_shown_and_kept_for_its_time(district: Shell) -> None:
     assert "campaign 1 (planned): antifraud/" in kept.out
     second = district("post", "plan", "警方", "--to", "综合").out
     assert "it waits for a second person: /批准 2 in the chat" in second
-    assert district("post", "stop", "1").out == "campaign 1: 0 groups will not get it\n"
+    assert district("post", "stop", "1").out == "campaign 1 is stopped: nothing of it has been sent\n"
     assert "cannot read" in district("post", "plan", "反诈", "--all", "--at", "日出时").err
     assert "没有“qq”这个账号" in district("post", "plan", "反诈", "--all", "--account", "qq").err
 
@@ -82,7 +82,7 @@ def test_slips_about_campaigns_end_with_the_next_step(district: Shell, tmp_path:
     for words, says in (
         (("stop", "7"), "there is no campaign 7; qianshao post status shows the last ten"),
         (("stop",), "no campaign is under way; qianshao post status shows the last ten"),
-        (("plan", "反诈", "--all", "--at", "今晚23:30"), "一个群也到不了。原因：现在是安静时段"),
+        (("plan", "反诈", "--all", "--at", "今晚23:30"), "2个群正是安静时段"),
         (("plan", "反诈", "--all", "--at", "昨天9:00"), "不是一个时间"),
         (("plan", "反诈", "--all", "--over", "0分钟"), "至少写1分钟"),
     ):

@@ -117,7 +117,11 @@ def test_a_reply_reaches_whoever_stands_for_it_and_nobody_else(chat: Scenario) -
     number = send_out(chat)
     alert = chat.expect(TWO, f"【急告】编号{number}*")
     chat.skip(*groups(chat))
-    chat.say("罗嫂", TWO, "收到，谢谢", quoting=alert)
+    for words in ("收到，谢谢", "希望早点好起来🙏"):
+        chat.say("罗嫂", TWO, words, quoting=alert)
+        chat.silence()
+    chat.say("罗嫂", TWO, "这是真的吗", quoting=alert)
+    chat.expect(TWO, "*是我们发的急告，还有效。*")
     chat.silence()
     chat.say("罗嫂", TWO, "我是O型，下了班就去", quoting=alert)
     chat.expect(TWO, "谢谢您，已经转给负责的人。")

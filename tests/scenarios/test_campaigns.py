@@ -267,3 +267,85 @@ def test_a_group_that_wants_no_posts(chat: Scenario) -> None:
     chat.say(OFFICER, ONE, "/免推 恢复")
     chat.expect(OFFICER, "港新1号网格恢复收推送。")
     assert [chat_id for chat_id, lane in chat.rows(Notice.chat, Notice.lane) if lane == 3] == [chat.chat_id(TWO)]
+
+
+def test_what_is_said_to_a_post_is_said_to_the_neighbours(chat: Scenario) -> None:
+    chat.say(EDITOR, PRIVATE, "/推送 反诈 综合")
+    chat.skip(EDITOR, TWO)
+    post = chat.expect(ONE, "【反诈妙招】*")
+    for words in ("收到", "好的收到", "太可怕了", "谢谢提醒", "转给我妈看看"):
+        chat.say("张阿姨", ONE, words, quoting=post)
+        chat.silence()
+    chat.say("张阿姨", ONE, "这个电话是真的吗？", quoting=post)
+    chat.expect(ONE, "*编号*")
+    chat.say("张阿姨", ONE, "我要找民警", quoting=post)
+    chat.expect(ONE, "*")
+    chat.say("林小雨", ONE, "@前哨 你好", quoting=post)
+    chat.expect(ONE, "*")
+    assert [(row.replies, row.questions) for row in chat.rows(CampaignGroup) if row.replies] == [(8, 1)]
+    chat.skip_officers()
+
+
+def test_who_says_that_a_post_is_wrong_reaches_its_editor(chat: Scenario) -> None:
+    chat.say(EDITOR, PRIVATE, "/推送 反诈 综合")
+    chat.skip(EDITOR, TWO)
+    post = chat.expect(ONE, "【反诈妙招】*")
+    chat.say("张阿姨", ONE, "这个号码写错了吧，我打13812345678打不通", quoting=post)
+    chat.expect(ONE, "谢谢提醒，已转给发这条的同事核对。")
+    chat.expect(EDITOR, f"{ONE}有人回推送1号，说内容有错：\n这个号码写错了吧，我打*打不通\n请核对。真错了，回：/更正 1 更正的话")
+    said = chat.last(EDITOR)
+    assert said is not None
+    assert "13812345678" not in said.what.text
+    chat.say("张阿姨", ONE, "我写错了地址，应该是5号楼")
+    chat.silence_in(ONE)
+    chat.skip_officers()
+
+
+def test_the_same_correction_twice_is_a_slip_and_one_of_a_correction_says_so(chat: Scenario) -> None:
+    chat.say(EDITOR, PRIVATE, "/推送 96110打来的电话，请接 综合")
+    chat.wait(seconds=3)
+    chat.skip(EDITOR, ONE, TWO)
+    chat.say(EDITOR, PRIVATE, "/更正 1 号码应为96110")
+    chat.expect(EDITOR, "推送1号收到过的2个群，会收到更正（推送2号）*")
+    chat.say(EDITOR, PRIVATE, "/更正 1 号码应为96110")
+    chat.expect(EDITOR, "推送1号刚才已经这样更正过了（推送2号），没有再发。*")
+    chat.expect(ONE, "【更正】\n前面发的《96110打来的电话，请接》说得不对*")
+    chat.silence_in(ONE)
+    chat.say(EDITOR, PRIVATE, "/更正 2 是12348，不是96110")
+    chat.skip(EDITOR)
+    chat.expect(ONE, "【更正】\n前面发的《96110打来的电话，请接》的更正说得不对*")
+    chat.wait(seconds=3)
+    chat.skip(EDITOR, TWO)
+
+
+def test_the_correction_of_a_correction_of_a_police_notice_waits_for_a_second_person_too(tmp_path: Path) -> None:
+    with Scenario(tmp_path) as chat:
+        chat.say(EDITOR, PRIVATE, "/推送 110和12345，别打混了 综合")
+        chat.say(CHIEF, PRIVATE, "/批准 1")
+        chat.wait(seconds=3)
+        chat.app.writer.run_now(_name_by_theme)
+        chat.say(EDITOR, PRIVATE, "/更正 1 路灯坏了打12345")
+        chat.say(CHIEF, PRIVATE, "/批准 2")
+        chat.wait(seconds=3)
+        chat.skip(EDITOR, CHIEF, *of_groups(chat))
+        chat.say(EDITOR, PRIVATE, "/更正 2 路灯坏了打96110")
+        chat.expect(EDITOR, "*更正要另一位同事批准才发*")
+        chat.expect(CHIEF, "【待批准】推送3号*")
+
+
+def _name_by_theme(session: object) -> None:
+    """As if it had been sent by a theme of the calendar, whose name says nothing of the category."""
+    from sqlmodel import Session, col, update
+
+    assert isinstance(session, Session)
+    session.exec(update(Campaign).where(col(Campaign.id) == 1).values(post="theme:119-day"))
+
+
+def test_a_group_that_was_spared_by_a_stop_has_not_had_it(chat: Scenario) -> None:
+    for number in (1, 2):
+        chat.say(EDITOR, PRIVATE, "/推送 反诈 综合 历时2小时")
+        chat.say(EDITOR, PRIVATE, f"/停止 {number}")
+    chat.skip(EDITOR, ONE)
+    chat.say(EDITOR, PRIVATE, "/预览 普法 综合")
+    chat.expect(EDITOR, f"*会到1个群*1个群今天够多了*{TWO}会读到*")
+    chat.silence_in(TWO)

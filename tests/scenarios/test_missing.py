@@ -10,7 +10,7 @@ import pytest
 
 from bot.errors import NeverDelivered
 from bot.jobs import Job
-from storage.tables import Attachment, Audit, Campaign, Case, CaseEntry, Missing, Notice
+from storage.tables import Alarm, Attachment, Audit, Campaign, Case, CaseEntry, Missing, Notice
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
 ONE, TWO, SHOP, WORK = "港新1号网格", "港新2号网格", "火锅街商户群", "港新警务工作群"
@@ -48,7 +48,7 @@ def test_nothing_goes_out_before_a_second_officer_verified_it(chat: Scenario) ->
     )
     assert card.what.photo is not None
     chat.skip_officers()
-    chat.wait(hours=1)
+    chat.wait(minutes=2)
     chat.silence()
     chat.say(WRITER, PRIVATE, f"/批准 {number}")
     chat.expect(WRITER, "自己写的寻人消息，要请另一位同事核实。")
@@ -59,6 +59,33 @@ def test_nothing_goes_out_before_a_second_officer_verified_it(chat: Scenario) ->
     assert chat.rows(Campaign.id) == []
     refused = [(row.action, row.target) for row in chat.rows(Audit) if not row.allowed]
     assert ("missing.verify", number) in refused
+
+
+def test_whoever_can_verify_is_asked_again_because_minutes_count(chat: Scenario) -> None:
+    number = write(chat)
+    chat.skip_officers()
+    for minutes in (3, 6, 9, 12, 15):
+        chat.wait(minutes=3)
+        chat.expect(CHIEF, f"【还没核实】寻人{number}写好{minutes}分钟了，等着发：\n{GRANNY}\n属实，回：/批准 {number}\n*撤回")
+        if minutes in (3, 15):
+            chat.expect(
+                WRITER, f"寻人{number}过了{minutes}分钟还没人核实，没有发出。已再请值班所长刘卫东，也请您直接打电话催一下。"
+            )
+    chat.wait(minutes=4)
+    assert not any("还没核实" in arrival.what.text for arrival in chat.unseen(CHIEF))
+    chat.skip_officers()
+
+
+def test_nobody_is_asked_again_once_it_is_out_or_off(chat: Scenario) -> None:
+    first = send_out(chat)
+    second = write(chat)
+    chat.say(WRITER, PRIVATE, f"/寻人 {second} 撤回")
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.skip_officers()
+    chat.wait(minutes=4)
+    said = [arrival.what.text for arrival in chat.platform.arrived]
+    assert not any("还没核实" in text for text in said), (first, second)
+    chat.skip_officers()
 
 
 def test_the_alert_goes_to_the_groups_of_residents_with_the_photo(chat: Scenario) -> None:
@@ -114,6 +141,97 @@ def test_a_clue_by_quoting_the_alert_with_a_photo(chat: Scenario) -> None:
     card = chat.expect(WRITER, f"【线索】寻人{number}第1条，来自{SHOP}，1张照片：\n是这个吗，在我店门口坐着")
     assert card.what.photo is not None
     chat.skip_officers()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "早上八点半我在桥头看见她了，往东走",
+        "这个奶奶刚才从我店门口走过",
+        "见过这个人，在加油站",
+        "我见到她了，在医院门口坐着",
+        "看到照片上的人了，在公交站",
+    ],
+)
+def test_who_saw_somebody_is_not_taken_for_who_calls_for_help(chat: Scenario, words: str) -> None:
+    number = send_out(chat)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.say("罗嫂", TWO, words)
+    chat.expect(TWO, "谢谢您，已经转给民警。*")
+    chat.expect(WRITER, f"【线索】寻人{number}第1条，来自{TWO}：\n{words}")
+    chat.expect(CHIEF, "【线索】*")
+    assert chat.rows(Alarm.id) == []
+
+
+def test_a_clue_with_danger_in_it_is_both(chat: Scenario) -> None:
+    number = send_out(chat)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.say("罗嫂", TWO, "我看到她了，倒在河边一动不动")
+    chat.expect(TWO, "马上打120*")
+    chat.expect(TWO, "谢谢您，已经转给民警。*")
+    chat.expect(WRITER, f"【线索】寻人{number}第1条*倒在河边一动不动")
+    chat.skip_officers()
+    assert len(chat.rows(Alarm.id)) == 1
+
+
+def test_somebody_else_who_is_missing_is_no_clue(chat: Scenario) -> None:
+    send_out(chat)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.say("罗嫂", TWO, "我妈也走丢了，刚才还看见她在门口，快帮帮忙")
+    chat.expect(TWO, "现在就打110，不用等24小时。*")
+    chat.skip_officers()
+    assert len(chat.rows(Alarm.id)) == 1
+    assert [row.clues for row in chat.rows(Missing)] == [0]
+
+
+def test_who_breaks_in_is_no_clue(chat: Scenario) -> None:
+    send_out(chat)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.say("罗嫂", TWO, "刚才看到有人翻窗进了2号楼201，现在还在里面")
+    chat.expect(TWO, "马上打110*")
+    chat.skip_officers()
+    assert len(chat.rows(Alarm.id)) == 1
+
+
+def test_a_hazard_that_somebody_saw_is_no_clue(chat: Scenario) -> None:
+    send_out(chat)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.say("罗嫂", TWO, "我看到3号楼楼道有人给电动车充电")
+    chat.expect(TWO, "收到，编号*（电动车违规停放充电）*")
+    assert [row.clues for row in chat.rows(Missing)] == [0]
+    chat.skip_officers()
+
+
+def test_a_clue_from_a_group_that_got_no_alert_and_from_a_private_chat(chat: Scenario) -> None:
+    number = send_out(chat, f"{GRANNY} 发到 综合")
+    chat.skip(ONE, TWO)
+    chat.say("黄老板", SHOP, "我刚看见一个穿蓝棉袄的老奶奶在桥头")
+    chat.expect(SHOP, "谢谢您，已经转给民警。*")
+    chat.expect(WRITER, f"【线索】寻人{number}第1条，来自{SHOP}：*")
+    chat.say("丁丁", PRIVATE, "在超市门口看到她了")
+    chat.expect("丁丁", "谢谢您，已经转给民警。*")
+    chat.expect(WRITER, f"【线索】寻人{number}第2条，来自私聊：*")
+    chat.say("黄老板", SHOP, "刚才看到老李了")
+    chat.silence_in(SHOP)
+    chat.skip_officers()
+
+
+def test_what_is_said_to_an_alert_and_tells_nothing_about_the_person(chat: Scenario) -> None:
+    number = send_out(chat)
+    alert = chat.expect(TWO, f"【寻人】编号{number}*")
+    chat.skip(*(row.name for row in chat.district.groups))
+    for words in ("收到", "好的收到🙏", "希望早点找到", "已转发"):
+        chat.say("罗嫂", TWO, words, quoting=alert)
+        chat.silence()
+    chat.say("罗嫂", TWO, "这是真的吗？", quoting=alert)
+    chat.expect(TWO, f"{number}是我们发的寻人，人还没找到。*")
+    chat.say("罗嫂", TWO, "找到了吗", quoting=alert)
+    chat.expect(TWO, f"编号{number}：还没找到。找到了，我会在这里说。")
+    chat.say("马姐", TWO, "找到没有？", quoting=alert)
+    chat.silence()
+    assert [row.clues for row in chat.rows(Missing)] == [0]
+    chat.say("马姐", PRIVATE, f"/核验 {number}")
+    chat.expect("马姐", f"{number}是我们发的寻人，人还没找到。*")
 
 
 def test_what_is_no_clue_stays_unanswered(chat: Scenario) -> None:
@@ -235,8 +353,18 @@ def test_after_three_days_it_is_over_by_itself(chat: Scenario) -> None:
     chat.say("罗嫂", TWO, "刚才在2号院门口看到一个穿蓝棉袄的老人往河边走了")
     chat.expect(TWO, "收到，编号*（发现疑似走失的人）*")  # a report of its own, as if there had been no alert
     chat.skip_officers()
+    alert = next(one for one in chat.platform.arrived if one.what.text.startswith("【寻人】") and one.to == chat.address("", TWO))
+    chat.say("罗嫂", TWO, "我见到她了，在医院门口坐着", quoting=alert)
+    chat.expect(TWO, "谢谢您，已经转给民警。*")
+    chat.expect(WRITER, f"【线索】寻人{number}第1条*在医院门口坐着")
+    chat.skip_officers()
     chat.wait(hours=12)
     assert files(chat) == []
+    chat.skip_officers()
+    chat.say(WRITER, PRIVATE, f"/找到 {number}")
+    chat.expect(WRITER, f"寻人{number}结束了：“已找到”正在发到收到过寻人的7个群*")
+    chat.expect(TWO, f"【已找到】编号{number}*")
+    chat.skip(*(row.name for row in chat.district.groups))
     chat.skip_officers()
 
 

@@ -74,9 +74,9 @@ def test_quiet_hours_hold_for_editors_too(chat: Scenario) -> None:
     chat.wait(hours=12)  # ten in the evening
     chat.skip(EDITOR, ONE, TWO)
     chat.say(EDITOR, PRIVATE, "/推送 反诈 综合")
-    chat.expect(EDITOR, "这次一个群也没发。原因：现在是安静时段（2个群）。*")
+    chat.expect(EDITOR, "这次一个群也没发。原因：2个群正是安静时段。*")
     chat.say(EDITOR, PRIVATE, "/预览 反诈 综合")
-    chat.expect(EDITOR, "现在发，一个群也到不了。原因：现在是安静时段（2个群）。*")
+    chat.expect(EDITOR, "现在发，一个群也到不了。原因：2个群正是安静时段。*")
 
 
 def test_an_emergency_or_a_report_keeps_posts_out_of_that_group(chat: Scenario) -> None:
@@ -141,7 +141,7 @@ def test_every_slip_in_a_plan_has_its_answer_and_nothing_is_planned(chat: Scenar
         ("反诈 综合 昨天9:00", "“昨天9:00”不是一个时间。比如：明天9:00，11月25日15:30。"),
         ("反诈 综合 明年5月1日9:00", "“明年5月1日9:00”不是一个时间。*"),
         ("反诈 综合 历时0分钟", "分多久发完，至少写1分钟*"),
-        ("健康 港新1号网格 今晚23:30", "没有定下来：23:30发，一个群也到不了。原因：现在是安静时段（3个群）。换个时间*"),
+        ("健康 港新1号网格 今晚23:30", "没有定下来：23:30发，一个群也到不了。原因：3个群正是安静时段。换个时间*"),
         (f"{'反诈' * 200} 综合", "没找到“反诈反诈反诈反诈反诈反诈反诈反诈反诈反诈”。写栏目名*"),
         ("99", "没有99号推送。看最近几条：/推送 进度"),
     ):
@@ -171,9 +171,44 @@ def test_at_night_an_approval_waits_instead_of_reaching_nobody(chat: Scenario) -
     chat.skip(EDITOR, CHIEF)
     chat.wait(hours=12)
     chat.say(CHIEF, PRIVATE, "/批准 1")
-    chat.expect(CHIEF, "推送1号现在放行，一个群也到不了：现在是安静时段（2个群）。它接着等*/批准 1*")
+    chat.expect(CHIEF, "推送1号现在放行，一个群也到不了：2个群正是安静时段。它接着等*/批准 1*")
     chat.wait(hours=11)
     chat.say(CHIEF, PRIVATE, "/批准 1")
     chat.expect(CHIEF, "推送1号放行了，2个群。")
     chat.expect(ONE, "【警方通报】*")
     chat.skip(EDITOR, TWO)
+
+
+def test_titles_for_whoever_does_not_know_them(chat: Scenario) -> None:
+    chat.say(EDITOR, PRIVATE, "/推送 电动车 综合")
+    chat.expect(EDITOR, "没找到“电动车”。是不是：*《电动车别在楼道里充》*？*/推送 反诈 目录")
+    chat.say(EDITOR, PRIVATE, "/预览 楼道充电 综合")
+    chat.expect(EDITOR, "没找到“楼道充电”。是不是：*《电动车别在楼道里充》*")
+    chat.say(EDITOR, PRIVATE, "/推送 96110打来的电话，请接 行业")
+    chat.wait(seconds=3)
+    chat.skip(EDITOR, *(row.name for row in chat.district.groups))
+    chat.say(EDITOR, PRIVATE, "/推送 反诈 目录")
+    listed = chat.expect(EDITOR, "反诈妙招，*条：\n*96110打来的电话，请接（11月23日发过）\n*要发，回：/推送 标题 标签").what.text
+    assert "\n视频里的熟人，也可能是假的\n" in listed
+    assert "\n\n" not in listed
+    chat.say(EDITOR, PRIVATE, "/推送 目录")
+    chat.expect(EDITOR, "写法：*")
+    chat.say("王建国", PRIVATE, "/推送 反诈 目录")
+    chat.expect("王建国", "没有执行*")
+
+
+def test_a_category_and_its_groups_without_a_blank(chat: Scenario) -> None:
+    for words in ("反诈，综合", "反诈综合 与 港新1号网格", "反诈：餐饮"):
+        chat.say(EDITOR, PRIVATE, f"/预览 {words}")
+        chat.expect(EDITOR, "《*》，现在发会到*个群*")
+    chat.say(EDITOR, PRIVATE, "/预览 反诈火星")
+    chat.expect(EDITOR, "没找到“反诈火星”。*")
+
+
+def test_a_plan_that_runs_into_the_quiet_hours_says_so(chat: Scenario) -> None:
+    chat.say(EDITOR, PRIVATE, "/预览 普法 综合 今晚21:00 历时2小时")
+    chat.expect(EDITOR, "*大约11月24日07:30发完。\n夜里不发，到安静时段还没发的，早上07:30接着发。*")
+    chat.say(EDITOR, PRIVATE, "/推送 普法 综合 今晚21:00 历时2小时")
+    chat.expect(EDITOR, "推送1号定在21:00发*分120分钟发完。\n夜里不发，到安静时段还没发的，早上07:30接着发。*")
+    chat.say(EDITOR, PRIVATE, "/预览 普法 综合 今晚19:00 历时2小时")
+    assert "夜里" not in chat.expect(EDITOR, "*大约21:00发完。*").what.text
