@@ -238,7 +238,7 @@ def carry_out(number: int, parts: Sequence[Part], its: Mapping[int, int], trial:
 
 def _send(session: Session) -> None:
     """Everything that was made so far is sent."""
-    sent = "UPDATE outbox SET state = 'sent', message_id = id, sent_at = created_at WHERE phase = 1 AND state = 'pending'"
+    sent = "UPDATE outbox SET state = 'sent', message_id = id, sent_at = created_at WHERE state = 'pending'"
     session.connection().exec_driver_sql(sent)
 
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.claims [--rows 16000] [claims enqueue nodes]      (from .venv-bench; PostgreSQL comes from .venv)
 
-* claims: 1, 10 and 50 workers take all rows, ten (or a hundred) at a time, and write down that they are sent. Ours is `claim` and
-  `write_back` of storage/claims.py in one transaction, which keeps the order in each chat (four rows each, checked); pgqueuer's
-  is `dequeue` and `log_jobs`, of the same number at a time.
+* claims: 1, 10 and 50 workers take all rows, ten (or a hundred) at a time, and write down that they are sent. Ours is `claim` of
+  storage/claims.py and `write_back` of storage/receipts.py in one transaction, which keeps the order in each chat (four rows
+  each, checked); pgqueuer's is `dequeue` and `log_jobs`, of the same number at a time.
 * enqueue: a campaign to 6,017 groups, with the notices of the first five, beside as many jobs by pgqueuer.
 * nodes: 1, 2 and 4 processes with an outbox each empty one table; every send takes 20 ms, as over a network.
 """
@@ -42,7 +42,7 @@ from bot.notices import Lane, NewNotice, enqueue_all
 from bot.outbox import Outbox
 from bot.pacing import Pacing
 from storage import claims as rows
-from storage import prepared
+from storage import prepared, receipts
 from storage.database import prepare
 from storage.tables import Group
 from storage.writer import Writer
@@ -117,13 +117,13 @@ def ours(base: str, count: int, workers: int, batch: int) -> Found:
 
     def work(number: int) -> None:
         me, account, connection = f"w{number}/1", ("telegram", f"a{number}"), connections[number]
-        results: list[rows.Sent] = []
+        results: list[receipts.Sent] = []
         claims: list[rows.Claim] = []
         while True:
             now = datetime.now(UTC)
             taking: list[rows.Taken] = []
             with connection.begin():
-                rows.write_back(connection, me, results)
+                receipts.write_back(connection, me, results)
                 claims, _ = rows.claim(
                     connection,
                     account,
@@ -137,7 +137,7 @@ def ours(base: str, count: int, workers: int, batch: int) -> Found:
             claims = rows.really(claims, taking)
             for claim in claims:
                 taken[claim.chat].append(claim.id)
-            results = [rows.Sent(claim, "m", now) for claim in claims]
+            results = [receipts.Sent(claim, "m", now) for claim in claims]
             if not claims:
                 return
 
@@ -273,7 +273,7 @@ def growing(base: str, count: int, nodes: int, accounts: int = 8) -> float:
     began = time.perf_counter()
 
     def left(session: Session) -> int:
-        waiting = "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')"
+        waiting = "SELECT count(*) FROM outbox WHERE state = 'pending'"
         return int(session.connection().execute(text(waiting)).scalar_one())
 
     while writer.read_now(left):

@@ -124,7 +124,7 @@ class Say:
         if not self.has_line(case):
             return
         answer = self._session.exec(select(Notice).where(Notice.key == answer_key(case))).first()
-        if answer is None or answer.secret or answer.state not in ("pending", "sending", "sent"):
+        if answer is None or answer.secret or answer.state not in ("pending", "sent"):
             return
         self._change(answer, case_address(case), f"{answer.text}\n{self._voice.phrases.say(phrase, **values)}", case.id)
 

@@ -19,7 +19,8 @@ from bot.messages import Outbound
 from bot.notices import Lane, read_choices
 from bot.pacing import AccountKey
 from bot.platforms.base import Adapter
-from storage.claims import Claim, Ended, Waiting
+from storage.claims import Claim
+from storage.receipts import Ended, Waiting
 
 DIED = "the process that was sending it died"  # of a notice that a kill caught: it tells nothing of the notice or the platform
 

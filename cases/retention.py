@@ -16,6 +16,7 @@ from sqlmodel import Session, SQLModel, col
 
 from cases.tips import Tips
 from storage.media import seal_name
+from storage.outbox import SENDING, UNCLAIMED
 from storage.shredding import destroy_key
 from storage.tables import (
     Alarm,
@@ -192,11 +193,9 @@ class Retention:
         self._session.execute(update(CaseWitness).where(seen).values(person=None, message_id=""))
         self._session.execute(update(CaseReview).where(col(CaseReview.case_id) == case.id).values(note=""))
         said = col(Notice.case_id) == case.id
-        unsaid = and_(said, col(Notice.state).in_(("pending", "held")))
+        unsaid = and_(said, col(Notice.state).in_(("pending", "held")), UNCLAIMED)
         self._session.execute(update(Notice).where(unsaid).values(state="cancelled"))
-        self._session.execute(
-            update(Notice).where(said, col(Notice.state) != "sending").values(text="", mention=None, reply_to=None)
-        )
+        self._session.execute(update(Notice).where(said, ~SENDING).values(text="", mention=None, reply_to=None))
         self._stop_campaigns(case)
         values: dict[str, Any] = {
             "text": "",

@@ -15,5 +15,5 @@ router = Router("away")
 @router.timer("away.old")
 def tell_no_more(due: Due, session: Session) -> None:
     """Groups that have not been told by now need not be told any more; `key` is what their notices' keys begin with."""
-    old = (col(Notice.key).startswith(due.key, autoescape=True), col(Notice.state) == "pending")
+    old = (col(Notice.key).startswith(due.key, autoescape=True), col(Notice.state) == "pending", col(Notice.owner) == "")
     session.execute(update(Notice).where(*old).values(state="cancelled"))

@@ -30,7 +30,7 @@ from sqlalchemy import (
     update,
 )
 
-from storage.outbox import CAMPAIGN, FAILED, GROUP, OPEN, OUTBOX, PENDING, is_state, of_account
+from storage.outbox import CAMPAIGN, FAILED, GROUP, OPEN, OUTBOX, PENDING, SENDING, is_state, of_account
 
 CASES = OUTBOX.metadata.tables["cases"]
 ALARM = OUTBOX.metadata.tables["alarm"]
@@ -159,7 +159,7 @@ def _kinds(connection: Connection, rows: Iterable[Row]) -> dict[int | None, str]
 
 
 _AT = case(
-    (OUTBOX.c.state == "sending", bindparam("now", type_=OUTBOX.c.created_at.type)),
+    (SENDING, bindparam("now", type_=OUTBOX.c.created_at.type)),
     else_=func.coalesce(OUTBOX.c.sent_at, OUTBOX.c.created_at),
 )
 _POST = or_(CAMPAIGN.c.kind.is_(None), CAMPAIGN.c.kind == "post")
@@ -191,7 +191,7 @@ def _went(dialect: str, *which: ColumnElement[bool]) -> Select[tuple[str, int | 
 def _had_of(dialect: str) -> Select[Any]:
     # in three parts, each of which has its index by chat: what is open, what was sent, what failed
     went = union_all(
-        _went(dialect, OPEN, or_(is_state(OUTBOX.c.state, "sending"), OUTBOX.c.lost > 0)),
+        _went(dialect, OPEN, or_(SENDING, OUTBOX.c.lost > 0)),
         _went(dialect, OUTBOX.c.message_id.is_not(None), is_state(OUTBOX.c.state, "sent")),
         _went(dialect, FAILED, is_state(OUTBOX.c.state, "unknown")),
     ).subquery("went")

@@ -1,7 +1,7 @@
-"""Claiming what is to be sent and writing down what came of it. The same on SQLite and PostgreSQL.
+"""Claiming what is to be sent. The same on SQLite and PostgreSQL.
 
-A claim is (owner, attempt): whoever writes a result names both, and the row takes it only while the claim is still that one.
-Every message passes here twice, so both directions are one statement for all rows of a round (decision 0170).
+A claim is (owner, attempt): whoever writes a result names both (`storage.receipts`), and the row takes it only while the claim is
+still that one. Every message passes here and there, so both directions are one statement for all rows of a round (decision 0170).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct
@@ -20,7 +19,6 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Select,
-    and_,
     bindparam,
     false,
     func,
@@ -32,10 +30,11 @@ from sqlalchemy import (
     update,
 )
 
+from storage import wire
 from storage.caps import Caps, hold_back
-from storage.engine import prepared
-from storage.outbox import CAMPAIGN, OUTBOX, PENDING, SENDING, SPENT, in_phase, is_state, of_account
-from storage.types import numbers, stored_time, words
+from storage.engine import prepared, run_directly
+from storage.outbox import OUTBOX, PENDING, SENDING, is_state, of_account
+from storage.types import stored_time
 
 PAGE = 128
 _EXACT, _STEP = 16, 8  # the first look is at so many rows as are wanted, beyond sixteen in steps of eight
@@ -81,38 +80,6 @@ class Claim(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """The platform has it."""
-
-    claim: Claim
-    message_id: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Back to pending: not sent for certain, or to be repeated (`lost`). `used` is false when nothing left us at all."""
-
-    claim: Claim
-    due_at: datetime | None
-    problem: str = ""
-    lost: bool = False
-    used: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """No further attempt: "unknown", "dead" or "cancelled"."""
-
-    claim: Claim
-    state: str
-    problem: str = ""
-
-
-Result = Sent | Waiting | Ended
-
-
-@dataclass(frozen=True, slots=True)
 class Abandoned:
     """A claimed row whose owner is gone: it may or may not have been sent."""
 
@@ -131,13 +98,13 @@ _now = bindparam("now", type_=OUTBOX.c.due_at.type)
 _IS_HEAD = ~func.coalesce(
     select(true())
     .where(
-        in_phase(_older.c.phase, 1),
+        is_state(_older.c.state, "pending"),
         _older.c.chat == OUTBOX.c.chat,
         _older.c.lane == OUTBOX.c.lane,
         _older.c.id < OUTBOX.c.id,
         of_account(_older, OUTBOX.c.platform, OUTBOX.c.account),
         or_(
-            is_state(_older.c.state, "sending"),
+            _older.c.owner != literal_column("''"),
             _older.c.attempt > literal_column("0"),
             _older.c.due_at.is_(None),
             _older.c.due_at <= _now,
@@ -161,56 +128,14 @@ _ALL_HEADS = (
 _NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(PENDING, OUTBOX.c.due_at > _now)
 # who was faster has it: a row that another node has claimed or is just claiming is left out
 _TAKE = {
-    "sqlite": "UPDATE outbox SET state = 'sending', owner = ?, lease_until = ?, attempt = attempt + 1 "
-    "WHERE id IN (SELECT value FROM json_each(?)) AND state = 'pending' RETURNING id",
+    "sqlite": "UPDATE outbox SET owner = ?, lease_until = ?, attempt = attempt + 1 "
+    "WHERE id IN (SELECT value FROM json_each(?)) AND state = 'pending' AND owner = '' RETURNING id",
     # by an array, for a planner that joins would read the whole table
-    "postgresql": "UPDATE outbox SET state = 'sending', owner = %(owner)s, lease_until = %(until)s, attempt = attempt + 1 "
+    "postgresql": "UPDATE outbox SET owner = %(owner)s, lease_until = %(until)s, attempt = attempt + 1 "
     "WHERE id = ANY (ARRAY("
-    "SELECT id FROM outbox WHERE id = ANY (%(ids)s::bigint[]) AND state = 'pending' FOR UPDATE SKIP LOCKED)) RETURNING id",
+    "SELECT id FROM outbox WHERE id = ANY (%(ids)s::bigint[]) AND state = 'pending' AND owner = '' "
+    "FOR UPDATE SKIP LOCKED)) RETURNING id",
 }
-_SENT = {
-    "sqlite": "UPDATE outbox SET state = 'sent', message_id = ?, text = CASE WHEN secret THEN '' ELSE text END, sent_at = ?, "
-    "owner = '', lease_until = NULL, due_at = NULL, problem = '' "
-    "WHERE id = ? AND state = 'sending' AND owner = ? AND attempt = ?",
-    # each row finds its own place in the arrays: joined to them, a planner that expects one row reads the whole table. In numbers
-    # that are sorted `width_bucket` finds a place by halving
-    "postgresql": "UPDATE outbox SET state = 'sent', message_id = (%(messages)s::text[])[width_bucket(id, %(ids)s::bigint[])], "
-    "text = CASE WHEN secret THEN '' ELSE text END, sent_at = (%(times)s::timestamptz[])[width_bucket(id, %(ids)s::bigint[])], "
-    "owner = '', lease_until = NULL, due_at = NULL, problem = '' "
-    "WHERE id = ANY (%(ids)s::bigint[]) AND state = 'sending' AND owner = %(owner)s "
-    "AND attempt = (%(attempts)s::int[])[width_bucket(id, %(ids)s::bigint[])]",
-}
-_MINE = and_(
-    OUTBOX.c.id == bindparam("b_id"),
-    SENDING,
-    OUTBOX.c.owner == bindparam("b_owner"),
-    OUTBOX.c.attempt == bindparam("b_attempt"),
-)
-_PUT_BACK = (
-    update(OUTBOX)
-    .where(_MINE)
-    .values(
-        state=bindparam("b_state"),
-        owner="",
-        lease_until=None,
-        due_at=bindparam("b_due_at"),
-        attempt=bindparam("b_attempts"),
-        lost=bindparam("b_lost"),
-        problem=bindparam("b_problem"),
-    )
-)
-_END = (
-    update(OUTBOX)
-    .where(_MINE)
-    .values(
-        state=bindparam("b_state"),
-        text=SPENT,
-        owner="",
-        lease_until=None,
-        lost=bindparam("b_lost"),
-        problem=bindparam("b_problem"),
-    )
-)
 
 
 def claim(
@@ -295,7 +220,7 @@ class Look:
             return [_claim_of(row, until) for row in self._rows.rows()]
         sql, fixed, places = _driven(self._statement, self._connection.dialect)
         values = {**fixed, **self._where, "now": stored_time("sqlite", self._where["now"])}
-        found = [_claim_of(row, until) for row in _run(self._connection, sql, [values[name] for name in places])]
+        found = [_claim_of(row, until) for row in run_directly(self._connection, sql, [values[name] for name in places])]
         return [replace(one, private=bool(one.private), or_say=bool(one.or_say)) for one in found]  # SQLite knows no booleans
 
 
@@ -333,15 +258,6 @@ def _driven(statement: Select[Any], dialect: Dialect) -> _Heads:
     return found
 
 
-def _run(connection: Connection, sql: str, values: Sequence[Any], many: bool = False) -> list[Any]:
-    """One statement below SQLAlchemy on SQLite, inside its transaction; the rows that it gives back."""
-    cursor = connection.connection.cursor()
-    (cursor.executemany if many else cursor.execute)(sql, values)
-    rows = list(cursor.fetchall()) if cursor.description else []
-    cursor.close()
-    return rows
-
-
 Taken = Callable[[], set[int]]
 
 
@@ -359,9 +275,9 @@ def _take(connection: Connection, claims: list[Claim], owner: str, until: dateti
         return claims
     ids = [claim.id for claim in claims]
     if connection.dialect.name == "sqlite":
-        rows = _run(connection, _TAKE["sqlite"], (owner, stored_time("sqlite", until), json.dumps(ids)))
+        rows = run_directly(connection, _TAKE["sqlite"], (owner, stored_time("sqlite", until), json.dumps(ids)))
         return really(claims, [lambda: {row[0] for row in rows}])
-    later = prepared().later(connection, _TAKE["postgresql"], {"owner": owner, "until": until, "ids": numbers(ids)})
+    later = prepared().later(connection, _TAKE["postgresql"], {"owner": owner, "until": until, "ids": wire.bigints(ids)})
 
     def taken() -> set[int]:
         return {row[0] for row in later.rows()}
@@ -385,79 +301,6 @@ def _with_changed(connection: Connection, claims: list[Claim]) -> list[Claim]:
     ]
 
 
-def write_back(connection: Connection, owner: str, results: Sequence[Result]) -> None:
-    """Write results, each only if its claim still stands."""
-    if sent := [result for result in results if isinstance(result, Sent)]:
-        _write_sent(connection, owner, sent)
-    if waiting := [result for result in results if isinstance(result, Waiting)]:
-        _put_back(connection, owner, waiting)
-    if ended := [result for result in results if isinstance(result, Ended)]:
-        connection.execute(
-            _END,
-            [
-                {
-                    **_whose(owner, result.claim),
-                    "b_state": result.state,
-                    "b_lost": result.claim.lost + (result.state == "unknown"),
-                    "b_problem": result.problem,
-                }
-                for result in ended
-            ],
-        )
-
-
-def _write_sent(connection: Connection, owner: str, sent: Sequence[Sent]) -> None:
-    dialect = connection.dialect.name
-    if dialect == "sqlite":
-        rows = [
-            (result.message_id, stored_time(dialect, result.at), result.claim.id, owner, result.claim.attempt) for result in sent
-        ]
-        _run(connection, _SENT[dialect], rows, many=True)
-        return
-    sent = sorted(sent, key=attrgetter("claim.id"))
-    columns = {
-        "messages": words([result.message_id for result in sent]),
-        "times": words([result.at.isoformat() for result in sent]),
-        "ids": numbers([result.claim.id for result in sent]),
-        "attempts": numbers([result.claim.attempt for result in sent]),
-        "owner": owner,
-    }
-    prepared().later(connection, _SENT[dialect], columns)
-
-
-def _put_back(connection: Connection, owner: str, waiting: Sequence[Waiting]) -> None:
-    campaigns = {result.claim.campaign_id for result in waiting} - {None}
-    now_is: dict[int | None, str] = {}
-    if campaigns:
-        wanted = select(CAMPAIGN.c.id, CAMPAIGN.c.state).where(CAMPAIGN.c.id.in_(campaigns))
-        now_is = {row[0]: row[1] for row in connection.execute(wanted)}
-    connection.execute(
-        _PUT_BACK,
-        [
-            {
-                **_whose(owner, result.claim),
-                "b_state": _state_of(result, now_is.get(result.claim.campaign_id)),
-                "b_due_at": result.due_at,
-                "b_attempts": result.claim.attempt if result.used else result.claim.attempt - 1,
-                "b_lost": result.claim.lost + result.lost,
-                "b_problem": result.problem,
-            }
-            for result in waiting
-        ],
-    )
-
-
-def _state_of(result: Waiting, campaign_is: str | None) -> str:
-    """What becomes of a row whose campaign was stopped or halted meanwhile."""
-    if campaign_is == "stopped":
-        return "unknown" if result.claim.lost or result.lost else "cancelled"
-    return "held" if campaign_is == "halted" else "pending"
-
-
-def _whose(owner: str, claim: Claim) -> dict[str, object]:
-    return {"b_id": claim.id, "b_owner": owner, "b_attempt": claim.attempt}
-
-
 # --- what others have claimed, or we without knowing it -----------------------------------------------------------
 
 
@@ -466,7 +309,7 @@ def release_others(connection: Connection, owner: str, known: Sequence[int]) -> 
     connection.execute(
         update(OUTBOX)
         .where(SENDING, OUTBOX.c.owner == owner, OUTBOX.c.id.not_in(known))
-        .values(state="pending", owner="", lease_until=None, attempt=OUTBOX.c.attempt - 1)
+        .values(owner="", lease_until=None, attempt=OUTBOX.c.attempt - 1)
     )
 
 
@@ -504,25 +347,3 @@ def next_due(connection: Connection, now: datetime) -> Callable[[], datetime | N
         return at and at.astimezone(UTC)
 
     return found
-
-
-def sent_since(connection: Connection, since: datetime) -> list[tuple[str, str, str, datetime]]:
-    """(platform, account, chat, sent_at) of what was sent after `since`, in order of time."""
-    rows = connection.execute(
-        select(OUTBOX.c.platform, OUTBOX.c.account, OUTBOX.c.chat, OUTBOX.c.sent_at)
-        .where(OUTBOX.c.sent_at > since)
-        .order_by(OUTBOX.c.sent_at)
-    )
-    return [(row[0], row[1], row[2], row[3]) for row in rows]
-
-
-def spoken_since(
-    connection: Connection, account: tuple[str, str], since: datetime, now: datetime
-) -> list[tuple[str, str, str, datetime]]:
-    """`sent_since` for one account, with what others have claimed of it: whether that went out nobody knows, so it counts."""
-    mine = and_(OUTBOX.c.platform == account[0], OUTBOX.c.account == account[1])
-    columns = OUTBOX.c.platform, OUTBOX.c.account, OUTBOX.c.chat
-    sent = connection.execute(select(*columns, OUTBOX.c.sent_at).where(mine, OUTBOX.c.sent_at > since).order_by(OUTBOX.c.sent_at))
-    found = [(row[0], row[1], row[2], row[3]) for row in sent]
-    claimed = connection.execute(select(*columns).where(mine, SENDING))
-    return found + [(row[0], row[1], row[2], now) for row in claimed]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import sqlite3
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -69,6 +70,15 @@ def prepared() -> ModuleType:
     from storage import prepared as found
 
     return found
+
+
+def run_directly(connection: Connection, sql: str, values: Sequence[Any], *, many: bool = False) -> list[Any]:
+    """One statement below SQLAlchemy on SQLite, inside its transaction; the rows that it gives back."""
+    cursor = connection.connection.cursor()
+    (cursor.executemany if many else cursor.execute)(sql, values)
+    rows = list(cursor.fetchall()) if cursor.description else []
+    cursor.close()
+    return rows
 
 
 def sqlite_version_warning() -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import and_, delete, select, update
 from sqlmodel import Session, col
 
+from storage.outbox import SENDING
 from storage.pseudonyms import key_name
 from storage.shredding import destroy_key
 from storage.tables import (
@@ -88,7 +89,7 @@ def forget_person(session: Session, platform: str, account: str) -> None:
     session.execute(update(Alarm).where(raised).values(sender="", message_id=""))
     session.execute(delete(Dialog).where(col(Dialog.platform) == platform, col(Dialog.sender) == account))
     to_them = and_(col(Notice.platform) == platform, col(Notice.private), col(Notice.chat) == account)
-    session.execute(delete(Notice).where(to_them, col(Notice.state) != "sending"))
+    session.execute(delete(Notice).where(to_them, ~SENDING))
     session.execute(update(Notice).where(to_them).values(text=""))
     called = and_(col(Notice.platform) == platform, col(Notice.mention) == account)
     session.execute(update(Notice).where(called).values(mention=None, reply_to=None))

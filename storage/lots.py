@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, literal_column, or_, select
 
 from storage.caps import CAMPAIGN_LANE
-from storage.outbox import GROUP, OUTBOX, in_phase
+from storage.outbox import GROUP, OPEN, OUTBOX
 from storage.types import numbers, read_time, stored_time, words
 
 _TABLES = OUTBOX.metadata.tables
@@ -109,7 +109,7 @@ def _soon(due_at: ColumnElement[Any]) -> ColumnElement[bool]:
 # by the index over what is open of an account, which stays small; that over campaigns leads to all that was sent, too.
 # What was put off until later keeps nobody else's notice from being made
 _OPEN = select(func.count()).where(
-    in_phase(OUTBOX.c.phase, 1),
+    OPEN,
     OUTBOX.c.platform == bindparam("platform"),
     OUTBOX.c.account == bindparam("account"),
     OUTBOX.c.lane == literal_column(str(CAMPAIGN_LANE)),

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.engine import prepared
 from storage.lots import count_waiting, waiting
-from storage.outbox import CAMPAIGN, FAILED, GROUP, OUTBOX, OWNER, PENDING, SENDING, SPENT, of_account
+from storage.outbox import CAMPAIGN, FAILED, GROUP, OUTBOX, OWNER, PENDING, SENDING, SPENT, UNCLAIMED, of_account
 from storage.types import numbers, stored_time, words
 
 PAUSE = OUTBOX.metadata.tables["pause"]
@@ -133,7 +133,7 @@ def cancel_campaign(connection: Connection, campaign_id: int) -> int:
 
     What may have arrived becomes "unknown" instead; notices that have not been made never are (`storage.lots`).
     """
-    mine = and_(OUTBOX.c.campaign_id == campaign_id, OUTBOX.c.state.in_(("pending", "held")))
+    mine = and_(OUTBOX.c.campaign_id == campaign_id, OUTBOX.c.state.in_(("pending", "held")), UNCLAIMED)
     connection.execute(update(OUTBOX).where(mine, OUTBOX.c.lost > 0).values(state="unknown"))
     cancelled = connection.execute(update(OUTBOX).where(mine).values(state="cancelled")).rowcount
     this = and_(CAMPAIGN.c.id == campaign_id, CAMPAIGN.c.state.not_in(("done", "stopped")))
@@ -143,7 +143,7 @@ def cancel_campaign(connection: Connection, campaign_id: int) -> int:
 
 def hold(connection: Connection, campaign_id: int) -> int:
     """Keep back what is pending of a campaign until `let_go`; returns how many notices that are."""
-    mine = and_(OUTBOX.c.campaign_id == campaign_id, OUTBOX.c.state == "pending")
+    mine = and_(OUTBOX.c.campaign_id == campaign_id, PENDING)
     return connection.execute(update(OUTBOX).where(mine).values(state="held")).rowcount
 
 

@@ -19,16 +19,14 @@ def is_state(column: ColumnElement[str], *states: str) -> ColumnElement[bool]:
     return column == literals[0] if len(literals) == 1 else column.in_(literals)
 
 
-def in_phase(column: ColumnElement[int | None], *phases: int) -> ColumnElement[bool]:
-    """A phase by its literal, for the partial indexes over it: 1 open, 2 failed, 3 cancelled."""
-    literals: list[ColumnElement[int]] = [literal_column(str(phase)) for phase in phases]
-    return column == literals[0] if len(literals) == 1 else column.in_(literals)
-
-
-OPEN = in_phase(OUTBOX.c.phase, 1)
-PENDING = and_(OPEN, is_state(OUTBOX.c.state, "pending"))
-SENDING = and_(OPEN, is_state(OUTBOX.c.state, "sending"))
-FAILED = and_(OUTBOX.c.phase >= literal_column("2"), in_phase(OUTBOX.c.phase, 2))  # as the index is written
+# what is claimed stays "pending" and has an owner, so that a claim changes nothing that an index names (decision 0301)
+_NOBODY: ColumnElement[str] = literal_column("''")
+UNCLAIMED = OUTBOX.c.owner == _NOBODY
+OPEN = is_state(OUTBOX.c.state, "pending")
+PENDING = and_(OPEN, UNCLAIMED)
+SENDING = and_(OPEN, ~UNCLAIMED)
+FAILED = is_state(OUTBOX.c.state, "unknown", "dead")  # as the index is written
+STATE = case((SENDING, literal_column("'sending'")), else_=OUTBOX.c.state)  # as people are told
 SPENT = case((OUTBOX.c.secret, ""), else_=OUTBOX.c.text)  # what is never sent again needs its secret no longer
 
 

@@ -1,7 +1,8 @@
 """Statements that every message passes, prepared once in each connection and then handed to libpq itself. PostgreSQL only.
 
 The driver's cursor takes longer to send such a statement and to wait for it than the server to carry it out (decision 0250).
-What a statement may hold is little: values by name, given as numbers, texts and times, and rows back as the driver reads them.
+What a statement may hold is little: values by name, given as numbers, texts and times, or as bytes in the server's own form
+(`storage.wire`), and rows back as the driver reads them.
 
 Statements whose rows nobody needs yet wait for the next one that somebody asks for, or for the commit, and travel with it in one
 round trip (decision 0274). Whatever else goes through SQLAlchemy comes after them, and a rollback takes them with it.
@@ -29,6 +30,7 @@ _PLACE = re.compile(r"%\((\w+)\)s")
 _KNOWN = "prepared"  # in what SQLAlchemy keeps beside a connection of the driver
 _NUMBERS = count(1)
 _COMPILED: dict[ClauseElement, tuple[str, dict[str, object]]] = {}  # with the values that are always the same
+_BEGIN, _COMMIT = b"qs_begin", b"qs_commit"  # prepared as well: the server need not read the words anew in each round
 _DONE = pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK
 _NO_MORE = 2  # the end of a statement's results is one nothing; another one behind it comes of a line that is lost
 
@@ -45,13 +47,14 @@ class _Statement:
 class Later:
     """The rows of a statement that has not been carried out yet, perhaps."""
 
-    __slots__ = ("_connection", "_found", "statement", "values")
+    __slots__ = ("_connection", "_found", "forms", "statement", "values")
 
-    def __init__(self, connection: Connection, statement: _Statement, values: list[bytes]) -> None:
+    def __init__(self, connection: Connection, statement: _Statement, values: list[bytes], forms: list[int]) -> None:
         self._connection = connection
         self._found: list[tuple[Any, ...]] | None = None
         self.statement = statement
         self.values = values
+        self.forms = forms
 
     def rows(self) -> list[tuple[Any, ...]]:
         """What it gives back; it is carried out now if it still waits.
@@ -71,10 +74,10 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Of one connection: what it has prepared, what reads its rows, what waits on its socket, what is still to be sent."""
+    """Of one connection: what is prepared, what reads the rows of each, what waits on its socket, what is still to be sent."""
 
     names: set[bytes]
-    reader: Reader
+    readers: dict[bytes, Reader]
     readable: select.poll
     either: select.poll
     waiting: list[Later]
@@ -91,7 +94,9 @@ def run(connection: Connection, sql: str, values: Mapping[str, object]) -> list[
 def later(connection: Connection, sql: str, values: Mapping[str, object]) -> Later:
     """The same when its rows are asked for, when anything else is carried out in this connection, or with the commit."""
     statement = _statement(sql)
-    one = Later(connection, statement, [_written(values[name]) for name in statement.values])
+    given = [values[name] for name in statement.values]
+    forms: list[int] = [pq.Format.BINARY if type(value) is bytes else pq.Format.TEXT for value in given]
+    one = Later(connection, statement, [_written(value) for value in given], forms)
     _known(connection).waiting.append(one)
     return one
 
@@ -119,18 +124,23 @@ def flush(connection: Connection, *, commit: bool = False) -> None:
     raw: Any = connection.connection.dbapi_connection
     line, waiting = raw.pgconn, known.waiting.copy()
     known.waiting.clear()
-    for one in waiting:
-        if one.statement.name not in known.names:
-            _good(line.prepare(one.statement.name, one.statement.text))
-            known.names.add(one.statement.name)
     begin = line.transaction_status == pq.TransactionStatus.IDLE
-    results = _travel(line, known, waiting, begin=begin, commit=commit)
-    for one, result in zip(waiting, results[begin:], strict=False):
-        rows: list[tuple[Any, ...]] = []
-        if result.ntuples:
-            known.reader.set_pgresult(result)
-            rows = known.reader.load_rows(0, result.ntuples, tuple)
-        one.found(rows)
+    new = {one.statement.name: one.statement.text for one in waiting if one.statement.name not in known.names}
+    results = _travel(line, known, waiting, new, begin=begin, commit=commit)
+    known.names.update(new)
+    for one, result in zip(waiting, results[begin + len(new) :], strict=False):
+        one.found(_rows(raw, known, one.statement.name, result) if result.ntuples else [])
+
+
+def _rows(raw: Any, known: _Known, name: bytes, result: pq.abc.PGresult) -> list[tuple[Any, ...]]:
+    """The rows of a result, by the reader that has learned this statement's columns."""
+    reader = known.readers.get(name)
+    if reader is None:
+        reader = known.readers[name] = Transformer(raw)
+        reader.set_pgresult(result)
+    else:
+        reader.set_pgresult(result, set_loaders=False)
+    return reader.load_rows(0, result.ntuples, tuple)
 
 
 def _known(connection: Connection) -> _Known:
@@ -142,23 +152,33 @@ def _known(connection: Connection) -> _Known:
             _good(line.exec_(b"BEGIN"))
         there = _good(line.exec_(b"SELECT name FROM pg_prepared_statements WHERE starts_with(name, 'qs_')"))
         names = {there.get_value(row, 0) or b"" for row in range(there.ntuples)}
+        for name, text in ((_BEGIN, b"BEGIN"), (_COMMIT, b"COMMIT")):
+            if name not in names:
+                _good(line.prepare(name, text))
         readable, either = select.poll(), select.poll()
         readable.register(line.socket, select.POLLIN)
         either.register(line.socket, select.POLLIN | select.POLLOUT)
-        known = connection.info[_KNOWN] = _Known(names, Transformer(raw), readable, either, [])
+        known = connection.info[_KNOWN] = _Known(names, {}, readable, either, [])
     return known
 
 
-def _travel(line: Any, known: _Known, what: Sequence[Later], *, begin: bool, commit: bool) -> list[pq.abc.PGresult]:
-    """All of them in one round trip, in libpq's pipeline mode; the results in order. Raises the error of the one that failed."""
+def _travel(
+    line: Any, known: _Known, what: Sequence[Later], new: Mapping[bytes, bytes], *, begin: bool, commit: bool
+) -> list[pq.abc.PGresult]:
+    """All of them in one round trip, in libpq's pipeline mode, behind what is prepared for them; the results in order.
+
+    Raises the error of the one that failed.
+    """
     line.enter_pipeline_mode()
     try:
         if begin:
-            line.send_query_params(b"BEGIN", None)
+            line.send_query_prepared(_BEGIN, None)
+        for name, text in new.items():
+            line.send_prepare(name, text)
         for one in what:
-            line.send_query_prepared(one.statement.name, one.values)
+            line.send_query_prepared(one.statement.name, one.values, one.forms)
         if commit:
-            line.send_query_params(b"COMMIT", None)
+            line.send_query_prepared(_COMMIT, None)
         line.pipeline_sync()
         while line.flush():  # more than fits into the socket; the server must get rid of its answers meanwhile
             known.either.poll()
@@ -224,6 +244,8 @@ def _statement(sql: str) -> _Statement:
 
 
 def _written(value: object) -> bytes:
+    if type(value) is bytes:
+        return value
     return (value.isoformat() if isinstance(value, datetime) else str(value)).encode()
 
 

@@ -54,7 +54,7 @@ class Night:
     def die_while_sending(self) -> None:
         """The bot is killed with everything claimed that it may send, and starts again."""
         waits = col(Notice.campaign_id).is_not(None), Notice.state == "pending"
-        claimed = {"state": "sending", "attempt": 1, "owner": "n/dead", "lease_until": self.clock() + timedelta(minutes=2)}
+        claimed = {"attempt": 1, "owner": "n/dead", "lease_until": self.clock() + timedelta(minutes=2)}
         self.writer.run_now(lambda session: session.exec(update(Notice).where(*waits).values(**claimed)))
         self.outbox = self.another_outbox()
 

@@ -29,9 +29,10 @@ from content.posts import CATEGORIES, Post, PostLibrary, category_of
 from content.refusal import Refusal
 from storage.engine import announce
 from storage.lots import Part, insert_groups, waiting
+from storage.outbox import STATE
 from storage.tables import Campaign, CampaignGroup, CampaignPart, Notice
 
-OPEN_STATES = ("pending", "sending", "held")
+OPEN_STATES = ("pending", "held")
 FIRST_LOOK = timedelta(seconds=2)  # after which the first groups are judged, whether or not all of them have got it
 TRIAL_LOOK = timedelta(milliseconds=250)  # how long all others wait at most once the first groups have it
 MOST_ALIKE = 4  # titles that are offered for what nobody has
@@ -261,7 +262,7 @@ class Campaigns:
         reached = select(Notice.group_id).where(
             Notice.campaign_id == campaign_id,
             col(Notice.group_id).is_not(None),
-            col(Notice.state).in_(("sent", "unknown", "sending")) | (col(Notice.lost) > 0),
+            STATE.in_(("sent", "unknown", "sending")) | (col(Notice.lost) > 0),
         )
         return tuple(group for group in self.session.exec(reached.order_by(col(Notice.id))).all() if group is not None)
 
@@ -463,11 +464,8 @@ def _first_of_each_account(getting: Iterable[MeantGroup], most: int) -> list[int
 
 def progress_of(session: Session, campaign: Campaign) -> Progress:
     """How far it is, counted from rows. A notice that has yet to be made counts as it will stand there."""
-    notices = Counter(
-        dict(
-            session.exec(select(Notice.state, func.count()).where(Notice.campaign_id == campaign.id).group_by(Notice.state)).all()
-        )
-    )
+    counted = select(STATE, func.count()).where(Notice.campaign_id == campaign.id).group_by(STATE)
+    notices = Counter(dict(session.exec(counted).all()))
     if to_come := waiting(session.connection(), campaign.id or 0):
         notices[lots.stands_as(campaign)] += to_come
     skipped = session.exec(

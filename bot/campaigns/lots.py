@@ -113,7 +113,7 @@ def forget_words(session: Session, which: ColumnElement[bool], now: datetime) ->
     Returns when to ask again for the sake of those, None when nothing is left.
     """
     its = select(Campaign.id).where(which)
-    open_ones = col(Notice.campaign_id).in_(its), col(Notice.state).in_(("pending", "sending", "held"))
+    open_ones = col(Notice.campaign_id).in_(its), col(Notice.state).in_(("pending", "held"))
     session.exec(update(Notice).where(col(Notice.campaign_id).in_(its), ~and_(*open_ones)).values(text=""))
     session.exec(update(Campaign).where(which).values(photo=None, text=None))
     session.exec(update(CampaignPart).where(col(CampaignPart.campaign_id).in_(its)).values(photo=None))

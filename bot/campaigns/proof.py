@@ -71,7 +71,6 @@ _OUTCOMES = {
     "dead": "failed",
     "cancelled": "cancelled",
     "pending": "waiting",
-    "sending": "waiting",
     "held": "waiting",
 }
 _OVER_CAP = frozenset({"daily cap", "weekly cap", "urgent cap", "posts off"})

@@ -15,8 +15,9 @@ from bot.messages import Address
 from bot.outbox.patience import Patience
 from bot.platforms.base import Adapter
 from bot.verdicts import Pause, Verdicts
-from storage.claims import Claim, Ended, Result, Sent, Waiting
+from storage.claims import Claim
 from storage.failpoints import failpoint
+from storage.receipts import Ended, Result, Sent, Waiting
 
 log = structlog.get_logger("bot.outbox")
 
@@ -80,7 +81,7 @@ class Delivery:
     async def _change(self, adapter: Adapter, address: Address, claim: Claim) -> Result | None:
         """Put other words into a notice that is there; None when it is to be said anew instead."""
         target = claim.changed
-        if target is not None and target.state in ("pending", "sending"):
+        if target is not None and target.state == "pending":
             return Waiting(claim, self._clock() + timedelta(seconds=1), "what it changes is not there yet", used=False)
         if target is not None and target.message_id and adapter.can.edit:
             # the same words twice are the same message, so a lost answer needs no mark

@@ -15,10 +15,11 @@ from bot.notices import Lane
 from bot.outbox.accounts import Accounts, OnGone, earliest
 from bot.pacing import NEVER, AccountKey, Pacing
 from bot.verdicts import DIED, OutboxRule, Pause, Verdicts, account_scope, chat_scope
-from storage import claims, notices
+from storage import claims, notices, receipts
 from storage.caps import Caps
-from storage.claims import Claim, Look, Result, Sent, Taken, really
+from storage.claims import Claim, Look, Taken, really
 from storage.paces import Booking, book
+from storage.receipts import Result, Sent
 from storage.writer import take_turn
 
 log = structlog.get_logger("bot.outbox")
@@ -114,7 +115,7 @@ class Exchange:
     def work(self, session: Session, order: Order) -> Answer:
         """Everything of one exchange, inside the caller's transaction."""
         connection, now = session.connection(), order.now
-        claims.write_back(connection, self._me, order.results)
+        receipts.write_back(connection, self._me, order.results)
         answer = Answer()
         if order.only_receipts:
             return answer
@@ -126,9 +127,9 @@ class Exchange:
             notices.write_pauses(connection, order.pauses, now)
         pauses = notices.read_pauses(connection, now)
         if order.first and self._accounts.hold is None:
-            answer.sent = claims.sent_since(connection, now - self._pacing.memory(self._accounts))
+            answer.sent = receipts.sent_since(connection, now - self._pacing.memory(self._accounts))
         for key in order.taken:
-            answer.sent += claims.spoken_since(connection, key, now - self._pacing.memory([key]), now)
+            answer.sent += receipts.spoken_since(connection, key, now - self._pacing.memory([key]), now)
         if order.recover:
             answer.leases_until = self._recover(session, now, order.first)
         looks = [self._look(session, key, now, answer) for key in order.asking]
@@ -230,7 +231,7 @@ class Exchange:
             account = self._accounts.get(key)
             if account is not None and self._accounts.stands(session, key)():
                 result = self._verdicts.uncertain(account.adapter, row.claim, DIED)
-                claims.write_back(session.connection(), row.owner, [result])
+                receipts.write_back(session.connection(), row.owner, [result])
         if self.rule.patrol is not None:
             next_end = earliest(next_end, now + timedelta(seconds=self.rule.lease))
         return next_end

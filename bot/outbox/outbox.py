@@ -30,10 +30,11 @@ from bot.outbox.exchange import Answer, Exchange, Order
 from bot.pacing import NEVER, AccountKey, Pacing
 from bot.platforms.base import Adapter
 from bot.verdicts import OutboxRule, Pause, Verdicts, account_scope, chat_scope
-from storage import claims, notices
+from storage import notices, receipts
 from storage.caps import Caps
-from storage.claims import Claim, Ended, Result, Sent, Waiting
+from storage.claims import Claim
 from storage.failpoints import failpoint
+from storage.receipts import Ended, Result, Sent, Waiting
 from storage.writer import StorageUnavailable, Writer
 
 LANES = tuple(Lane)  # by number
@@ -199,7 +200,7 @@ class Outbox:
                 mine += [Ended(claim, "cancelled") for claim in account.take_out(lambda one: one.campaign_id == campaign_id)]
 
             def work(session: Session) -> int:
-                claims.write_back(session.connection(), self._me, mine)
+                receipts.write_back(session.connection(), self._me, mine)
                 return notices.cancel_campaign(session.connection(), campaign_id)
 
             return await self._writer.run(work) + len(mine)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Column, Computed, Index, LargeBinary, SmallInteger, UniqueConstraint, false, text
+from sqlalchemy import Column, Index, LargeBinary, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
 from storage.tables.columns import BigKey, key_column, text_column, time_column, to_column
@@ -13,12 +13,6 @@ from storage.tables.columns import BigKey, key_column, text_column, time_column,
 def _index_where(name: str, condition: str, *columns: str) -> Index:
     """An index over the few rows that it is asked for. A statement has to write `condition` with the same literals."""
     return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
-
-
-_PHASE = (
-    "CASE WHEN state IN ('pending', 'sending') THEN 1 WHEN state IN ('unknown', 'dead') THEN 2 "
-    "WHEN state = 'cancelled' THEN 3 ELSE 0 END"
-)
 
 
 class InboxEvent(SQLModel, table=True):
@@ -55,21 +49,23 @@ class InboxEvent(SQLModel, table=True):
 class Notice(SQLModel, table=True):
     """告知: one outgoing message. `key` makes a repeated enqueue a no-op.
 
-    lane: 0 alarm, 1 reply, 2 officer, 3 campaign. state: "pending" -> "sending" -> "sent" | "unknown" | "dead" | "cancelled".
+    lane: 0 alarm, 1 reply, 2 officer, 3 campaign. state: "pending" -> "sent" | "unknown" | "dead" | "cancelled". A pending one
+    that has an owner is claimed and being sent; whoever changes what is pending has to leave it alone (`PENDING`, `UNCLAIMED`
+    of storage/outbox.py).
 
     A campaign that halted keeps its pending notices "held".
 
     Every row is written three times (enqueued, claimed, sent) and every index on it as often, so an index holds only the rows
-    that somebody asks it for (decision 0170), and none names `state`: `phase` does not change when a row is claimed, so that
-    PostgreSQL writes a claim without touching any index (decision 0224).
+    that somebody asks it for (decision 0170), and none names what a claim changes (owner, lease_until, attempt), so that
+    PostgreSQL writes a claim without touching any index (decisions 0224 and 0301).
     """
 
     __tablename__ = "outbox"
     __table_args__ = (
-        _index_where("outbox_open", "phase = 1", "platform", "account", "lane", "id"),  # what to claim next
-        _index_where("outbox_before", "phase = 1", "chat", "lane", "id"),  # who stands before it in its chat
-        _index_where("outbox_ended", "phase >= 2", "phase", "chat"),  # what failed, and what of it may be in a chat
-        _index_where("outbox_due", "phase = 1 AND due_at IS NOT NULL", "due_at"),
+        _index_where("outbox_open", "state = 'pending'", "platform", "account", "lane", "id"),  # what to claim next
+        _index_where("outbox_before", "state = 'pending'", "chat", "lane", "id"),  # who stands before it in its chat
+        _index_where("outbox_failed", "state IN ('unknown', 'dead')", "state", "chat"),  # what failed, or may have
+        _index_where("outbox_due", "state = 'pending' AND due_at IS NOT NULL", "due_at"),
         _index_where("outbox_campaign", "campaign_id IS NOT NULL", "campaign_id", "group_id"),
         _index_where("outbox_case", "case_id IS NOT NULL", "case_id"),
         _index_where("outbox_said", "message_id IS NOT NULL", "chat", "message_id"),  # what a chat has had, and which that was
@@ -101,17 +97,20 @@ class Notice(SQLModel, table=True):
         default=False, sa_column_kwargs={"server_default": false()}
     )  # it is said anew where it cannot be changed
     state: str = "pending"
-    # 1 while it is open, 2 when it failed, 3 when it was cancelled, 0 when it is held or was sent; only the database writes it
-    phase: int | None = Field(default=None, sa_column=Column(SmallInteger(), Computed(_PHASE, persisted=True)))
     attempt: int = 0  # how often it was claimed for sending
     lost: int = 0  # how many of these attempts ended without a definite answer
-    owner: str = ""  # who claimed it: "node/incarnation"
+    owner: str = ""  # who has claimed it and is sending it: "node/incarnation"
     lease_until: datetime | None = Field(default=None, sa_column=time_column())
     due_at: datetime | None = Field(default=None, sa_column=time_column())
     created_at: datetime = Field(sa_column=time_column(nullable=False))
     sent_at: datetime | None = Field(default=None, sa_column=time_column())
     message_id: str | None = None
     problem: str = ""
+
+    @property
+    def sending(self) -> bool:
+        """Whether it is claimed: it may be on its way, or there."""
+        return self.state == "pending" and self.owner != ""
 
 
 class Pause(SQLModel, table=True):

@@ -14,7 +14,8 @@ from bot.leases import Leases
 from bot.outbox.accounts import Accounts
 from bot.verdicts import Verdicts
 from storage import claims as rows
-from storage.claims import Claim, Waiting
+from storage.claims import Claim
+from storage.receipts import Waiting
 from tests.kit.lots import take_lots_apart
 
 

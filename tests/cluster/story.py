@@ -329,7 +329,7 @@ class Cluster:
     @staticmethod
     def _busy(session: Session) -> bool:
         open_rows = (
-            select(Notice.id).where(col(Notice.state).in_(("pending", "sending", "held"))),
+            select(Notice.id).where(col(Notice.state).in_(("pending", "held"))),
             select(InboxEvent.id).where(col(InboxEvent.state).in_(("kept", "waiting"))),
             select(Occurrence.id).where(Occurrence.state == "due", Occurrence.due_at <= datetime.now(UTC)),
         )

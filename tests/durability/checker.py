@@ -21,6 +21,7 @@ from sqlmodel import Session, col, select
 
 from bot.notices import Lane
 from storage.engine import open_engine
+from storage.outbox import SENDING
 from storage.tables import Alarm, Audit, Campaign, Case, CaseEntry, InboxEvent, Notice, Occurrence, Tip, TipMessage
 from tests.durability import street
 from tests.durability.life import START, history_of
@@ -93,7 +94,7 @@ def _claimed(url: str) -> set[str]:
     with _session(url) as session:
         if not inspect(session.get_bind()).has_table("outbox"):
             return set()  # killed while its tables were made
-        return set(session.exec(select(Notice.key).where(Notice.state == "sending")).all())
+        return set(session.exec(select(Notice.key).where(SENDING)).all())
 
 
 def judge(folder: Path, url: str, deaths: Deaths) -> Verdict:

@@ -140,7 +140,7 @@ def _show_tasks() -> None:
 
 def _busy(session: Session) -> bool:
     soon = or_(col(Notice.due_at).is_(None), col(Notice.due_at) <= START + timedelta(minutes=2))  # a cap puts off by minutes
-    notices = session.exec(select(Notice.id).where(col(Notice.state).in_(("pending", "sending")), soon).limit(1)).first()
+    notices = session.exec(select(Notice.id).where(Notice.state == "pending", soon).limit(1)).first()
     events = session.exec(select(InboxEvent.id).where(InboxEvent.state == "kept").limit(1)).first()
     due = Occurrence.state != "sent", Occurrence.state != "skipped", Occurrence.due_at <= START + timedelta(seconds=3)
     occurrences = session.exec(select(Occurrence.id).where(*due).limit(1)).first()

@@ -13,6 +13,7 @@ from sqlmodel import Session, select
 from bot.messages import Address
 from bot.outbox import Lane, NewNotice, Outbox, OutboxRule, enqueue
 from bot.pacing import Pacing, PacingRule
+from storage.outbox import STATE
 from storage.tables import Notice
 from storage.writer import Writer
 from tests.kit.fake_platform import FakePlatform
@@ -81,7 +82,7 @@ class Bench:
         return self.writer.read_now(lambda session: session.exec(select(Notice).where(Notice.key == key)).one())
 
     def states(self) -> dict[str, str]:
-        return self.writer.read_now(lambda session: dict(session.exec(select(Notice.key, Notice.state)).all()))
+        return self.writer.read_now(lambda session: dict(session.exec(select(Notice.key, STATE)).all()))
 
     async def drain(self) -> list[str]:
         await self.outbox.drain()

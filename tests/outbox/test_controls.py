@@ -26,7 +26,9 @@ from bot.messages import Address, Outbound, Receipt
 from bot.outbox import Lane
 from bot.pacing import Pacing, PacingRule
 from bot.verdicts import Verdicts
-from storage.claims import Claim, Result, Waiting
+from storage.claims import Claim
+from storage.outbox import PENDING, SENDING
+from storage.receipts import Result, Waiting
 from storage.tables import Notice
 from tests.kit.fake_platform import Lost
 from tests.outbox.bench import MARK, Bench
@@ -198,7 +200,7 @@ def _forget_the_claim(patch: pytest.MonkeyPatch) -> None:
     """Claimed rows are put back as if nothing had left."""
 
     def uncertain(connection: Any, *, me: str, node: str | None, now: Any) -> Any:
-        connection.execute(sa.update(rows.OUTBOX).where(rows.OUTBOX.c.state == "sending").values(state="pending", attempt=0))
+        connection.execute(sa.update(rows.OUTBOX).where(SENDING).values(owner="", attempt=0))
         return [], None
 
     patch.setattr(rows, "abandoned", uncertain)
@@ -222,7 +224,7 @@ def _pauses_in_memory(patch: pytest.MonkeyPatch) -> None:
 def _no_order(patch: pytest.MonkeyPatch) -> None:
     """Whatever is due may go, whoever waits before it in its chat."""
     statement = sa.select(*rows._CLAIM_COLUMNS, rows.OUTBOX.c.attempt + 1).where(
-        rows.OUTBOX.c.state == "pending",
+        PENDING,
         rows.OUTBOX.c.platform == sa.bindparam("platform"),
         rows.OUTBOX.c.account == sa.bindparam("account"),
         sa.or_(rows.OUTBOX.c.due_at.is_(None), rows.OUTBOX.c.due_at <= rows._now),

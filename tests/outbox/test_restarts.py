@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, col, select
 
-import storage.claims as rows
+import storage.receipts as receipts
 from bot.errors import RetryLater
 from bot.messages import Address
 from bot.outbox import Lane, OutboxRule, cancel_campaign
@@ -27,7 +27,7 @@ async def test_after_a_crash_what_was_claimed_counts_as_lost(bench: Bench, lane:
     bench.platform.fail(Hang(delivered=True), chat="g1")
     bench.write("x", "y", lane=lane)
     await interrupted(bench, bench.outbox)
-    assert bench.notice("x").state == "sending"
+    assert bench.notice("x").sending
     bench.make()
     texts = await bench.drain_for(5)
     if lane is Lane.REPLY:
@@ -58,7 +58,7 @@ async def test_a_result_is_refused_once_the_claim_is_somebody_elses(bench: Bench
     await bench.drain_for(5)
     assert bench.notice("x").message_id == "out1"
     await bench.writer.run(
-        lambda session: rows.write_back(session.connection(), sleeper._me, [rows.Sent(claim, "stale", bench.clock())])
+        lambda session: receipts.write_back(session.connection(), sleeper._me, [receipts.Sent(claim, "stale", bench.clock())])
     )
     assert bench.notice("x").message_id == "out1"
 

@@ -13,6 +13,7 @@ from sqlmodel import Session, func, select
 
 import storage.claims as rows
 import storage.notices as notices
+import storage.receipts as receipts
 from bot.campaigns import PostRules
 from bot.messages import Address
 from bot.notices import Lane, NewNotice, enqueue_all
@@ -218,7 +219,7 @@ def test_a_held_campaign_is_not_claimed_and_a_given_back_claim_is_held_again(str
         session.get_one(Campaign, number).state = "halted"
         session.flush()
         notices.hold(session.connection(), number)
-        rows.write_back(session.connection(), "a/1", [rows.Waiting(claim, None, used=False)])
+        receipts.write_back(session.connection(), "a/1", [receipts.Waiting(claim, None, used=False)])
 
     street.writer.run_now(halt)
     assert street.states() == {("held", ""): 2}

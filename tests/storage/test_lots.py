@@ -66,6 +66,25 @@ def test_two_nodes_make_every_lot_once(url: str, writer: Writer) -> None:
     assert make_together(url) == Counter(range(1, GROUPS + 1))
 
 
+def test_a_group_that_waits_no_more_is_not_taken_again(writer: Writer) -> None:
+    """Who asked which groups are next before another node took them gets what is left of them."""
+    lay(writer)
+    first = writer.run_now(lambda session: rows.take(session.connection(), 1, [1, 2, 3]))
+    then = writer.run_now(lambda session: rows.take(session.connection(), 1, [2, 3, 4]))
+    assert [[one.group_id for one in taken] for taken in (first, then)] == [[1, 2, 3], [4]]
+
+
+@pytest.mark.parametrize("state", ["halted", "stopped", "trial"])
+def test_no_lot_is_made_of_a_campaign_that_is_not_sending(writer: Writer, state: str) -> None:
+    """It was halted or stopped after its turn had come: it is asked no more until somebody lets it go on."""
+    lay(writer)
+    writer.run_now(lambda session: setattr(session.get_one(Campaign, 1), "state", state))
+    assert not writer.run_now(lambda session: lots.take_lot(session, 1, NOW, SMALL))
+    assert writer.read_now(lambda session: session.exec(select(Notice.group_id)).all()) == []
+    assert writer.read_now(lambda session: rows.waiting(session.connection(), 1)) == GROUPS
+    assert writer.read_now(lambda session: session.get_one(Campaign, 1).lot_at) is None
+
+
 def test_control_a_lot_that_is_not_taken_is_made_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted bug: whether a group still waits is asked of nobody, and the key of a notice is new each time."""
     url = f"sqlite:///{tmp_path}/twice.db"

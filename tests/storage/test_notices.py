@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,15 +19,21 @@ import storage.claims as rows
 import storage.lots as lots
 import storage.notices as notices
 import storage.prepared as prepared
+import storage.receipts as receipts
 from bot.messages import Address
 from bot.notices import enqueue_all
 from bot.outbox import Lane, NewNotice, Outbox, OutboxRule, enqueue
 from bot.pacing import Pacing
+from bot.timers import Due
+from handlers.away import tell_no_more
+from storage.database import prepare
 from storage.lots import Part, Taken
+from storage.outbox import STATE
 from storage.tables import Campaign, CampaignGroup, Group, Notice, Pause
 from storage.writer import StorageUnavailable, Writer
 from tests.kit.fake_platform import FakePlatform, Lost
 from tests.storage.conftest import open_writer
+from tests.storage.test_migration_kills import at_revision
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
@@ -50,12 +58,12 @@ def claim(writer: Writer, owner: str, now: datetime = NOW, room: int = 1000) -> 
     return writer.run_now(work)
 
 
-def write_back(writer: Writer, owner: str, *results: rows.Result) -> None:
-    writer.run_now(lambda session: rows.write_back(session.connection(), owner, results))
+def write_back(writer: Writer, owner: str, *results: receipts.Result) -> None:
+    writer.run_now(lambda session: receipts.write_back(session.connection(), owner, results))
 
 
 def states(writer: Writer) -> Counter[str]:
-    return Counter(writer.read_now(lambda session: session.exec(select(Notice.state)).all()))
+    return Counter(writer.read_now(lambda session: session.exec(select(STATE)).all()))
 
 
 def test_claims_go_on_after_what_was_rolled_back(writer: Writer) -> None:
@@ -99,7 +107,7 @@ def test_the_head_of_each_chat_is_claimed_once(writer: Writer) -> None:
     first = claim(writer, "a/1")
     assert [c.text for c in first] == [str(i) for i in range(150)]
     assert claim(writer, "b/1") == []
-    write_back(writer, "a/1", *(rows.Sent(c, f"m{c.id}", NOW) for c in first))
+    write_back(writer, "a/1", *(receipts.Sent(c, f"m{c.id}", NOW) for c in first))
     assert [c.text for c in claim(writer, "b/1")] == [str(i) for i in range(150, 300)]
 
 
@@ -116,13 +124,97 @@ def test_only_the_holder_of_the_claim_may_write(writer: Writer) -> None:
         lambda session: rows.abandoned(session.connection(), me="b/1", node=None, now=NOW + timedelta(seconds=61))
     )
     assert [row.claim.id for row in found] == [old.id]
-    write_back(writer, "a/1", rows.Waiting(old, None, lost=True))
+    write_back(writer, "a/1", receipts.Waiting(old, None, lost=True))
     (new,) = claim(writer, "b/1")
     assert (new.attempt, new.lost) == (2, 1)
-    write_back(writer, "a/1", rows.Sent(old, "stale", NOW), rows.Ended(old, "dead", "stale"), rows.Waiting(old, None))
+    write_back(writer, "a/1", receipts.Sent(old, "stale", NOW), receipts.Ended(old, "dead", "stale"), receipts.Waiting(old, None))
     assert states(writer) == {"sending": 1}
-    write_back(writer, "b/1", rows.Sent(new, "fresh", NOW))
+    write_back(writer, "b/1", receipts.Sent(new, "fresh", NOW))
     assert writer.read_now(lambda session: session.exec(select(Notice.message_id)).one()) == "fresh"
+
+
+def test_what_is_being_sent_is_left_alone_by_all_that_changes_what_waits(writer: Writer) -> None:
+    """A claimed notice is a pending one with an owner: whoever forgot that would cancel, hold or wipe what is on its way."""
+
+    def begin(session: Session) -> None:
+        session.add(Campaign(id=1, post="law/a", labels="", origin="test", state="sending", created_at=NOW))
+        for n in range(2):
+            enqueue(session, NewNotice(f"k{n}", Lane.REPLY, Address(*ME, "g"), "x"), NOW)
+        session.exec(update(Notice).values(campaign_id=1))
+
+    writer.run_now(begin)
+    (claim_of_first,) = claim(writer, "a/1")
+
+    def meddle(session: Session) -> list[int]:
+        """How many each of them found to change; what it changed waits again for the next."""
+        connection, found = session.connection(), [notices.hold(session.connection(), 1)]
+        found.append(notices.let_go(connection, 1))
+        for end in (
+            lambda: tell_no_more(Due("away.old", "k", {}), session),
+            lambda: notices.close_chat(connection, *ME, "g", "", NOW),
+        ):
+            end()
+            again = update(Notice).where(col(Notice.state) != "pending").values(state="pending")
+            found.append(session.exec(again).rowcount)
+        return [*found, notices.cancel_campaign(connection, 1)]
+
+    assert writer.run_now(meddle) == [1, 1, 1, 1, 1]
+    assert states(writer) == {"sending": 1, "cancelled": 1}
+    assert writer.read_now(lambda session: notices.unfinished(session.connection())) == {"sending": 1}
+    write_back(writer, "a/1", receipts.Sent(claim_of_first, "m", NOW))
+    assert states(writer) == {"sent": 1, "cancelled": 1}
+
+
+@pytest.mark.filterwarnings("ignore::storage.database.OldLibrary")
+def test_what_was_being_sent_before_the_revision_still_is(tmp_path: Path) -> None:
+    """Until 0021 a claimed notice was "sending"."""
+    url = f"sqlite:///{tmp_path}/old.db"
+    at_revision(url, "0021")
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as old:
+        columns = (
+            "key, lane, platform, account, chat, private, text, choices, secret, state, attempt, lost, owner, created_at, problem"
+        )
+        for key, state, attempt, owner in (("going", "sending", 1, "a/1"), ("next", "pending", 0, "")):
+            row = key, 1, *ME, "g", False, "x", "", False, state, attempt, 0, owner, "", "2026-11-23 08:00:00"
+            old.execute(f"INSERT INTO outbox ({columns}) VALUES ({', '.join('?' * len(row))})", row)
+        old.execute("UPDATE outbox SET lease_until = '2026-11-23 09:01:00.000000' WHERE owner <> ''")
+        old.commit()
+    prepare(url).close()
+    writer = open_writer(url)
+    assert states(writer) == {"sending": 1, "pending": 1}
+    assert claim(writer, "b/1") == [], "it stands before the next one in its chat"
+    found, _ = writer.run_now(
+        lambda session: rows.abandoned(session.connection(), me="b/1", node=None, now=NOW + timedelta(seconds=61))
+    )
+    assert [(one.claim.key, one.owner) for one in found] == [("going", "a/1")]
+    write_back(writer, "a/1", receipts.Sent(found[0].claim, "m", NOW))
+    assert [one.key for one in claim(writer, "b/1")] == ["next"]
+    writer.close()
+
+
+def test_who_looked_before_another_claimed_gets_nothing(writer: Writer) -> None:
+    """Between a look and the claim another node may have claimed the row, have sent it, or have put it back."""
+    fill(writer, 3, 3)
+    seen = claim(writer, "a/1")
+    write_back(writer, "a/1", receipts.Sent(seen[0], "m", NOW), receipts.Waiting(seen[1], None))
+
+    class Late(rows.Look):
+        __slots__ = ()
+
+        def __init__(self) -> None:
+            self.most = len(seen) + 1
+
+        def rows(self, until: datetime) -> list[rows.Claim]:
+            return seen
+
+    def late(session: Session) -> list[rows.Claim]:
+        connection, room = session.connection(), lambda _: 3
+        found, _ = rows.claim(connection, ME, owner="b/1", now=NOW, lease=LEASE, room=room, ready=lambda *_: True, first=Late())
+        return found
+
+    assert [one.id for one in writer.run_now(late)] == [seen[1].id]
+    write_back(writer, "a/1", receipts.Sent(seen[2], "m", NOW))
+    assert states(writer) == {"sent": 2, "sending": 1}
 
 
 def test_leases_that_run_are_left_alone(writer: Writer) -> None:
