@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 
 from sqlmodel import Session
@@ -98,7 +99,8 @@ def send(words: Words, rights: Rights, campaigns: Campaigns, confirmations: Conf
     ahead = campaigns.plan(request)
     if confirmations.needed_for(ahead.sent) and not campaigns.needs_approval(ahead):
         about = say.word("confirm.about_post", what=_title(ahead), whom=campaigns.spell(request.whom))
-        confirmations.ask("post.send", editor, scope=f"{ahead.sent}个群", about=about, payload={"words": str(words)})
+        sent: dict[str, str | int] = {"words": str(words), "posts": ",".join(post.slug for post in ahead.posts)}
+        confirmations.ask("post.send", editor, scope=f"{ahead.sent}个群", about=about, payload=sent)
         return
     campaign, plan = campaigns.send(request)
     _say_sent(campaign, plan, request, campaigns, say)
@@ -108,6 +110,8 @@ def carry_out_post(act: Act) -> None:
     """A large post that needed no second person, after its editor's delay."""
     act.rights.require("post.send")
     request = _request(act.text("words"), act.campaigns, act.officer, labels_needed=True)
+    if posts := act.payload.get("posts"):
+        request = replace(request, what=str(posts))  # which were shown; the category may be at another one by now
     campaign, plan = act.campaigns.send(request)
     act.say.to_officers([act.officer], "posts.sent_now", number=campaign.id, title=_title(plan), sent=plan.sent)
 

@@ -35,6 +35,7 @@ from storage.tables import Campaign, CampaignGroup, CampaignPart, Notice
 OPEN_STATES = ("pending", "held")
 FIRST_LOOK = timedelta(seconds=2)  # after which the first groups are judged, whether or not all of them have got it
 TRIAL_LOOK = timedelta(milliseconds=250)  # how long all others wait at most once the first groups have it
+MOST_LABELS = 30  # that are named to whoever used an unknown one
 MOST_ALIKE = 4  # titles that are offered for what nobody has
 MOST_ECHOED = 20  # characters of what nobody understood
 THEME = "theme:"
@@ -116,7 +117,12 @@ class Campaigns:
             return parse_whom(words, self.audiences.label_of)
         except Refusal as refusal:
             if refusal.phrase == "posts.unknown_label":
-                refusal.values["known"] = "、".join(map(self.audiences.name_of, self.audiences.known_labels))
+                known = sorted(
+                    self.audiences.known_labels, key=lambda label: label.startswith("grid:")
+                )  # of these there are many
+                refusal.values["known"] = "、".join(map(self.audiences.name_of, known[:MOST_LABELS]))
+                refusal.values["all"] = len(known)
+                refusal.values["left_out"] = len(known) > MOST_LABELS
             raise
 
     def spell(self, whom: Whom) -> str:
@@ -130,8 +136,8 @@ class Campaigns:
         if what.startswith(THEME):
             theme = self.calendar.find(what.removeprefix(THEME))
             return theme.name if theme else what
-        post = self.library.posts.get(what)
-        return f"《{post.title}》" if post else what
+        found = [self.library.posts.get(slug) for slug in what.split(",")]
+        return "、".join(f"《{post.title}》" for post in found if post is not None) or what
 
     def title_of(self, campaign: Campaign) -> str:
         """What a campaign is, as an officer reads it."""
@@ -213,7 +219,11 @@ class Campaigns:
             over_seconds=int(request.over.total_seconds()),
         )
         self.session.add(campaign)
-        if self.needs_approval(plan):
+        waits = self.needs_approval(plan)
+        if waits or (by_hand and request.starts_at is not None and request.starts_at > self.now):
+            # what somebody has read and approved, or was told, is what goes: meanwhile a category may be at another post
+            campaign.post = ",".join(post.slug for post in plan.posts) or request.what
+        if waits:
             self.ask_second(campaign)
         elif not self._waits(campaign):
             self.carry_out(campaign, plan.groups)
@@ -425,7 +435,7 @@ class Campaigns:
             if not posts:
                 raise Refusal("posts.empty_category", category=self.name_of(what))
             return posts
-        return [self.sendable(what, today)]
+        return [self.sendable(slug, today) for slug in what.split(",")]
 
     def _plan_group(self, group: MeantGroup, posts: Sequence[Post], history: History, quiet: bool) -> Planned:
         if reason := self._why_silent(group, history, quiet):

@@ -79,13 +79,16 @@ def _ask_second(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> Non
 
 
 def _shown(campaigns: Campaigns, campaign: Campaign) -> tuple[int, int, str]:
-    """Groups, members, and what one group would read."""
+    """Groups, members, and what one group would read; of every post one, when they do not all get the same."""
     if campaign.kind != Kind.POST:
         getting = [each.meant for each in campaigns.targets(campaign) if each.skipped is None]
         return len(getting), sum(group.members or 0 for group in getting), campaign.text or ""
     plan = campaigns.plan(campaigns.request_of(campaign))
-    first = next((each for each in plan.groups if each.post is not None), None)
-    return plan.sent, plan.members, campaigns.text(first.post, first.meant) if first and first.post else ""
+    shown: dict[str, str] = {}
+    for each in plan.groups:
+        if each.post is not None and each.post.slug not in shown:
+            shown[each.post.slug] = campaigns.text(each.post, each.meant)
+    return plan.sent, plan.members, "\n————\n".join(shown.values())
 
 
 def _start(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> None:

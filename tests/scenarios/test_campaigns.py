@@ -82,7 +82,7 @@ def test_errors_in_the_first_groups_halt_it(chat: Scenario) -> None:
 def test_many_groups_need_a_second_person_and_never_the_planner(strict: Scenario) -> None:
     strict.say(EDITOR, PRIVATE, "/推送 反诈 全部")
     strict.expect(EDITOR, "推送1号要另一位同事批准才发：《*》，8个群（所有群）。*")
-    strict.expect(CHIEF, "【待批准】推送1号，宣传专员孙悦写的。*反诈妙招，发给：所有群*8个群，约*人*【反诈妙招】*/批准 1*")
+    strict.expect(CHIEF, "【待批准】推送1号，宣传专员孙悦写的。*《*》，发给：所有群*8个群，约*人*【反诈妙招】*/批准 1*")
     strict.say(EDITOR, PRIVATE, "/批准 1")
     strict.expect(EDITOR, "没有执行：*")
     assert received(strict) == 0
@@ -140,7 +140,7 @@ def test_nobody_approves_within_three_days(strict: Scenario) -> None:
     strict.say(EDITOR, PRIVATE, "/推送 反诈 全部")
     strict.skip(EDITOR, CHIEF)
     strict.wait(days=3)
-    strict.expect(EDITOR, "推送1号（反诈妙招）三天没人批准，不发了。*")
+    strict.expect(EDITOR, "推送1号（《*》）三天没人批准，不发了。*")
     assert strict.rows(Campaign.state) == ["stopped"]
 
 
@@ -349,3 +349,29 @@ def test_a_group_that_was_spared_by_a_stop_has_not_had_it(chat: Scenario) -> Non
     chat.say(EDITOR, PRIVATE, "/预览 普法 综合")
     chat.expect(EDITOR, f"*会到1个群*1个群今天够多了*{TWO}会读到*")
     chat.silence_in(TWO)
+
+
+def test_what_was_approved_is_what_goes_out(chat: Scenario) -> None:
+    shown = []
+    for number, group in ((1, ONE), (2, TWO)):
+        chat.say(EDITOR, PRIVATE, f"/推送 警方 {group} 与 综合")
+        chat.expect(EDITOR, f"推送{number}号要另一位同事批准才发*")
+        card = chat.expect(CHIEF, f"【待批准】推送{number}号*《*》，发给：*").what.text
+        shown.append(card.split("————\n")[1].strip())
+    for number, group in ((1, ONE), (2, TWO)):
+        chat.say(CHIEF, PRIVATE, f"/批准 {number}")
+        assert chat.expect(group, "【警方通报】*").what.text == shown[number - 1]
+    chat.skip(EDITOR, CHIEF)
+
+
+def test_what_the_editor_was_told_goes_out_at_its_time(chat: Scenario) -> None:
+    chat.say(EDITOR, PRIVATE, "/推送 健康 综合 明天9:00")
+    title = chat.expect(EDITOR, "推送1号定在11月24日09:00发：《*》*").what.text.split("《")[1].split("》")[0]
+    chat.say(EDITOR, PRIVATE, "/推送 健康 综合")
+    chat.skip(EDITOR)
+    chat.wait(seconds=3)
+    chat.skip(ONE, TWO)
+    chat.wait(days=1)
+    for group in (ONE, TWO):
+        chat.expect(group, f"【健康贴士】{title}*")
+    chat.skip(EDITOR)

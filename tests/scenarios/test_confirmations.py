@@ -81,18 +81,18 @@ def test_a_large_post_waits_for_the_code_and_then_for_ten_minutes(chat: Scenario
     chat.say(CHIEF, PRIVATE, "/批准 1")
     chat.expect(
         CHIEF,
-        "这一步影响大，要用动态码确认：放行推送1反诈妙招（8个群）。\n"
+        "这一步影响大，要用动态码确认：放行推送1号《*》（8个群）。\n"
         "请在私聊里发：/确认 1 六位动态码\n确认后过10分钟才执行，这期间能停下：/取消 1",
     )
     chat.wait(minutes=11)
     assert received(chat) == 0
     chat.say(CHIEF, PRIVATE, f"/确认 1 {app.at(chat.clock())}")
-    chat.expect(CHIEF, "确认好了：放行推送1反诈妙招。*执行，在那之前要停下就发：/取消 1")
+    chat.expect(CHIEF, "确认好了：放行推送1号《*》。*执行，在那之前要停下就发：/取消 1")
     chat.wait(minutes=9)
     assert received(chat) == 0
     chat.restart(minutes=2)  # also when the bot was away at that time
     chat.wait(seconds=5)
-    chat.expect(CHIEF, "第1项已执行：放行推送1反诈妙招。")
+    chat.expect(CHIEF, "第1项已执行：放行推送1号《*》。")
     assert received(chat) == 8
     assert chat.rows(PendingAction.state) == [PendingState.DONE]
     skip_all(chat)
@@ -183,9 +183,9 @@ def test_others_are_told_and_one_of_them_stops_it(chat: Scenario) -> None:
     chat.skip(CHIEF)
     chat.say(CHIEF, PRIVATE, f"/确认 1 {app.at(chat.clock())}")
     chat.expect(CHIEF, "确认好了*")
-    chat.expect(CUSTODIAN, "值班所长刘卫东（工号S401）确认了一项重要操作：放行推送1反诈妙招（8个群）。*执行；觉得不对*/取消 1")
+    chat.expect(CUSTODIAN, "值班所长刘卫东（工号S401）确认了一项重要操作：放行推送1号《*》（8个群）。*执行；觉得不对*/取消 1")
     chat.say(CUSTODIAN, PRIVATE, "/待确认")
-    chat.expect(CUSTODIAN, "1 放行推送1反诈妙招，值班所长刘卫东（工号S401），11月23日*执行\n*")
+    chat.expect(CUSTODIAN, "1 放行推送1号《*》，值班所长刘卫东（工号S401），11月23日*执行\n*")
     chat.say(CUSTODIAN, PRIVATE, f"/确认 1 {app.at(chat.clock())}")
     chat.expect(CUSTODIAN, "第1项要由提出的人自己确认。觉得不对，可以发：/取消 1")
     chat.say(CUSTODIAN, PRIVATE, "/取消 1")
@@ -209,7 +209,7 @@ def test_whoever_lost_the_right_meanwhile_does_nothing(chat: Scenario) -> None:
 
     chat.app.writer.run_now(take)
     chat.wait(minutes=11)
-    chat.expect(CHIEF, "第1项没有执行：放行推送1反诈妙招。原因：没有执行：这一步要由*")
+    chat.expect(CHIEF, "第1项没有执行：放行推送1号《*》。原因：没有执行：这一步要由*")
     assert received(chat) == 0
     assert chat.rows(PendingAction.state) == [PendingState.FAILED]
     refused = [row for row in chat.rows(Audit.action, Audit.allowed) if tuple(row) == ("post.approve", False)]
@@ -438,7 +438,7 @@ def test_what_breaks_off_three_times_ends_with_a_reason(chat: Scenario, monkeypa
     assert len(tried) >= 3  # the loop and `settle` may both try at the same time
     reason = "系统出了错，试了三次都没有成功，已经停下。*从头再来一次*"
     for who in (CHIEF, CUSTODIAN):  # whoever asked, and whoever was told of it
-        chat.expect(who, f"第1项没有执行：放行推送1反诈妙招。原因：{reason}")
+        chat.expect(who, f"第1项没有执行：放行推送1号《*》。原因：{reason}")
     assert chat.rows(PendingAction.state, PendingAction.payload) == [(PendingState.FAILED, "{}")]
     chat.say(CHIEF, PRIVATE, "/待确认")
     chat.expect(CHIEF, "现在没有等着的重要操作。")

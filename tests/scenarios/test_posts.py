@@ -155,9 +155,9 @@ def test_a_plan_that_has_not_begun_shows_what_it_will_do_and_is_found_without_it
     chat.expect(EDITOR, "推送1号定在11月24日09:00发：*")
     for words in ("1", "1 进度", "1", "1"):  # the same question again and again has an answer each time
         chat.say(EDITOR, PRIVATE, f"/推送 {words}")
-        chat.expect(EDITOR, "推送1号（普法宣传）：定了时间，还没发，定在11月24日09:00发。\n会到约2个群。")
+        chat.expect(EDITOR, "推送1号（《*》）：定了时间，还没发，定在11月24日09:00发。\n会到约2个群。")
     chat.say(EDITOR, PRIVATE, "/推送 进度")
-    chat.expect(EDITOR, "最近的推送：\n1号 11月23日 普法宣传：定了时间，还没发\n看一条的进度，回：/推送 号 进度")
+    chat.expect(EDITOR, "最近的推送：\n1号 11月23日 《*》：定了时间，还没发\n看一条的进度，回：/推送 号 进度")
     chat.say(EDITOR, PRIVATE, "/停止 1号推送")
     chat.expect(EDITOR, "推送1号不发了，一个群也没收到。")
     chat.say(EDITOR, PRIVATE, "/推送 1")
