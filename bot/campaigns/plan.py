@@ -17,10 +17,10 @@ from content.posts import Post
 class Request:
     """What somebody, or a schedule, wants sent.
 
-    `what` is a category, slugs of posts with commas between, or "theme:<key>". `origin` is "schedule:<name>", "officer:<badge>" or "shell"; `planner`
-    is the officer's id. A post that a group had within `no_repeat` does not go there again. `late_for` is the time at which it
-    should have been sent. `starts_at` (UTC) holds it back, `over` spreads it evenly, `accounts` ("platform:account") restricts
-    it; empty means all.
+    `what` is a category, slugs of posts with commas between, or "theme:<key>". `origin` is "schedule:<name>",
+    "officer:<badge>" or "shell"; `planner` is the officer's id. A post that a group had within `no_repeat` does not go there
+    again. `late_for` is the time at which it should have been sent. `starts_at` (UTC) holds it back, `over` spreads it evenly,
+    `accounts` ("platform:account") restricts it; empty means all.
     """
 
     what: str

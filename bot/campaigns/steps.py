@@ -238,7 +238,10 @@ def _tell_planner(campaigns: Campaigns, campaign: Campaign, saying: Saying, key:
 def planner_name(campaigns: Campaigns, campaign: Campaign) -> str:
     """Who planned it, as an approver reads it."""
     officer = campaigns.session.get(Officer, campaign.officer_id) if campaign.officer_id else None
-    return f"{officer.title}{officer.name}" if officer else campaign.origin
+    if officer is not None:
+        return campaigns.phrases.say("posts.written_by", by=f"{officer.title}{officer.name}")
+    kind, _, name = campaign.origin.partition(":")
+    return campaigns.phrases.say("posts.by_schedule" if kind == "schedule" else "posts.by_terminal", name=name)
 
 
 def officers_for(session: Session, action: str) -> list[Officer]:

@@ -129,7 +129,7 @@ def test_after_a_long_downtime_the_editor_learns_what_was_left_out(tmp_path: Pat
         chat.settle()
         chat.clock.advance(timedelta(hours=5))
         chat.restart()
-        chat.expect(EDITOR, "定时推送“antifraud”11月23日10:30那次没发：晚了270分钟，按设置不补发。")
+        chat.expect(EDITOR, "定时推送“antifraud”11月23日10:30那次没发：晚了4小时30分钟，按设置不补发。")
         assert chat.rows(Occurrence.state, Occurrence.reason)[0] == ("skipped", "270 minutes late")
 
 
@@ -161,7 +161,7 @@ def test_a_plan_that_has_not_begun_shows_what_it_will_do_and_is_found_without_it
     chat.say(EDITOR, PRIVATE, "/停止 1号推送")
     chat.expect(EDITOR, "推送1号不发了，一个群也没收到。")
     chat.say(EDITOR, PRIVATE, "/推送 1")
-    chat.expect(EDITOR, "推送1号（普法宣传）：已停止。\n一个群也没收到。")
+    chat.expect(EDITOR, "推送1号（《*》）：已停止。\n一个群也没收到。")
     chat.say(EDITOR, PRIVATE, "/更正 1 这条说错了")
     chat.expect(EDITOR, "推送1号还没有群收到过，不用更正。它已经结束了*")
 
@@ -212,3 +212,13 @@ def test_a_plan_that_runs_into_the_quiet_hours_says_so(chat: Scenario) -> None:
     chat.expect(EDITOR, "推送1号定在21:00发*分120分钟发完。\n夜里不发，到安静时段还没发的，早上07:30接着发。*")
     chat.say(EDITOR, PRIVATE, "/预览 普法 综合 今晚19:00 历时2小时")
     assert "夜里" not in chat.expect(EDITOR, "*大约21:00发完。*").what.text
+
+
+def test_a_schedule_of_police_notices_is_shown_to_approvers_as_one(tmp_path: Path) -> None:
+    notices = ANTIFRAUD.replace('"category":"antifraud"', '"category":"police_notice"').replace(
+        '"name":"antifraud"', '"name":"notices"'
+    )
+    with Scenario(tmp_path, environ={"QIANSHAO_SCHEDULES": notices}) as chat:
+        chat.wait(minutes=31)
+        chat.expect(CHIEF, "【待批准】推送1号，按定时推送“notices”。\n《*》，发给：综合*/批准 1*")
+        chat.skip(EDITOR)
