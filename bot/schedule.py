@@ -102,7 +102,7 @@ class Schedules:
             return _skip(row, NEWER, campaigns.say("skipped_newer"))
         allowed = timedelta(minutes=schedule.late_minutes) if schedule.on_late == "send" else ON_TIME
         if late > allowed:
-            return _skip(row, f"{minutes} minutes late", campaigns.say("skipped_late", minutes=minutes))
+            return _skip(row, f"{minutes} minutes late", campaigns.say("skipped_late", hours=minutes // 60, minutes=minutes % 60))
         if campaigns.rules.is_quiet(self._now):
             return _skip(row, QUIET, campaigns.say("skipped_quiet"))
         request = Request(
