@@ -80,6 +80,25 @@ class WordFile:
         return self._ready[name]
 
 
+class Wording:
+    """A pattern of words as they are, which no writing can make wrong: compiled when it is first looked for.
+
+    A thousand of them take a third of the time that everything takes to load, and few texts need more than three.
+    """
+
+    __slots__ = ("_compiled", "source")
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self._compiled: re.Pattern[str] | None = None
+
+    def pattern(self) -> re.Pattern[str]:
+        """The pattern, ready for use."""
+        if self._compiled is None:
+            self._compiled = re.compile(self.source)
+        return self._compiled
+
+
 def any_of(words: Iterable[str]) -> str:
     """A pattern of these words as they are, of two at one place the longer."""
     return "|".join(map(re.escape, sorted(set(words), key=len, reverse=True)))
@@ -87,6 +106,6 @@ def any_of(words: Iterable[str]) -> str:
 
 def blank(pattern: re.Pattern[str] | None, text: str) -> str:
     """The text with every match of the pattern replaced by as many middle dots, so that positions stay."""
-    if pattern is None:
+    if pattern is None or pattern.search(text) is None:
         return text
     return pattern.sub(lambda match: "·" * (match.end() - match.start()), text)

@@ -72,7 +72,7 @@ class Moves:
             found += [first + number for number, shape in enumerate(_SHAPES.values()) if shape.search(text) is not None]
         if text[-1:] in _SIGNERS and _SIGNED.search(text) is not None:
             found.append(first + len(_SHAPES))
-        if _ADDRESSED.match(text) is not None:
+        if ("您" in text or "你" in text) and _ADDRESSED.match(text) is not None:
             found.append(first + len(_SHAPES) + 1)
         if first + _HOST in found and self._official.search(text) is not None:
             found.append(first + len(_SHAPES) + 2)

@@ -9,7 +9,9 @@ of names `regions.txt`, `sights.txt` and `namesakes.txt`.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from bot.understanding.lexicon import WordFile, any_of
 from bot.understanding.meaning import Place
@@ -56,7 +58,7 @@ _QUOTES = "“”\"'‘’＂*（）()＋+×xX某甲乙丙丁"
 _LONGEST = 30
 
 
-class _Word(NamedTuple):
+class _Word(Struct, frozen=True):
     text: str
     tag: str
     start: int

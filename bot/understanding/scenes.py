@@ -7,12 +7,11 @@ there.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.errors import ConfigError
-from bot.understanding.lexicon import WordFile, any_of
+from bot.understanding.lexicon import WordFile, Wording, any_of
 from bot.understanding.meaning import Danger
 
 if TYPE_CHECKING:
@@ -33,8 +32,8 @@ class Scene:
     danger: Danger
     head: int
     needs: int
-    families: tuple[re.Pattern[str], ...]
-    without: re.Pattern[str] | None
+    families: tuple[Wording, ...]
+    without: Wording | None
     span: int
 
 
@@ -62,7 +61,7 @@ class Scenes:
         for name, members in families.items():
             for word in members:
                 words[word] = words.get(word, 0) | 1 << bits[name]
-        patterns = {name: re.compile(any_of(found)) for name, found in families.items()}
+        wordings = {name: Wording(any_of(found)) for name, found in families.items()}
         scenes = []
         for danger, entry in file.table("scene").items():
             if danger not in set(Danger) or not isinstance(entry, dict):
@@ -77,12 +76,9 @@ class Scenes:
                 if unknown or len(names) < 2:
                     raise ConfigError(f"{file.path}: [scene.{danger}] {line!r} needs two families that are there")
                 needs = sum(1 << bits[name] for name in set(names))
-                without = re.compile("|".join(patterns[name].pattern for name in banned)) if banned else None
-                scenes.append(
-                    Scene(
-                        line, Danger(danger), 1 << bits[names[0]], needs, tuple(patterns[name] for name in names), without, span
-                    )
-                )
+                without = Wording("|".join(wordings[name].source for name in banned)) if banned else None
+                together = tuple(wordings[name] for name in names)
+                scenes.append(Scene(line, Danger(danger), 1 << bits[names[0]], needs, together, without, span))
         return Scenes(families, words, tuple(scenes))
 
     def staged(self, families: int) -> dict[Danger, tuple[Scene, ...]]:
@@ -97,12 +93,19 @@ class Scenes:
                     found[scene.danger] = (*found.get(scene.danger, ()), scene)
         return found
 
+    def wordings(self) -> Iterator[Wording]:
+        """Every pattern of words."""
+        for scene in self.scenes:
+            yield from scene.families
+            if scene.without is not None:
+                yield scene.without
+
     def places(self, scene: Scene, text: str, whole: str) -> Iterator[tuple[int, int]]:
         """Where in a text the scene's families stand near each other: start and end of each such stretch.
 
         `whole` is the text before false friends were blanked out: what must not stand there is looked for in it.
         """
-        first, *others = scene.families
+        first, *others = [family.pattern() for family in scene.families]
         for head in first.finditer(text):
             start, end = head.span()
             taken = [(start, end)]
@@ -117,7 +120,8 @@ class Scenes:
                 taken.append(min(near, key=lambda span: max(end, span[1]) - min(start, span[0])))
                 start, end = min(start, taken[-1][0]), max(end, taken[-1][1])
             else:
-                if scene.without is None or not any(scene.without.search(clause(whole, *span)) for span in taken[:2]):
+                banned = scene.without.pattern() if scene.without is not None else None
+                if banned is None or not any(banned.search(clause(whole, *span)) for span in taken[:2]):
                     yield start, end
 
 

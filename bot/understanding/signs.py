@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.errors import ConfigError
-from bot.understanding.lexicon import WordFile, any_of
+from bot.understanding.lexicon import WordFile, Wording, any_of
 from bot.understanding.meaning import Danger
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ class Spelled:
     """An entry that is spelled by its parts: its bit, and what its parts look like together."""
 
     bit: int
-    pattern: re.Pattern[str]
+    wording: Wording
 
 
 @dataclass(frozen=True, slots=True)
 class Sign:
     """One class of words of one danger: its bits, its points (negative: it speaks against), its words.
 
-    `bit` has two bits: `whole`, which says that one of the words in `pattern` is there, and one which says that an entry may be
+    `bit` has two bits: `whole`, which says that one of the words in `wording` is there, and one which says that an entry may be
     that is spelled by its parts.
     """
 
@@ -47,16 +47,16 @@ class Sign:
     bit: int
     points: int
     whole: int
-    pattern: re.Pattern[str] | None
+    wording: Wording | None
     spelled: tuple[Spelled, ...]
 
     def matches(self, text: str, standing: int) -> Iterator[re.Match[str]]:
         """Every place of a text where one of the words may be seen to stand (`Signs.standing`)."""
-        if self.pattern is not None and standing & self.whole:
-            yield from self.pattern.finditer(text)
+        if self.wording is not None and standing & self.whole:
+            yield from self.wording.pattern().finditer(text)
         for entry in self.spelled:
             if standing & entry.bit:
-                yield from entry.pattern.finditer(text)
+                yield from entry.wording.pattern().finditer(text)
 
     @property
     def most(self) -> int:
@@ -79,24 +79,40 @@ class Tally:
     need: int
     core: int
     must: int
-    signs: tuple[Sign, ...]  # the core ones first
-    cores: int
+    signs: tuple[Sign, ...]
     friends: re.Pattern[str] | None
+    fills: tuple[tuple[int, int], ...]  # for each class that is a core one or speaks for it: its bit, and points of two words
+    bounds: tuple[tuple[int, int], ...]  # for each class that speaks for it: its bit, and points of three words
+
+    @staticmethod
+    def of(
+        danger: Danger,
+        need: int,
+        core: Sequence[Sign],
+        must: Sequence[Sign],
+        others: Sequence[Sign],
+        friends: re.Pattern[str] | None,
+    ) -> Tally:
+        """The signs of a danger: those without which nothing is added up, and all others; `must` are some of either."""
+        speaking = [sign for sign in others if sign.points > 0]
+        return Tally(
+            danger,
+            need,
+            sum(sign.bit for sign in core),
+            sum(sign.bit for sign in must),
+            (*core, *others),
+            friends,
+            tuple((sign.bit, sign.most) for sign in (*core, *speaking)),
+            tuple((sign.bit, sign.utmost) for sign in (*core, *speaking) if sign.points > 0),
+        )
 
     def may_fill(self, standing: int, lacking: int = 0) -> bool:
         """Whether a text in which these classes may stand can reach what the danger needs, but for some points."""
-        need = self.need - lacking
-        points = sum(sign.most for sign in self.signs[: self.cores] if standing & sign.bit)
-        for sign in self.signs[self.cores :]:
-            if points >= need:
-                break
-            if sign.points > 0 and standing & sign.bit:
-                points += sign.most
-        return points >= need
+        return sum([points for bit, points in self.fills if standing & bit]) >= self.need - lacking
 
     def most(self, standing: int) -> int:
         """No text in which these classes may stand has more points than these (`place`, `weight`)."""
-        return sum([sign.utmost for sign in self.signs if sign.points > 0 and standing & sign.bit])
+        return sum([points for bit, points in self.bounds if standing & bit])
 
     def place(self, text: str, standing: int, lacking: int = 0) -> tuple[int, int, int] | None:
         """Points, start and end of the strongest stretch of a text whose false friends are blanked out; None if more points than
@@ -249,14 +265,13 @@ class Signs:
                         for way in part:
                             words[way] = words.get(way, 0) | bit
                     pattern = "".join(GAPS.get(part[0]) or f"({any_of(part)})" for part in parts)
-                    spelled.append(Spelled(needed[0], re.compile(pattern)))
+                    spelled.append(Spelled(needed[0], Wording(pattern)))
                 else:
                     members += families[word[1:]] if word.startswith("@") else word.split("|")
             for word in members:
                 words[word] = words.get(word, 0) | whole
-            return Sign(
-                name, whole | 1 << next(bits), entry[0], whole, re.compile(any_of(members)) if members else None, tuple(spelled)
-            )
+            wording = Wording(any_of(members)) if members else None
+            return Sign(name, whole | 1 << next(bits), entry[0], whole, wording, tuple(spelled))
 
         common = [sign(name, entry) for name, entry in file.table("common").items()]
         tallies = []
@@ -268,17 +283,23 @@ class Signs:
                 raise ConfigError(f"{file.path}: [{danger}] needs a number `need` and a list `core` of its classes")
             friends = file.text(table, "not", "").split()
             tallies.append(
-                Tally(
+                Tally.of(
                     danger,
                     need,
-                    sum(own[name].bit for name in core),
-                    sum(own[name].bit for name in must),
-                    tuple(sorted((*own.values(), *common), key=lambda each: each.name not in core)),
-                    len(core),
+                    [each for name, each in own.items() if name in core],
+                    [own[name] for name in must],
+                    [*(each for name, each in own.items() if name not in core), *common],
                     re.compile(any_of(friends)) if friends else None,
                 )
             )
         return Signs(words, tallies, parted)
+
+    def wordings(self) -> Iterator[Wording]:
+        """Every pattern of words."""
+        for sign in {sign.bit: sign for tally in self.tallies for sign in tally.signs}.values():
+            if sign.wording is not None:
+                yield sign.wording
+            yield from (entry.wording for entry in sign.spelled)
 
     def standing(self, families: int) -> int:
         """The bits of the classes of which a text with these families of words may hold one: whole, or spelled by its parts; and

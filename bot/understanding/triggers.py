@@ -82,7 +82,7 @@ class Triggers:
 
     def mask(self, seen: Seen) -> int:
         """The bits of all words that were seen in a text."""
-        return reduce(or_, map(self._masks.__getitem__, seen), 0)
+        return reduce(or_, filter(None, map(self._masks.__getitem__, seen)), 0)
 
 
 def bits(mask: int) -> list[int]:
