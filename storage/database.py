@@ -66,7 +66,7 @@ def prepare(url: str) -> Writer:
         raise
     except (OperationalError, OSError) as problem:
         engine.dispose()
-        reason = str(getattr(problem, "orig", problem)).strip()
+        reason = _reason(getattr(problem, "orig", problem))
         if "malformed" in reason:
             raise DatabaseDamaged(_damaged(name, reason)) from problem
         raise DatabaseUnreachable(
@@ -75,7 +75,12 @@ def prepare(url: str) -> Writer:
         ) from problem
     except DatabaseError as problem:
         engine.dispose()
-        raise DatabaseDamaged(_damaged(name, str(problem.orig))) from problem
+        if engine.dialect.name == "sqlite":
+            raise DatabaseDamaged(_damaged(name, _reason(problem.orig))) from problem
+        raise DatabaseUnreachable(
+            f"{name}: cannot be used: {_reason(problem.orig)}. "
+            "Check storage.url, and that its user owns this database and may make tables in it, then start again."
+        ) from problem
     warning = sqlite_version_warning() if engine.dialect.name == "sqlite" else None
     if warning is not None:
         warnings.warn(warning, OldLibrary, stacklevel=2)
@@ -178,6 +183,11 @@ def _make_file(engine: Engine) -> None:
         return
     Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _reason(problem: object) -> str:
+    """What the driver says, in one line; a server's message has several."""
+    return " ".join(str(problem).split()).rstrip(" .?")
 
 
 def _damaged(name: str, reason: str) -> str:

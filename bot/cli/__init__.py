@@ -87,7 +87,8 @@ def _sentence(error: BaseException) -> str | None:
     if isinstance(error, Refusal):
         return shell.refusal_text(error)
     if isinstance(error, StorageUnavailable):
-        return f"the database did not answer: {error}. Look whether the disk is full or another program holds it, then try again."
+        said = " ".join(str(error).split()).rstrip(" .?")
+        return f"the database did not answer: {said}. Look whether it runs, its disk is full or it is held, and try again."
     if isinstance(error, ConfigError | DatabaseProblem | Stop | TaxonomyError | DeskError | WorkdaysError):
         return str(error)
     if isinstance(error, PermissionError) or (

@@ -56,6 +56,14 @@ def test_a_database_that_does_not_open_is_told(shell: Shell, tmp_path: Path, mon
     done = shell("officer", "list")
     assert done.code == 1
     assert "cannot be opened" in done.err
+    (tmp_path / "data").unlink()
+    monkeypatch.setenv("QIANSHAO_STORAGE__URL", "postgresql://someone:secret@127.0.0.1:9/db")
+    for words in (("run", "--node", "n1"), ("officer", "list")):
+        done = shell(*words)
+        assert (done.code, done.err.count("\n"), "secret" in done.err) == (1, 1, False), done
+        assert done.err.endswith(
+            "Check storage.url, and that the server runs or the directory can be written, then start again.\n"
+        )
     (tmp_path / "broken.sqlite3").write_bytes(b"this is no database" * 100)
     monkeypatch.setenv("QIANSHAO_STORAGE__URL", f"sqlite:///{tmp_path}/broken.sqlite3")
     done = shell("officer", "list")

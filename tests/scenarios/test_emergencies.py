@@ -47,10 +47,9 @@ def test_the_fixed_texts_say_whom_to_call_and_ask_for_nothing(danger: Danger) ->
 
 def test_every_kind_is_answered_first_and_makes_no_case(chat: Scenario) -> None:
     for danger, call in CALLS.items():
-        chat.say("张阿姨", GROUP, call, photo=jpeg())
+        chat.say("张阿姨", GROUP, call)
         chat.expect(GROUP, advice(danger))
         chat.expect("王建国", "【紧急】港新1号网格有人求助：*接手请回：/值班")
-        assert chat.expect("王建国", "【紧急】港新1号网格求助的人发来照片：*").what.photo is not None
         chat.silence()
     assert chat.rows(Case.id) == []
     assert len(chat.rows(Alarm.id)) == len(Danger)
@@ -211,6 +210,15 @@ def test_nobody_waits_while_a_photo_is_fetched(chat: Scenario, monkeypatch: pyte
     chat.expect("王建国", "【紧急】港新1号网格有人求助：*")
     assert advised == [1]
     assert not list(chat.folder.rglob("*.photo"))
+
+
+def test_the_photo_of_a_cry_follows_the_call(chat: Scenario) -> None:
+    chat.say("张阿姨", GROUP, CALL, photo=jpeg())
+    chat.expect(GROUP, advice(Danger.FIRE))
+    chat.expect("王建国", "【紧急】港新1号网格有人求助：*接手请回：/值班")
+    assert chat.expect("王建国", "【紧急】港新1号网格求助的人发来照片：*").what.photo is not None
+    chat.silence()
+    assert chat.rows(Case.id) == []
 
 
 def test_a_photo_before_and_after_the_cry_reaches_whoever_has_it(chat: Scenario) -> None:

@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlmodel import Session, select
 
@@ -275,6 +276,15 @@ def test_a_server_that_is_not_there_and_a_password_that_is_not_shown() -> None:
         open_writer("postgresql://someone:secret@127.0.0.1:9/db?connect_timeout=2")
     assert "secret" not in str(caught.value)
     assert "127.0.0.1" in str(caught.value)
+
+
+@pytest.mark.postgres
+def test_a_user_without_rights_is_not_told_that_the_database_is_damaged(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute("DROP ROLE IF EXISTS weak")
+        admin.execute("CREATE ROLE weak LOGIN")
+    with pytest.raises(DatabaseUnreachable, match=r"cannot be used: permission denied .*owns this database"):
+        open_writer(postgres_url.replace("//postgres:", "//weak:").replace("//postgres@", "//weak@"))
 
 
 def test_a_new_database_belongs_to_its_owner(path: Path) -> None:

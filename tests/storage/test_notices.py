@@ -277,6 +277,30 @@ async def test_an_outbox_on_this_engine(writer: Writer) -> None:
     assert platform.texts() == ["0", "（重发）0", "1", "2", "3", "4"]
 
 
+def kept_plan(session: Session) -> str:
+    """The steps of the plan of a look that is kept for all values, as PostgreSQL tells it (from 16)."""
+    statement = prepared._statement(str(rows.heads(11, onward=False).compile(dialect=session.connection().dialect)))
+    raw: Any = session.connection().connection.dbapi_connection
+    told = raw.pgconn.exec_(b"EXPLAIN (GENERIC_PLAN) " + statement.text)
+    return "\n".join(told.get_value(row, 0).decode() for row in range(told.ntuples))
+
+
+@pytest.mark.postgres
+def test_a_plan_that_was_kept_while_nothing_waited_serves_thousands(postgres_url: str) -> None:
+    """A plan is kept until its table is counted again, a minute later at best: counted as empty, the whole outbox would be read
+    for each of its rows."""
+    writer = open_writer(postgres_url)
+    traffic = writer.traffic()
+    try:
+        for one in (writer, traffic):
+            one.run_now(lambda session: session.connection().exec_driver_sql("ANALYZE outbox"))
+        assert "Seq Scan on outbox" in writer.run_now(kept_plan), "the control: a connection that may read whole tables does"
+        assert "Seq Scan on outbox" not in traffic.run_now(kept_plan)
+    finally:
+        traffic.close()
+        writer.close()
+
+
 def test_claims_find_their_rows_by_the_partial_indexes(writer: Writer) -> None:
     """With a state that is bound instead of written no engine may use them, and each claim would read the whole outbox."""
     dialect = writer.engine.dialect
@@ -301,13 +325,6 @@ def test_claims_find_their_rows_by_the_partial_indexes(writer: Writer) -> None:
 
     writer.run_now(of_ten)
 
-    def steps(session: Session) -> str:
-        """Of the plan that is kept for all values, where the server can tell it (from PostgreSQL 16)."""
-        statement = prepared._statement(str(rows.heads(11, onward=False).compile(dialect=dialect)))
-        raw: Any = session.connection().connection.dbapi_connection
-        told = raw.pgconn.exec_(b"EXPLAIN (GENERIC_PLAN) " + statement.text)
-        return "\n".join(told.get_value(row, 0).decode() for row in range(told.ntuples))
-
     def planned(session: Session) -> tuple[int, int]:
         """Of ten looks: how many took the plan that is kept, and how many were planned anew."""
         for _ in range(10):
@@ -316,7 +333,7 @@ def test_claims_find_their_rows_by_the_partial_indexes(writer: Writer) -> None:
         kept, anew = session.connection().exec_driver_sql(counted).one()
         return kept, anew
 
-    told = writer.run_now(steps)
+    told = writer.run_now(kept_plan)
     assert "using outbox_open on" in told
     assert "Sort" not in told, "all that waits for an account would be looked at for each claim"
     assert writer.run_now(planned) == (5, 5), "the server plans five times before it keeps a plan, and then no more"
