@@ -87,8 +87,9 @@ def test_triggers_are_found_like_by_searching_for_each() -> None:
 
 def test_entries_are_met_like_by_asking_each() -> None:
     dice = random.Random(6)
-    parts = Parts(first=7, entries=50)
-    entries = [parts.add(dice.randint(1, 4)) for _ in range(40)]
+    sizes = [dice.randint(1, 4) for _ in range(40)]
+    parts = Parts(first=7, sizes=sizes)
+    entries = [parts.add(size) for size in sizes]
     bits = [bit for entry in entries for bit in entry]
     for _ in range(500):
         families = sum(dice.sample(bits, k=dice.randint(0, len(bits)))) | dice.getrandbits(7)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from bot.errors import ConfigError
 from bot.understanding.lexicon import WordFile, Wording, any_of
@@ -190,30 +190,35 @@ class Tally:
 class Parts:
     """The entries that are spelled by parts, each of which must be there.
 
-    The first parts of all entries have bits side by side, the second ones as many bits above each of them, and so on: which
-    entries have all their parts is seen at once, without a look at any entry.
+    The first parts of all entries have bits side by side, above each of them stand the second ones, and so on: which entries have
+    all their parts is seen at once, without a look at any entry. Those with most parts come first, so that no bit is left
+    over: a number of these bits is made for every text.
     """
 
-    def __init__(self, first: int, entries: int) -> None:
+    def __init__(self, first: int, sizes: Sequence[int]) -> None:
+        """`first` is the first free bit, `sizes` says of how many parts the entries are."""
         self._first = first
-        self._entries = entries
-        self._known = 0
-        self._lack: list[int] = []  # for each part after the first, the entries that have no such part
+        longer = [sum(size > part for size in sizes) for part in range(max(sizes, default=0) + 1)]  # than 0, 1, 2 … parts
+        self._starts = [sum(longer[:part]) for part in range(len(longer))]
+        self._next = longer[1:]  # by the number of parts, where the next such entry goes
+        self._all = (1 << longer[0]) - 1
+        self._later = [
+            (start, (1 << width) - 1, self._all >> width << width)  # which entries have no such part
+            for start, width in zip(self._starts[1:-1], longer[1:], strict=False)
+        ]
 
     def add(self, number: int) -> list[int]:
         """The bits of the parts of one more entry, of which the first stands for the entry itself."""
-        self._lack += [(1 << self._known) - 1 for _ in range(len(self._lack) + 1, number)]
-        self._lack = [lack | (0 if part < number else 1 << self._known) for part, lack in enumerate(self._lack, 1)]
-        self._known += 1
-        return [1 << self._first + self._known - 1 + part * self._entries for part in range(number)]
+        place = self._next[number - 1]
+        self._next[number - 1] += 1
+        return [1 << self._first + start + place for start in self._starts[:number]]
 
     def met(self, families: int) -> int:
         """The bits of the entries of which a text with these families has all parts."""
         families >>= self._first
-        found = families & (1 << self._known) - 1
-        for lack in self._lack:
-            families >>= self._entries
-            found &= families | lack
+        found = families & self._all
+        for start, known, lack in self._later:
+            found &= families >> start & known | lack
         return found << self._first
 
 
@@ -238,26 +243,34 @@ class Signs:
         """Read `signs.toml`; `families` are those of the scenes, for "@name", and `first` is the first free bit."""
         file = WordFile(folder / "signs.toml")
         words: dict[str, int] = {}
-        entries = [entry for table in file.tables.values() if isinstance(table, dict) for entry in table.values()]
-        lists = [entry[1] for entry in entries if isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], str)]
+        entries = [(name, entry) for table in file.tables.values() if isinstance(table, dict) for name, entry in table.items()]
+        lists = [(name, entry[1].split()) for name, entry in entries if _is_class(entry)]
         bits = iter(range(first, first + 2 * len(lists)))
-        parted = Parts(first + 2 * len(lists), sum("+" in word for each in lists for word in each.split()))
+        for name, listed in lists:
+            for word in listed:
+                if any(way.startswith("@") and way[1:] not in families for way in re.split("[+|]", word)):
+                    raise ConfigError(f"{file.path}: {name} takes in {word}, which is no family of scenes.toml")
 
         def ways(part: str) -> list[str]:
             return [word for way in part.split("|") for word in (families[way[1:]] if way.startswith("@") else (way,))]
 
+        def essentials(word: str) -> list[list[str]]:
+            parts = [ways(part) for part in word.split("+")]
+            return [part for part in parts if "" not in part and part[0] not in GAPS]
+
+        sizes = [len(essentials(word)) for _, listed in lists for word in listed if "+" in word]
+        parted = Parts(first + 2 * len(lists), [size for size in sizes if size])
+
         def sign(name: str, entry: object) -> Sign:
-            if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], int) or not isinstance(entry[1], str):
+            if not _is_class(entry):
                 raise ConfigError(f'{file.path}: {name} must be [points, "words"]')
             members: list[str] = []
             whole = 1 << next(bits)
             spelled: list[Spelled] = []
             for word in entry[1].split():
-                if any(way.startswith("@") and way[1:] not in families for way in re.split("[+|]", word)):
-                    raise ConfigError(f"{file.path}: {name} takes in {word}, which is no family of scenes.toml")
                 if "+" in word:
                     parts = [ways(part) for part in word.split("+")]
-                    essential = [part for part in parts if "" not in part and part[0] not in GAPS]
+                    essential = essentials(word)
                     if not essential:
                         raise ConfigError(f"{file.path}: {name} has {word}, which may be nothing at all")
                     needed = parted.add(len(essential))
@@ -318,6 +331,10 @@ class Signs:
         if not standing & self._cores:
             return []
         return [tally for tally in self.tallies if standing & tally.core and tally.may_fill(standing, lacking)]
+
+
+def _is_class(entry: object) -> TypeGuard[tuple[int, str]]:
+    return isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], int) and isinstance(entry[1], str)
 
 
 def _stands(match: re.Match[str]) -> list[tuple[int, int]]:
