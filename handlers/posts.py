@@ -35,6 +35,7 @@ _TITLES = re.compile(r"\s*(?:(?P<what>\S+?)\s*(?:目录|有哪些)|目录\s*(?P<
 _HOW_FAR = ("进度", "结果", "列表", "最近")
 _NOT_BEGUN = (CampaignState.WAITING, CampaignState.PLANNED)
 _STOPS = "，,、：:；;。"
+_GO_ON = ("继续", "接着发")
 MOST_RECENT = 8
 SHOWN = 5  # names of groups in a list
 
@@ -91,7 +92,8 @@ def send(words: Words, rights: Rights, campaigns: Campaigns, confirmations: Conf
         rights.require("post.preview")
         _say_titles(titles["what"] or titles["behind"], campaigns, say)
         return
-    if numbered := _NUMBERED.fullmatch(words):
+    numbered = _NUMBERED.fullmatch(words)
+    if numbered is not None and not _is_theme(numbered[1], numbered[2].strip(), campaigns):
         _about(campaigns.get(int(numbered[1])), numbered[2].strip(), rights, campaigns, say)
         return
     editor = rights.require("post.send")
@@ -311,7 +313,7 @@ def mute(words: Words, rights: Rights, campaigns: Campaigns, group: Group | None
 def _about(campaign: Campaign, words: str, rights: Rights, campaigns: Campaigns, say: Say) -> None:
     """What an officer wants of a campaign that exists."""
     words = named(words)
-    if words in ("继续", "接着发"):
+    if words in _GO_ON:
         rights.require("post.stop", target=f"campaign {campaign.id}")
         say.privately("posts.goes_on", number=campaign.id, rest=campaigns.go_on(campaign))
     elif words in ("", *_HOW_FAR):
@@ -319,6 +321,11 @@ def _about(campaign: Campaign, words: str, rights: Rights, campaigns: Campaigns,
         _say_progress(campaign, campaigns, say)
     else:
         raise Refusal("posts.about_usage", number=campaign.id)
+
+
+def _is_theme(number: str, rest: str, campaigns: Campaigns) -> bool:
+    """Whether "119 全部" means the theme of that name, to these groups."""
+    return rest not in ("", *_HOW_FAR, *_GO_ON) and campaigns.calendar.find(number) is not None
 
 
 def _say_recent(campaigns: Campaigns, say: Say) -> None:

@@ -222,3 +222,11 @@ def test_a_schedule_of_police_notices_is_shown_to_approvers_as_one(tmp_path: Pat
         chat.wait(minutes=31)
         chat.expect(CHIEF, "【待批准】推送1号，按定时推送“notices”。\n《*》，发给：综合*/批准 1*")
         chat.skip(EDITOR)
+
+
+def test_a_theme_that_is_a_number_is_no_campaign(chat: Scenario) -> None:
+    chat.say(EDITOR, PRIVATE, "/推送 119 行业")
+    chat.expect(EDITOR, "推送1号已发出：《*》，3个群。*")
+    chat.say(EDITOR, PRIVATE, "/推送 119 进度")
+    chat.expect(EDITOR, "没有119号推送。*")
+    chat.skip(EDITOR, *(row.name for row in chat.district.groups))
