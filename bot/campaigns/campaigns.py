@@ -352,6 +352,13 @@ class Campaigns:
             raise Refusal("posts.no_campaign", number=campaign_id)
         return campaign
 
+    def look(self, campaign_id: int) -> Campaign:
+        """The same to be read only, without a lock, which a reading connection of PostgreSQL refuses."""
+        campaign = self.session.get(Campaign, campaign_id)
+        if campaign is None:
+            raise Refusal("posts.no_campaign", number=campaign_id)
+        return campaign
+
     def recent(self, most: int) -> Sequence[Campaign]:
         """The newest campaigns, the newest first."""
         return self.session.exec(select(Campaign).order_by(col(Campaign.id).desc()).limit(most)).all()

@@ -242,7 +242,7 @@ def export(
         ]
 
     with shell.storage() as (chosen, writer):
-        writer.read_now(lambda session: shell.campaigns(session, chosen).get(number))
+        writer.read_now(lambda session: shell.campaigns(session, chosen).look(number))
         about = shell.phrases().say("confirm.about_export", number=number)
         if not confirm_export(writer, chosen, "post.export", number, about, by=by, number=confirmed):
             return
