@@ -145,6 +145,8 @@ def test_arguments_come_from_the_text_or_from_the_quoted_card(router: Router) ->
 
 def test_the_whole_table_can_be_served(router: Router) -> None:
     router.check((*Turn.KNOWN, *router_services()))
+    with pytest.raises(TypeError, match="asks for"):
+        router.check(Turn.KNOWN)  # the control: the services are asked for
 
 
 def router_services() -> tuple[type, ...]:

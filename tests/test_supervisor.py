@@ -128,7 +128,7 @@ async def test_returning_is_a_failure_too() -> None:
     assert len(time.slept) == 3
     task.cancel()
     await asyncio.wait([task])
-    assert supervisor.health()[("web", "main")].last_error == "the listener returned" or not supervisor.listening()
+    assert not supervisor.listening()
 
 
 async def test_after_a_quiet_time_the_wait_is_short_again() -> None:

@@ -67,7 +67,7 @@ def test_steps_while_the_platform_asks_for_a_pause_become_one_change(chat: Scena
     assert chat.platform.edited == []
     chat.restart()
     chat.wait(seconds=31)
-    assert lines(chat)[-1].startswith("进展：处理中") or lines(chat)[-1].startswith("进展：")
+    assert lines(chat)[-1].startswith("进展：办理中")
     assert len(chat.platform.edited) <= 2
 
 

@@ -17,6 +17,7 @@ from tests.kit.fake_bot_api.wire import Call, Fault
 TOKEN = "1000001:test-token-of-nobody"
 BOT = {"id": 1000001, "is_bot": True, "first_name": "前哨", "username": "qianshao_test_bot"}
 OLDEST_MESSAGE = 100
+PATIENCE = 60.0  # seconds until what a test waits for will never come
 
 _telling: set[asyncio.Task[None]] = set()
 
@@ -174,7 +175,7 @@ class Chats:
 
     async def until(self, true: Any) -> None:
         """Return once `true()` holds; it is looked at after every call that changes anything."""
-        async with self._news:
+        async with asyncio.timeout(PATIENCE), self._news:
             self._news.notify_all()  # what was done outside the loop could tell nobody
             await self._news.wait_for(true)
 

@@ -314,4 +314,4 @@ def test_nothing_but_malformed_is_ever_raised(data: st.DataObject) -> None:
     spot[key] = data.draw(junk)
     order_key(raw)
     with contextlib.suppress(Malformed):
-        parse_update(raw, ME, NOW)
+        assert isinstance(parse_update(raw, ME, NOW), Heard | Moved | None)

@@ -16,6 +16,7 @@ from bot.platforms.wechat import Known, WechatSettings, look
 from bot.platforms.wechat.channel import PuppetChannel
 from bot.platforms.wechat.client import CallFailed, NotUs
 from bot.platforms.wechat.client import Puppet as Client
+from bot.platforms.wechat.settings import is_loopback
 from tests.kit.certificates import make
 from tests.kit.puppet import TOKEN, Puppet, quick
 from tests.platforms.wechat.conftest import ROOM, Line
@@ -76,7 +77,9 @@ async def test_whoever_cannot_prove_itself_hears_nothing_from_us(line: Line, tmp
 
 @pytest.mark.parametrize("host", ["127.0.0.1:1", "localhost:1", "[::1]:1", "127.8.8.8:1"])
 def test_plain_text_stays_on_this_machine(host: str) -> None:
-    WechatSettings(host, TOKEN, tls=False).check()
+    settings = WechatSettings(host, TOKEN, tls=False)
+    settings.check()
+    assert is_loopback(settings.host)
 
 
 @pytest.mark.parametrize(
