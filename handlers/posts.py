@@ -10,21 +10,19 @@ from sqlmodel import Session
 
 from bot.campaigns import Campaigns, CampaignState, Plan, Request, Skipped, correct
 from bot.campaigns.appeals import appeal_of
-from bot.campaigns.correction import SHORTEST, not_reached, taken_back
-from bot.campaigns.proof import members_of, prove, reach_by_label
-from bot.campaigns.wording import read_wording
+from bot.campaigns.correction import SHORTEST
 from bot.errors import NotAllowed
 from bot.permissions import Rights, Role
 from bot.router import CaseNumber, Router, Words, parse_number
 from bot.say import Say
 from cases.desk import CaseDesk
-from content.posts import CATEGORIES, category_of
 from content.refusal import Refusal
-from content.small_numbers import shown
 from content.spelling import named
 from handlers.appeals import approve_appeal
 from handlers.asking import Act, Confirmations
 from handlers.missing import verify_missing
+from handlers.requests import again, read_request
+from handlers.standing import group_names, say_progress, say_recent, say_titles
 from storage.tables import Campaign, Group, Officer
 
 router = Router("posts")
@@ -33,18 +31,14 @@ NUMBER = re.compile(r"\s*(?:推送)?\s*(\d{1,9})?\s*[号號]?\s*(?:推送)?\s*")
 _NUMBERED = re.compile(r"\s*(\d{1,9})\s*[号號]?(?:\s+|$)(.*)", re.DOTALL)
 _TITLES = re.compile(r"\s*(?:(?P<what>\S+?)\s*(?:目录|有哪些)|目录\s*(?P<behind>\S*))\s*")
 _HOW_FAR = ("进度", "结果", "列表", "最近")
-_NOT_BEGUN = (CampaignState.WAITING, CampaignState.PLANNED)
-_STOPS = "，,、：:；;。"
 _GO_ON = ("继续", "接着发")
-MOST_RECENT = 8
-SHOWN = 5  # names of groups in a list
 
 
 @router.command("预览", "preview", usage="栏目或标题 标签", about="看一条推送发出去是什么样、会到哪些群", needs=Role.EDITOR)
 def preview(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
     """What a group would read, who would get it when, and why the others would not; nothing is sent."""
     editor = rights.require("post.preview")
-    request = _request(words, campaigns, editor, labels_needed=False)
+    request = read_request(words, campaigns, editor, labels_needed=False)
     plan = campaigns.plan(request)
     starts = campaigns.rules.local(request.starts_at, campaigns.now) if request.starts_at else ""
     first = next((planned for planned in plan.groups if planned.post is not None), None)
@@ -64,11 +58,11 @@ def preview(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> Non
         ends=campaigns.rules.local(plan.ends_at(campaigns.rules, campaigns.now), campaigns.now),
         night=_night(plan, campaigns),
         reasons=campaigns.why(plan.reasons),
-        over_cap=_names(plan.left_out(Skipped.WEEKLY_CAP) + plan.left_out(Skipped.DAILY_CAP)),
+        over_cap=group_names(plan.left_out(Skipped.WEEKLY_CAP) + plan.left_out(Skipped.DAILY_CAP)),
         second=campaigns.needs_approval(plan),
         group=first.meant.name,
         body=campaigns.text(first.post, first.meant),
-        again=_again(words, request),
+        again=again(words, request),
     )
 
 
@@ -86,18 +80,18 @@ def send(words: Words, rights: Rights, campaigns: Campaigns, confirmations: Conf
     """
     if named(words) in _HOW_FAR:
         rights.require("post.preview")
-        _say_recent(campaigns, say)
+        say_recent(campaigns, say)
         return
     if titles := _TITLES.fullmatch(words):
         rights.require("post.preview")
-        _say_titles(titles["what"] or titles["behind"], campaigns, say)
+        say_titles(titles["what"] or titles["behind"], campaigns, say)
         return
     numbered = _NUMBERED.fullmatch(words)
     if numbered is not None and not _is_theme(numbered[1], numbered[2].strip(), campaigns):
         _about(campaigns.get(int(numbered[1])), numbered[2].strip(), rights, campaigns, say)
         return
     editor = rights.require("post.send")
-    request = _request(words, campaigns, editor, labels_needed=True)
+    request = read_request(words, campaigns, editor, labels_needed=True)
     ahead = campaigns.plan(request)
     if confirmations.needed_for(ahead.sent) and not campaigns.needs_approval(ahead):
         about = say.word("confirm.about_post", what=_title(ahead), whom=campaigns.spell(request.whom))
@@ -111,7 +105,7 @@ def send(words: Words, rights: Rights, campaigns: Campaigns, confirmations: Conf
 def carry_out_post(act: Act) -> None:
     """A large post that needed no second person, after its editor's delay."""
     act.rights.require("post.send")
-    request = _request(act.text("words"), act.campaigns, act.officer, labels_needed=True)
+    request = read_request(act.text("words"), act.campaigns, act.officer, labels_needed=True)
     if posts := act.payload.get("posts"):
         request = replace(request, what=str(posts))  # which were shown; the category may be at another one by now
     campaign, plan = act.campaigns.send(request)
@@ -286,7 +280,7 @@ def _correct(wrong: Campaign, text: str, editor: Officer, campaigns: Campaigns, 
         number=corrected.campaign.id,
         wrong=wrong.id,
         groups=corrected.groups,
-        gone=_names(corrected.gone),
+        gone=group_names(corrected.gone),
         waiting=corrected.campaign.state == CampaignState.WAITING,
     )
 
@@ -318,7 +312,7 @@ def _about(campaign: Campaign, words: str, rights: Rights, campaigns: Campaigns,
         say.privately("posts.goes_on", number=campaign.id, rest=campaigns.go_on(campaign))
     elif words in ("", *_HOW_FAR):
         rights.require("post.preview", target=f"campaign {campaign.id}")
-        _say_progress(campaign, campaigns, say)
+        say_progress(campaign, campaigns, say)
     else:
         raise Refusal("posts.about_usage", number=campaign.id)
 
@@ -326,125 +320,6 @@ def _about(campaign: Campaign, words: str, rights: Rights, campaigns: Campaigns,
 def _is_theme(number: str, rest: str, campaigns: Campaigns) -> bool:
     """Whether "119 全部" means the theme of that name, to these groups."""
     return rest not in ("", *_HOW_FAR, *_GO_ON) and campaigns.calendar.find(number) is not None
-
-
-def _say_recent(campaigns: Campaigns, say: Say) -> None:
-    """The newest campaigns with their numbers, for whoever does not know one."""
-    rows = [
-        (
-            campaign.id,
-            campaigns.title_of(campaign),
-            say.word(f"posts.state.{campaign.state}"),
-            _day(campaign, campaigns),
-            campaigns.progress(campaign).sent if campaign.state not in _NOT_BEGUN else None,
-        )
-        for campaign in campaigns.recent(MOST_RECENT)
-    ]
-    if rows:
-        say.privately("posts.recent", campaigns=rows)
-    else:
-        say.privately("posts.recent_none")
-
-
-def _say_titles(what: str, campaigns: Campaigns, say: Say) -> None:
-    """The titles of a category, and when each was last sent, for whoever does not know them."""
-    category = category_of(what)
-    if category is None:
-        raise Refusal("posts.usage", categories="、".join(CATEGORIES.values()))
-    whole = [post for post in campaigns.library.posts.values() if post.category == category]
-    posts = campaigns.candidates(category)
-    last = campaigns.last_sent([post.slug for post in posts])
-    rows = [(post.title, campaigns.rules.day(last[post.slug]) if post.slug in last else "") for post in posts]
-    say.privately("posts.titles", category=CATEGORIES[category], posts=rows, left_out=len(whole) - len(posts))
-
-
-def _day(campaign: Campaign, campaigns: Campaigns) -> str:
-    return campaigns.rules.day(campaign.created_at)
-
-
-def _say_progress(campaign: Campaign, campaigns: Campaigns, say: Say) -> None:
-    """How far it is, whom it reached, who is missing, and what came back."""
-    progress, proofs = campaigns.progress(campaign), prove(campaigns, campaign)
-    back = taken_back(campaigns, campaign.id or 0)
-    begins = campaign.state in (CampaignState.WAITING, CampaignState.PLANNED)
-    say.privately(
-        "posts.progress",
-        number=campaign.id,
-        what=campaigns.title_of(campaign),
-        state=say.word(f"posts.state.{campaign.state}"),
-        sent=progress.sent,
-        total=progress.total,
-        begins=begins,
-        ahead=campaigns.reach(campaign) if begins else 0,
-        when=campaigns.rules.local(campaign.starts_at, campaigns.now) if begins and campaign.starts_at else "",
-        open=progress.open,
-        unknown=progress.notices.get("unknown", 0),
-        failed=progress.notices.get("dead", 0),
-        members=members_of([proof for proof in proofs if proof.outcome == "sent"], campaigns.rules.least_shown),
-        reasons=campaigns.why({Skipped(reason): count for reason, count in progress.skipped.items()}),
-        missed=_names(not_reached(campaigns, campaign)),
-        labels="；".join(
-            f"{campaigns.audiences.name_of(one.label)} {one.sent}/{one.groups}"
-            for one in [one for one in reach_by_label(proofs) if not one.label.startswith("platform:")][:SHOWN]
-        ),
-        recalled=back.get("sent", 0),
-        not_recalled=back.get("dead", 0),
-        replies=sum(proof.replies for proof in proofs),
-        questions=sum(proof.questions for proof in proofs),
-        opt_outs=shown(sum(proof.opt_outs for proof in proofs), campaigns.rules.least_shown),
-        least=campaigns.rules.least_shown,
-        problem=campaign.problem if campaign.state == CampaignState.HALTED else "",
-    )
-
-
-def _request(words: str, campaigns: Campaigns, editor: Officer, *, labels_needed: bool) -> Request:
-    """The request in an editor's words: a category, theme or title; then groups, and when, over how long, by which accounts."""
-    parts = words.split()
-    if not parts:
-        raise Refusal("posts.usage", categories="、".join(CATEGORIES.values()))
-    # a title may hold blanks: the longest beginning that names something is the title
-    what, rest = "", parts[1:]
-    for length in range(len(parts), 1, -1):
-        try:
-            what, rest = campaigns.resolve(" ".join(parts[:length])), parts[length:]
-            break
-        except Refusal:
-            continue
-    if not what:
-        what, glued = _apart(parts[0], campaigns)
-        rest = [*glued, *rest]
-    accounts = frozenset(f"{group.platform}:{group.account}" for group in campaigns.audiences.groups)
-    said = read_wording(" ".join(rest), campaigns.now, campaigns.rules.zone, accounts)
-    if labels_needed and not said.rest:
-        raise Refusal("posts.whom", what=parts[0])
-    return Request(
-        what,
-        campaigns.whom(said.rest),
-        f"officer:{editor.badge}",
-        planner=editor.id,
-        starts_at=said.starts_at,
-        over=said.over,
-        accounts=said.accounts,
-    )
-
-
-def _apart(first: str, campaigns: Campaigns) -> tuple[str, list[str]]:
-    """What somebody means by the first word, and the labels that stand to it without a blank: "反诈，综合", "反诈综合"."""
-    for length in range(len(first) - 1, 1, -1):
-        category, rest = category_of(first[:length].rstrip(_STOPS)), first[length:].lstrip(_STOPS)
-        if category is None or not rest:
-            continue
-        try:
-            campaigns.whom(rest)
-        except Refusal:
-            continue
-        return category, [rest]
-    return campaigns.resolve(first), []
-
-
-def _again(words: str, request: Request) -> str:
-    """The words that send what was previewed."""
-    return words if str(request.whom) or "全部" in words else f"{words} 全部"
 
 
 def _night(plan: Plan, campaigns: Campaigns) -> str:
@@ -458,8 +333,3 @@ def _title(plan: Plan) -> str:
     if not posts:
         return ""
     return f"《{posts[0].title}》" if len(posts) == 1 else f"《{posts[0].title}》等{len(posts)}条"
-
-
-def _names(names: tuple[str, ...]) -> str:
-    shown = "、".join(names[:SHOWN])
-    return f"{shown}等{len(names)}个" if len(names) > SHOWN else shown
