@@ -19,31 +19,28 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, groupby, islice
-from operator import attrgetter
+from itertools import chain
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 from sqlmodel import Session
 
 from storage.engine import check_integrity, is_fatal, of_rows, open_engine, percent, prepared, sqlite_version_warning
 from storage.failpoints import failpoint
 from storage.keyring import detach
+from storage.reading import Reader
+from storage.units import Outcome, StorageUnavailable, Unit, alike, fatal_in, hand_out, resolve
 from storage.watchdog import Watchdog
 
 __all__ = ["StorageUnavailable", "Writer", "check_integrity", "open_engine", "sqlite_version_warning", "take_turn"]
 
 T = TypeVar("T")
-Outcome = tuple[bool, Any]  # (true, result) or (false, exception)
 
 MOST_IN_ONE_COMMIT = 512
-MOST_IN_ONE_INSERT = 64  # rows; a statement is prepared for each number of them
 LOCK_PATIENCE_SECONDS = 20.0
 LOCK_RETRY_SECONDS = 0.005
 MOST_COMMITTED_HERE = 64  # rows that the event loop commits itself
@@ -60,21 +57,6 @@ LOCK_SECONDS = 15.0
 BY_INDEX = "SET enable_seqscan = off; SET jit = off"
 
 
-class StorageUnavailable(Exception):
-    """The database could not commit (locked too long, disk full, gone). Nothing of the unit of work was kept."""
-
-
-@dataclass(slots=True)
-class _Unit:
-    """One unit of work and where its answer goes. A unit with `sql` is a single statement that needs no session."""
-
-    work: Callable[[Session], Any] | None
-    sql: str
-    row: Sequence[object]
-    answer: asyncio.Future[Any] | Future[Any]
-    loop: asyncio.AbstractEventLoop | None
-
-
 class Writer:
     """Runs units of work in order, in one thread, many to a commit."""
 
@@ -88,15 +70,14 @@ class Writer:
         self._connection: Connection | None = None
         self._raw: Any = None  # the driver's own connection and cursor below it; SQLAlchemy's proxies cost 30 µs a commit
         self._cursor: Any = None
-        self._units: queue.SimpleQueue[list[_Unit] | None] = queue.SimpleQueue()
+        self._units: queue.SimpleQueue[list[Unit] | None] = queue.SimpleQueue()
         self._closed = threading.Event()
         self._turn = threading.Lock()  # who holds it uses the connection
-        self._arrivals: list[_Unit] = []  # appends of this turn of the event loop
+        self._arrivals: list[Unit] = []  # appends of this turn of the event loop
         self._loop: asyncio.AbstractEventLoop | None = None
         self._aside_until = 0.0
         self._commits = 0  # since the last checkpoint
-        self._reads = 0  # under way
-        self._read_ended = threading.Condition()
+        self._reader = Reader(engine)
         self._watchdog = None if self._sqlite else Watchdog(NO_ANSWER_SECONDS)
         self._thread = threading.Thread(target=self._live, name="writer", daemon=True)
         self._thread.start()
@@ -121,13 +102,13 @@ class Writer:
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
-        self._hand_over([_Unit(work, "", (), answer, loop)])
+        self._hand_over([Unit(work, "", (), answer, loop)])
         return await answer
 
     def run_now(self, work: Callable[[Session], T]) -> T:
         """The same for a caller without an event loop (command line, tests)."""
         answer: Future[T] = Future()
-        self._hand_over([_Unit(work, "", (), answer, None)])
+        self._hand_over([Unit(work, "", (), answer, None)])
         return answer.result()
 
     async def append(self, sql: str, row: Sequence[object]) -> bool:
@@ -138,7 +119,7 @@ class Writer:
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bool] = loop.create_future()
-        unit = _Unit(None, sql, row, answer, loop)
+        unit = Unit(None, sql, row, answer, loop)
         if self._loop is not loop:
             # one event loop has the quick way until it is closed; the first append of it, and those of others, go the plain way
             if self._sqlite and not self._memory and (self._loop is None or self._loop.is_closed()):
@@ -162,48 +143,7 @@ class Writer:
 
     def read_now(self, work: Callable[[Session], T]) -> T:
         """`read` for a caller without an event loop."""
-        if self._memory:
-            return self.run_now(work)
-        with self._reader() as connection:
-            if not self._sqlite:
-                return _read_on(connection, work)
-            raw = connection.connection.dbapi_connection.cursor()  # type: ignore[union-attr]
-            raw.execute("PRAGMA query_only=ON")
-            raw.execute("BEGIN")
-            try:
-                with Session(connection, expire_on_commit=False) as session:
-                    return work(session)
-            finally:
-                connection.rollback()
-                raw.execute("PRAGMA query_only=OFF")
-                raw.close()
-
-    @contextlib.contextmanager
-    def _reader(self) -> Iterator[Connection]:
-        """A connection for reading; PostgreSQL that cannot be reached is told as it is to a unit of work."""
-        if self._sqlite:
-            with self._reading(), self.engine.connect() as connection:
-                yield connection
-            return
-        try:
-            with self._reading(), self.engine.connect() as connection:
-                yield connection
-        except DBAPIError as problem:
-            if not is_fatal(problem):
-                raise
-            raise StorageUnavailable(f"{type(problem).__name__}: {str(problem.orig)[:200]}") from problem
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Counts: whoever was cancelled no longer waits for his read, but its thread has the connection until it ends."""
-        with self._read_ended:
-            self._reads += 1
-        try:
-            yield
-        finally:
-            with self._read_ended:
-                self._reads -= 1
-                self._read_ended.notify_all()
+        return self.run_now(work) if self._memory else self._reader.read(work)
 
     def empty_log(self) -> None:
         """Copy the write-ahead log into the database and empty it, so that what was erased is in no file any more. Blocks."""
@@ -225,12 +165,11 @@ class Writer:
             if self._watchdog is not None:
                 self._watchdog.close()
             if self._owns_engine:
-                with self._read_ended:
-                    self._read_ended.wait_for(lambda: self._reads == 0, NO_ANSWER_SECONDS)
+                self._reader.wait(NO_ANSWER_SECONDS)
                 detach(self.engine)
                 self.engine.dispose()
 
-    def _hand_over(self, units: list[_Unit]) -> None:
+    def _hand_over(self, units: list[Unit]) -> None:
         if self._closed.is_set():
             raise StorageUnavailable("the storage is closed")
         self._units.put(units)
@@ -246,9 +185,9 @@ class Writer:
             # one hand-over for all of them: handed over singly, the first would be committed alone while the others wait
             self._hand_over(units)
         except StorageUnavailable as problem:
-            _answer(units, [(False, problem)] * len(units))
+            hand_out(units, [(False, problem)] * len(units))
 
-    def _commit_here(self, units: list[_Unit]) -> bool:
+    def _commit_here(self, units: list[Unit]) -> bool:
         """Commit without the writer's thread if that needs no waiting; after a slow commit stand aside for a while."""
         began = time.monotonic()
         if self._connection is None or self._commits >= COMMITS_PER_CHECKPOINT or began < self._aside_until:
@@ -269,7 +208,7 @@ class Writer:
         took = time.monotonic() - began
         if took > SLOW_COMMIT_SECONDS:
             self._aside_until = began + ASIDE_FACTOR * took
-        _resolve([(unit.answer, *outcome) for unit, outcome in zip(units, outcomes, strict=True)])
+        resolve([(unit.answer, *outcome) for unit, outcome in zip(units, outcomes, strict=True)])
         return True
 
     # --- in the writer's thread -----------------------------------------------------------------------------------
@@ -287,7 +226,7 @@ class Writer:
                 outcomes = self._commit(batch)
                 if self._watchdog is not None:
                     self._watchdog.rest()
-            _answer(batch, outcomes)
+            hand_out(batch, outcomes)
             if self._sqlite and self._commits >= COMMITS_PER_CHECKPOINT:
                 self._checkpoint()
         self._refuse_rest()
@@ -309,9 +248,9 @@ class Writer:
             with contextlib.suppress(queue.Empty):
                 units = self._units.get_nowait()
                 if units is not None:
-                    _answer(units, [(False, StorageUnavailable("the storage is closed"))] * len(units))
+                    hand_out(units, [(False, StorageUnavailable("the storage is closed"))] * len(units))
 
-    def _commit(self, batch: list[_Unit]) -> list[Outcome]:
+    def _commit(self, batch: list[Unit]) -> list[Outcome]:
         """Run and commit `batch`; every unit's outcome. When the commit fails, nothing of the batch is kept."""
         try:
             connection = self._connection or self._connect()
@@ -331,7 +270,7 @@ class Writer:
         except BaseException as problem:
             return self._fail(batch, problem)
 
-    def _fail(self, batch: list[_Unit], problem: BaseException) -> list[Outcome]:
+    def _fail(self, batch: list[Unit], problem: BaseException) -> list[Outcome]:
         self._give_up()
         reason = f"{type(problem).__name__}: {str(getattr(problem, 'orig', problem))[:200]}"
         return [(False, StorageUnavailable(reason)) for _ in batch]
@@ -352,25 +291,25 @@ class Writer:
             self._raw.commit()
         return self._connection
 
-    def _commit_appends(self, batch: list[_Unit]) -> list[Outcome]:
+    def _commit_appends(self, batch: list[Unit]) -> list[Outcome]:
         """The hot path: single inserts go straight to the driver, without a session."""
         if not self._sqlite:
             return self._commit_appends_postgresql(batch)
         self._begin_immediate()
         return self._append(batch)
 
-    def _append(self, batch: list[_Unit]) -> list[Outcome]:
+    def _append(self, batch: list[Unit]) -> list[Outcome]:
         if len(batch) > 1 and self._append_together(batch):
             return self._commit_outcomes([(True, True)] * len(batch))
         return self._append_all(batch)
 
-    def _append_together(self, batch: list[_Unit]) -> bool:
+    def _append_together(self, batch: list[Unit]) -> bool:
         """All rows by as few statements as can be: around each, the interpreter is given away and has to be won back.
 
         False when a row was there already or is wrong; then nothing is inserted, for it takes one by one to tell which.
         """
         try:
-            if all(self._insert(sql, rows) for sql, rows in _alike(batch)):
+            if all(self._insert(sql, rows) for sql, rows in alike(batch)):
                 return True
         except Exception as problem:
             if is_fatal(problem):
@@ -383,7 +322,7 @@ class Writer:
         self._cursor.execute(of_rows(sql, len(rows)), list(chain.from_iterable(rows)))
         return bool(self._cursor.rowcount == len(rows))
 
-    def _append_all(self, batch: list[_Unit]) -> list[Outcome]:
+    def _append_all(self, batch: list[Unit]) -> list[Outcome]:
         cursor = self._cursor
         outcomes: list[Outcome] = []
         for unit in batch:
@@ -403,7 +342,7 @@ class Writer:
         self._commits += 1
         return outcomes
 
-    def _commit_appends_postgresql(self, batch: list[_Unit]) -> list[Outcome]:
+    def _commit_appends_postgresql(self, batch: list[Unit]) -> list[Outcome]:
         """All statements in one round trip; only if one of them fails, once more with a savepoint around each."""
         try:
             with self._raw.pipeline():
@@ -419,7 +358,7 @@ class Writer:
         self._raw.commit()
         return outcomes
 
-    def _append_one(self, unit: _Unit) -> Outcome:
+    def _append_one(self, unit: Unit) -> Outcome:
         """One insert among units of other kinds."""
         self._cursor.execute("SAVEPOINT append")
         try:
@@ -439,7 +378,7 @@ class Writer:
         if not self._sqlite and self._connection is not None:
             prepared().forget(self._connection)
 
-    def _run_one(self, unit: _Unit, connection: Connection, alone: bool) -> Outcome:
+    def _run_one(self, unit: Unit, connection: Connection, alone: bool) -> Outcome:
         if unit.work is None:
             return self._append_one(unit)
         # a unit that is alone in its transaction needs no savepoint: undoing it undoes everything
@@ -449,7 +388,7 @@ class Writer:
                 result = unit.work(session)
                 session.commit()
         except BaseException as problem:
-            fatal = _fatal_in(problem)
+            fatal = fatal_in(problem)
             if fatal is not None:
                 raise fatal from None
             return False, RuntimeError(repr(problem)) if isinstance(problem, StopIteration) else problem
@@ -499,52 +438,6 @@ class Writer:
             connection.close()
 
 
-def _fatal_in(problem: BaseException) -> BaseException | None:
-    """What ended the whole transaction, if it was that: on a full disk SQLite rolls back by itself, and the rollback of a session
-    then complains only of a savepoint that is gone."""
-    seen: BaseException | None = problem
-    while seen is not None and not is_fatal(seen):
-        seen = seen.__context__
-    return seen
-
-
-def _alike(batch: list[_Unit]) -> Iterator[tuple[str, list[Sequence[object]]]]:
-    """Rows for one statement that follow one another, so many at a time."""
-    for sql, units in groupby(batch, attrgetter("sql")):
-        while rows := [unit.row for unit in islice(units, MOST_IN_ONE_INSERT)]:
-            yield sql, rows
-
-
-def _read_on(connection: Connection, work: Callable[[Session], T]) -> T:
-    connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    with Session(connection, expire_on_commit=False) as session:
-        return work(session)
-
-
 def take_turn(session: Session) -> None:
     """On PostgreSQL, run the rest of this transaction as a unit of a serial writer."""
     session.connection().exec_driver_sql(f"SELECT pg_advisory_xact_lock({TURN_LOCK})")
-
-
-def _answer(batch: list[_Unit], outcomes: Sequence[Outcome]) -> None:
-    """Give every caller its outcome; all callers of one event loop are woken by one call."""
-    if len(batch) == 1 and batch[0].loop is not None:
-        with contextlib.suppress(RuntimeError):
-            batch[0].loop.call_soon_threadsafe(_resolve, [(batch[0].answer, *outcomes[0])])
-        return
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], bool, Any]]] = {}
-    for unit, (ok, result) in zip(batch, outcomes, strict=True):
-        if isinstance(unit.answer, Future):
-            unit.answer.set_result(result) if ok else unit.answer.set_exception(result)
-        elif unit.loop is not None:
-            by_loop.setdefault(unit.loop, []).append((unit.answer, ok, result))
-    for loop, answers in by_loop.items():
-        # a loop that has stopped has nobody left who waits
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_resolve, answers)
-
-
-def _resolve(answers: list[tuple[Any, bool, Any]]) -> None:
-    for future, ok, result in answers:
-        if not future.done():
-            future.set_result(result) if ok else future.set_exception(result)

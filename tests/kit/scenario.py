@@ -18,9 +18,7 @@ platform's id: `user_id`, `chat_id`.
 from __future__ import annotations
 
 import asyncio
-import fnmatch
 import functools
-import re
 import sqlite3
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -46,7 +44,8 @@ from content.gazetteer import Gazetteer
 from storage.writer import Writer
 from tests.kit import laid
 from tests.kit.cells import Cell, cell
-from tests.kit.peer import Arrival, Peer
+from tests.kit.hearing import Hearing
+from tests.kit.peer import Arrival
 from tests.kit.photos import NearPhotos, jpeg
 from tests.kit.statements import lend, take_back
 
@@ -54,7 +53,6 @@ MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # ten o'clock in Shanghai, a
 PRIVATE = "私聊"
 
 LONG_LEASES = LeaseRule(length=300.0)  # between two lines of a scenario its bot stands still, and can prolong nothing
-_UNITS = ("e:", "t:", "c:", "s:")  # an event, a timer, a campaign's step, a schedule
 PATIENCE = 60.0  # seconds until what a scenario waits for will never come
 
 T = TypeVar("T")
@@ -85,7 +83,7 @@ class Said:
     event: Inbound
 
 
-class Scenario:
+class Scenario(Hearing):
     """The sample district in a test's hands."""
 
     def __init__(
@@ -101,15 +99,13 @@ class Scenario:
         self.folder = folder
         self.clock = ManualClock(start)
         self.cell: Cell = cell.get()
-        self.platform: Peer = self.cell.peer(self.clock)
-        self.district = sample_district()
+        super().__init__(self.cell.peer(self.clock), sample_district())
         # cards, as schedules, second looks by chance, and what waits for a one-time password: only when a test sets them
         quiet = {"QIANSHAO_SCHEDULES": "[]", "QIANSHAO_DESK__CARDS": "false", "QIANSHAO_DESK__REVIEW_SHARE": "0"}
         quiet |= {"QIANSHAO_CONFIRMATIONS__ENABLED": "false"}
         self._own = {"QIANSHAO_BOT__DATA_DIR": str(folder)} | quiet | (environ or {})
         self._url = url
         self._lent = ""  # a database that was copied for us
-        self.numbers: list[str] = []
         self._content = content
         self._reads = reads
         self._reader: PictureReader | None = None
@@ -117,14 +113,8 @@ class Scenario:
         self._house: asyncio.Task[None] | None = None
         self._leave = asyncio.Event()
         self._writer: Writer | None = None
-        self._seen: dict[tuple[str, bool], int] = {}  # how many of a chat's messages
-        self._early: set[int] = set()  # and, by identity, what was seen before others that came earlier
         self._commits: sqlite3.Connection | None = None  # a look at SQLite's count of commits
         self._state = (0, 0)
-        self.hears_clocks = True  # False: what clocks say to officers is not this test's matter
-        self._people = {row.name: row.id for row in self.district.residents}
-        self._people |= {row.name: self.district.web_id(row.badge) for row in self.district.officers}
-        self._groups = {row.name: row.id for row in self.district.groups}
 
     def __enter__(self) -> Scenario:
         self._runner.run(self._open_doors())
@@ -184,15 +174,6 @@ class Scenario:
         for one in asked[:1]:
             self.platform.arrived.remove(one)
 
-    def offers(self, arrival: Arrival, *values: str) -> None:
-        """The message lets one choose exactly these: by buttons, or where the platform has none by the words that it names."""
-        if self.platform.buttons:
-            assert [choice.value for choice in arrival.what.choices] == list(values)
-            return
-        assert arrival.what.choices == ()
-        missing = [value for value in values if value not in arrival.what.text]
-        assert not missing, f"{missing} can be neither pressed nor read in:\n{arrival.what.text}"
-
     def shout(self, who: str | Sender, where: str, text: str = "", **more: Any) -> Said:
         """The same without waiting for the bot; `who` may be somebody who is not of the district."""
         sender = who if isinstance(who, Sender) else Sender(self._people.get(who, who), who)
@@ -232,65 +213,6 @@ class Scenario:
 
     # --- the bot ---
 
-    def expect(self, where: str, pattern: str) -> Arrival:
-        """The bot's next message there matches (with * for anything); the case number in it is remembered in `numbers`.
-
-        What different units of work say (a timer and an answer, two jobs) has no order: the next of each may be the one.
-        """
-        chat = self._key(where)
-        waiting = self._unseen(chat)
-        assert waiting, f"nothing was said to {where}; expected {pattern!r}; elsewhere: {self._all_unseen()}"
-        next_ones = {_unit_of(arrival): arrival for arrival in reversed(waiting)}
-        first = [waiting[0], *(arrival for arrival in next_ones.values() if arrival is not waiting[0])]
-        arrival = next((one for one in first if fnmatch.fnmatchcase(one.what.text, _glob(pattern))), None)
-        assert arrival is not None, f"to {where} was said:\n{waiting[0].what.text}\nexpected:\n{pattern}"
-        self._see(chat, arrival)
-        found = re.search(r"\d{4}-\d{4}", arrival.what.text)
-        if found and found[0] not in self.numbers:
-            self.numbers.append(found[0])
-        return arrival
-
-    def expect_photo(self, where: str, pattern: str) -> Arrival:
-        """The same with a photo; where a picture has no words, it comes as a message of its own before them."""
-        if not self.platform.captions:
-            shown = self.expect(where, "*")
-            if shown.what.photo is not None and fnmatch.fnmatchcase(shown.what.text, _glob(pattern)):
-                return shown  # said by the bot, whose pictures are joined with their words here
-            assert shown.what.photo is not None
-            return self.expect(where, pattern)
-        arrival = self.expect(where, pattern)
-        assert arrival.what.photo is not None
-        return arrival
-
-    def skip(self, *where: str) -> None:
-        """What was said there is not this test's matter."""
-        for name in where:
-            chat = self._key(name)
-            self._seen[chat] = len(self._there(chat))
-
-    def skip_officers(self) -> None:
-        """What officers read in their private chats is not this test's matter."""
-        self.skip(*(row.name for row in self.district.officers))
-
-    def silence(self) -> None:
-        """The bot has said nothing that was not expected so far."""
-        self.nothing_more()
-
-    def silence_in(self, where: str) -> None:
-        """Nothing was said there that was not expected."""
-        rest = [arrival.what.text for arrival in self._unseen(self._key(where))]
-        assert not rest, f"to {where} was also said: {rest}"
-
-    def nothing_more(self) -> None:
-        """Fails with everything that was said and not expected."""
-        rest = self._all_unseen()
-        assert not rest, f"the bot also said: {rest}"
-
-    @property
-    def number(self) -> str:
-        """The newest case number that the bot has named."""
-        return self.numbers[-1]
-
     def traces(self, *words: str) -> list[str]:
         """Which of these words stand in which file of the data directory, logs of the database included."""
         found = []
@@ -318,15 +240,6 @@ class Scenario:
         """The platform's id of a group, as it stands in the tables."""
         return self.platform.chat_id(self._groups.get(where, where))
 
-    def last(self, where: str) -> Arrival | None:
-        """The newest of the bot's messages there."""
-        there = self._there(self._key(where))
-        return there[-1] if there else None
-
-    def unseen(self, where: str) -> list[Arrival]:
-        """What was said there and not yet expected or skipped."""
-        return self._unseen(self._key(where))
-
     # --- the house ---
 
     @property
@@ -348,10 +261,6 @@ class Scenario:
                     await asyncio.sleep(0)
 
         self._runner.run(wait())
-
-    def heard_in(self, where: str) -> bool:
-        """Whether the bot said something there that no `expect` has seen yet."""
-        return bool(self._unseen(self._key(where)))
 
     def hear(self) -> None:
         """Let everything that was said be heard and kept, and no more."""
@@ -474,42 +383,3 @@ class Scenario:
         event = said.event
         self.platform.say(event.sender, event.address, text, kind=kind, message_id=event.message_id)
         self.settle()
-
-    def _key(self, where: str) -> tuple[str, bool]:
-        if where in self._groups:
-            return self._groups[where], False
-        return self._people.get(where, where), True
-
-    def _unseen(self, chat: tuple[str, bool]) -> list[Arrival]:
-        return [arrival for arrival in self._there(chat)[self._seen.get(chat, 0) :] if id(arrival) not in self._early]
-
-    def _see(self, chat: tuple[str, bool], arrival: Arrival) -> None:
-        self._early.add(id(arrival))
-        there, seen = self._there(chat), self._seen.get(chat, 0)
-        while seen < len(there) and id(there[seen]) in self._early:
-            seen += 1
-        self._seen[chat] = seen
-
-    def _there(self, chat: tuple[str, bool]) -> list[Arrival]:
-        there = [arrival for arrival in self.platform.arrived if (arrival.to.chat, arrival.to.private) == chat]
-        if self.hears_clocks:
-            return there
-        return [arrival for arrival in there if not arrival.what.text.startswith(("【时限】", "【超时】"))]
-
-    def _all_unseen(self) -> list[str]:
-        names = {(chat, False): name for name, chat in self._groups.items()} | {
-            (i, True): name for name, i in self._people.items()
-        }
-        chats = {(arrival.to.chat, arrival.to.private) for arrival in self.platform.arrived}
-        return [f"{names.get(chat, chat)}: {arrival.what.text}" for chat in chats for arrival in self._unseen(chat)]
-
-
-def _unit_of(arrival: Arrival) -> str:
-    """Which unit of work said it, as far as the key of its notice tells (`bot.say.Say`); else all of them are one."""
-    unit, _, count = arrival.what.key.rpartition(":")
-    return unit if arrival.what.key.startswith(_UNITS) and count.isdecimal() else ""
-
-
-def _glob(pattern: str) -> str:
-    """Only * is special: the square brackets and question marks of a sentence mean themselves."""
-    return pattern.replace("[", "[[]").replace("?", "[?]")

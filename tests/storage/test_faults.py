@@ -363,7 +363,7 @@ async def test_lone_appends_are_committed_on_the_spot_and_company_together(
     sizes: list[int] = []
     real = writer._commit
 
-    def commit(batch: list[writer_module._Unit]) -> list[writer_module.Outcome]:
+    def commit(batch: list[writer_module.Unit]) -> list[writer_module.Outcome]:
         sizes.append(len(batch))
         return real(batch)
 
@@ -384,7 +384,7 @@ async def test_a_slow_commit_keeps_the_event_loop_out(writer: Writer, monkeypatc
     threads: list[int] = []
     real = writer._append_all
 
-    def append_all(batch: list[writer_module._Unit]) -> list[writer_module.Outcome]:
+    def append_all(batch: list[writer_module.Unit]) -> list[writer_module.Outcome]:
         threads.append(threading.get_ident())
         return real(batch)
 
