@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import typer
 
-from bot.cli import district, groups, house, knowledge, posts, reading, roster, routing, shell, tips, trust
+from bot.cli import district, groups, house, knowledge, planned, posts, reading, roster, routing, shell, tips, trust
 from bot.cli.shell import Stop
 from bot.errors import ConfigError
 from content.desk import DeskError
@@ -36,7 +36,8 @@ house.register(app)
 reading.register(app)
 trust.register(app)
 app.add_typer(posts.posts, name="post")
-app.add_typer(posts.schedules, name="schedule")
+posts.posts.command("calendar")(planned.calendar)
+app.add_typer(planned.schedules, name="schedule")
 app.add_typer(roster.officers, name="officer")
 app.add_typer(groups.groups, name="group")
 app.add_typer(district.grids, name="grid")
