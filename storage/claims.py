@@ -217,7 +217,8 @@ class Look:
     def rows(self, until: datetime) -> list[Claim]:
         """They, as claims until then."""
         if self._rows is not None:
-            return [_claim_of(row, until) for row in self._rows.rows()]
+            whole = [(*row, until) for row in self._rows.rows()]
+            return [Claim(*values) for values in whole]
         sql, fixed, places = _driven(self._statement, self._connection.dialect)
         values = {**fixed, **self._where, "now": stored_time("sqlite", self._where["now"])}
         found = [_claim_of(row, until) for row in run_directly(self._connection, sql, [values[name] for name in places])]

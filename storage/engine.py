@@ -65,6 +65,7 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
+@functools.cache
 def prepared() -> ModuleType:
     """`storage.prepared`, which brings PostgreSQL's driver with it: loaded only where that is used."""
     from storage import prepared as found

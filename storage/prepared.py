@@ -1,8 +1,8 @@
 """Statements that every message passes, prepared once in each connection and then handed to libpq itself. PostgreSQL only.
 
 The driver's cursor takes longer to send such a statement and to wait for it than the server to carry it out (decision 0250).
-What a statement may hold is little: values by name, given as numbers, texts and times, or as bytes in the server's own form
-(`storage.wire`), and rows back as the driver reads them.
+What a statement may hold is little: values by name, given as numbers, texts and times (`timestamptz`), or as bytes in the
+server's own form (`storage.wire`), and rows back as the driver reads them.
 
 Statements whose rows nobody needs yet wait for the next one that somebody asks for, or for the commit, and travel with it in one
 round trip (decision 0274). Whatever else goes through SQLAlchemy comes after them, and a rollback takes them with it.
@@ -26,11 +26,14 @@ from psycopg.abc import Transformer as Reader
 from psycopg.adapt import Transformer
 from sqlalchemy import ClauseElement, Connection, Engine, event
 
+from storage import wire
+
 _PLACE = re.compile(r"%\((\w+)\)s")
 _KNOWN = "prepared"  # in what SQLAlchemy keeps beside a connection of the driver
 _NUMBERS = count(1)
 _COMPILED: dict[ClauseElement, tuple[str, dict[str, object]]] = {}  # with the values that are always the same
 _BEGIN, _COMMIT = b"qs_begin", b"qs_commit"  # prepared as well: the server need not read the words anew in each round
+_TEXT, _BINARY = int(pq.Format.TEXT), int(pq.Format.BINARY)
 _DONE = pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK
 _NO_MORE = 2  # the end of a statement's results is one nothing; another one behind it comes of a line that is lost
 
@@ -94,9 +97,20 @@ def run(connection: Connection, sql: str, values: Mapping[str, object]) -> list[
 def later(connection: Connection, sql: str, values: Mapping[str, object]) -> Later:
     """The same when its rows are asked for, when anything else is carried out in this connection, or with the commit."""
     statement = _statement(sql)
-    given = [values[name] for name in statement.values]
-    forms: list[int] = [pq.Format.BINARY if type(value) is bytes else pq.Format.TEXT for value in given]
-    one = Later(connection, statement, [_written(value) for value in given], forms)
+    given: list[bytes] = []
+    forms: list[int] = []
+    for name in statement.values:
+        value = values[name]
+        if isinstance(value, bytes):
+            given.append(value)
+            forms.append(_BINARY)
+        elif isinstance(value, datetime):
+            given.append(wire.time(value))
+            forms.append(_BINARY)
+        else:
+            given.append(str(value).encode())
+            forms.append(_TEXT)
+    one = Later(connection, statement, given, forms)
     _known(connection).waiting.append(one)
     return one
 
@@ -241,12 +255,6 @@ def _statement(sql: str) -> _Statement:
     names = tuple(dict.fromkeys(_PLACE.findall(sql)))
     text = _PLACE.sub(lambda found: f"${names.index(found[1]) + 1}", sql).replace("%%", "%")
     return _Statement(f"qs_{next(_NUMBERS)}".encode(), text.encode(), names)
-
-
-def _written(value: object) -> bytes:
-    if type(value) is bytes:
-        return value
-    return (value.isoformat() if isinstance(value, datetime) else str(value)).encode()
 
 
 def _good(result: pq.abc.PGresult) -> pq.abc.PGresult:

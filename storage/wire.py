@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 _INT, _LONG, _TEXT, _TIME = 23, 20, 25, 1184  # the numbers of types in pg_type, the same in every server
 _HEAD = struct.Struct("!iiIii")  # one dimension, nothing missing, the type, how many, numbered from 1
-_LENGTH = struct.Struct("!i")
+_LONG_ALONE = struct.Struct("!q")
 _FROM, _STEP = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
@@ -27,6 +27,11 @@ def ints(values: Sequence[int]) -> bytes:
     return _fixed(_INT, "ii", 4, values)
 
 
+def time(value: datetime) -> bytes:
+    """A `timestamptz` of an aware time."""
+    return _LONG_ALONE.pack((value - _FROM) // _STEP)
+
+
 def times(values: Sequence[datetime]) -> bytes:
     """A `timestamptz[]` of aware times."""
     return _fixed(_TIME, "iq", 8, [(value - _FROM) // _STEP for value in values])
@@ -34,10 +39,11 @@ def times(values: Sequence[datetime]) -> bytes:
 
 def texts(values: Sequence[str]) -> bytes:
     """A `text[]`."""
-    said = [value.encode() for value in values]
-    parts = [_HEAD.pack(1, 0, _TEXT, len(said), 1)]
-    for one in said:
-        parts += (_LENGTH.pack(len(one)), one)
+    parts = [_HEAD.pack(1, 0, _TEXT, len(values), 1)]
+    for value in values:
+        one = value.encode()
+        parts.append(len(one).to_bytes(4, "big"))
+        parts.append(one)
     return b"".join(parts)
 
 

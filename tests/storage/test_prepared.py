@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
 
 import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from storage import prepared
+from storage import prepared, wire
 
 pytestmark = pytest.mark.postgres
 
@@ -41,6 +42,21 @@ def test_what_waits_comes_before_what_is_asked_next(engine: Engine) -> None:
         first, second = add(connection, "a"), add(connection, "b")
         assert list(connection.execute(SCOPES).scalars()) == ["a", "b"]
         assert (first.rows(), second.rows()) == ([("a",)], [("b",)])
+
+
+def test_values_in_the_servers_own_form_are_what_was_meant(engine: Engine) -> None:
+    """Wrong by a byte they would be other numbers, other times, or a receipt that is refused."""
+    early, late = datetime(1999, 12, 31, 23, 59, 59, 1, UTC), datetime(2031, 2, 3, 4, 5, 6, 789012, timezone(timedelta(hours=8)))
+    for values in ([], [1], [-(2**31), 0, 2**31 - 1]):
+        for kind, written in (("int", wire.ints(values)), ("bigint", wire.bigints(values))):
+            with engine.begin() as connection:
+                assert prepared.run(connection, f"SELECT %(v)s::{kind}[]", {"v": written}) == [(values,)]
+    said = ["", '"\\{', "消防通道", "NULL"]
+    with engine.begin() as connection:
+        assert prepared.run(connection, "SELECT %(v)s::text[]", {"v": wire.texts(said)}) == [(said,)]
+        assert prepared.run(connection, "SELECT %(v)s::timestamptz[]", {"v": wire.times([early, late])}) == [([early, late],)]
+        assert prepared.run(connection, "SELECT %(v)s::timestamptz", {"v": late}) == [(late,)]
+        assert prepared.run(connection, "SELECT %(v)s::bigint[]", {"v": wire.bigints([2**40])}) == [([2**40],)]
 
 
 def test_what_waits_is_there_with_the_commit_and_its_rows_are_known(engine: Engine) -> None:
