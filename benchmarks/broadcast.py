@@ -40,7 +40,7 @@ from telegram import Bot
 from telegram.request import HTTPXRequest
 
 from benchmarks.bot_api import TOKEN, served
-from bot.campaigns.lots import NAME, USUAL, let_go, make
+from bot.campaigns.lots import NAME, SOON, USUAL, let_go, make
 from bot.errors import RetryLater
 from bot.messages import Address, Outbound, Receipt
 from bot.notices import Lane, NewNotice, cancel_campaign, enqueue, enqueue_all
@@ -243,7 +243,7 @@ def _send(session: Session) -> None:
 
 
 def _next(session: Session, number: int) -> list[int]:
-    return next_groups(session.connection(), number, 1_000_000, USUAL.most)[0]
+    return next_groups(session.connection(), number, 1_000_000, USUAL.most, START + SOON)[0]
 
 
 def _raw_commit(raw: sqlite3.Connection) -> float:
