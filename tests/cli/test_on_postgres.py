@@ -35,6 +35,8 @@ def test_every_command_that_reads(
             "officer grid:GX01",
             "--role",
             "admin",
+            "--role",
+            "editor",
             "--unit",
             "station",
         ),
