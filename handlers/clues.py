@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
 from sqlmodel import Session, select
 
-from bot.campaigns.missing import LOOKED_FOR, alerts_in, missing_of
+from bot.campaigns.missing import LOOKED_FOR, Chain, alerts_in, missing_of
 from bot.messages import Inbound
 from bot.permissions import Rights
 from bot.router import CaseNumber, Router
@@ -34,6 +35,7 @@ from storage.tables import Attachment, Case, Group, Missing, Officer
 router = Router("clues")
 
 LONGEST = 300
+_AGREES = re.compile(r"\s*(?:属实|核实(?:过)?了?|同意|没问题|可以发?|发吧?|对的?|是的?|好的?|行)[了的啊吧。.!！\s]*")
 _NO_MATTER = (Intent.CHAT, Intent.MISSING, Intent.EMERGENCY)
 _OF_PEOPLE = (None, Danger.MISSING, Danger.INTRUDER)
 
@@ -82,6 +84,9 @@ def about_missing(
 ) -> bool:
     """A message that quotes an alert or names its number: a clue, or a late forward. False when it is neither."""
     missing = missing_of(session, case.id) if case.kind == "missing" else None
+    if missing is not None and missing.state == Chain.PENDING and rights.officer is not None and _AGREES.fullmatch(message.text):
+        say.reply("missing.to_approve", case=case, number=case.number)  # a note would look as if it had gone
+        return True
     if missing is None or missing.campaign_id is None:
         return False
     mine = rights.officer is not None and rights.covers("case.view", case.grid_id, desk.units(case))

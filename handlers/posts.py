@@ -12,9 +12,11 @@ from bot.campaigns import Campaigns, CampaignState, Plan, Request, Skipped, corr
 from bot.campaigns.appeals import appeal_of
 from bot.campaigns.correction import SHORTEST
 from bot.errors import NotAllowed
+from bot.messages import Inbound
 from bot.permissions import Rights, Role
 from bot.router import CaseNumber, Router, Words, parse_number
 from bot.say import Say
+from bot.turn import NotMine
 from cases.desk import CaseDesk
 from content.refusal import Refusal
 from content.spelling import named
@@ -31,6 +33,7 @@ NUMBER = re.compile(r"\s*(?:推送)?\s*(\d{1,9})?\s*[号號]?\s*(?:推送)?\s*")
 _NUMBERED = re.compile(r"\s*(\d{1,9})\s*[号號]?(?:\s+|$)(.*)", re.DOTALL)
 _TITLES = re.compile(r"\s*(?:(?P<what>\S+?)\s*(?:目录|有哪些)|目录\s*(?P<behind>\S*))\s*")
 _HOW_FAR = ("进度", "结果", "列表", "最近")
+_CARD = re.compile(r"推送(\d{1,9})号")
 _GO_ON = ("继续", "接着发")
 
 
@@ -73,7 +76,7 @@ def preview(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> Non
     about="把一条推送发到带标签的群；写号看进度",
     needs=(Role.EDITOR, Role.APPROVER, Role.SUPERVISOR),
 )
-def send(words: Words, rights: Rights, campaigns: Campaigns, confirmations: Confirmations, say: Say) -> None:
+def send(message: Inbound, words: Words, rights: Rights, campaigns: Campaigns, confirmations: Confirmations, say: Say) -> None:
     """Send a post, or a post of a category or theme, to the groups that an expression over labels means; "全部" is every group.
 
     With a number: how far that campaign is, or ("继续") go on with one that halted.
@@ -85,6 +88,9 @@ def send(words: Words, rights: Rights, campaigns: Campaigns, confirmations: Conf
     if titles := _TITLES.fullmatch(words):
         rights.require("post.preview")
         say_titles(titles["what"] or titles["behind"], campaigns, say)
+        return
+    if not words.strip() and (quoted := _quoted(message)) is not None:
+        _about(campaigns.get(quoted), "", rights, campaigns, say)
         return
     numbered = _NUMBERED.fullmatch(words)
     if numbered is not None and not _is_theme(numbered[1], numbered[2].strip(), campaigns):
@@ -153,6 +159,7 @@ def _say_sent(campaign: Campaign, plan: Plan, request: Request, campaigns: Campa
     names=True,
 )
 def approve(
+    message: Inbound,
     number: CaseNumber | None,
     words: Words,
     rights: Rights,
@@ -173,10 +180,11 @@ def approve(
             verify_missing(desk.find(number), words, rights, campaigns, desk, say)
         return
     found = NUMBER.fullmatch(words)
-    if found is None or not found[1]:
+    meant = (int(found[1]) if found[1] else _quoted(message)) if found is not None else None
+    if meant is None:
         raise Refusal("posts.which_to_approve")
-    officer = rights.require("post.approve", target=f"campaign {found[1]}")
-    campaign = _to_approve(int(found[1]), officer, campaigns)
+    officer = rights.require("post.approve", target=f"campaign {meant}")
+    campaign = _to_approve(meant, officer, campaigns)
     groups = campaigns.reach(campaign)
     if not groups:
         raise Refusal("posts.approve_nobody", number=campaign.id, reasons=campaigns.why(campaigns.left_out(campaign)))
@@ -225,13 +233,14 @@ def _approve(campaign: Campaign, officer: Officer, campaigns: Campaigns, say: Sa
 @router.command(
     "停止", "stop", usage="号", about="停下还没发完的推送", needs=(Role.EDITOR, Role.APPROVER, Role.SUPERVISOR), names=True
 )
-def stop(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
-    """Stop a campaign by its number, without one the newest; what has been sent stays sent."""
+def stop(message: Inbound, words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
+    """Stop a campaign by its number or its quoted card, without either the newest; what has been sent stays sent."""
     digits = NUMBER.fullmatch(words)
-    rights.require("post.stop", target=f"campaign {digits[1] or ''}" if digits else "")
+    meant = (int(digits[1]) if digits[1] else _quoted(message)) if digits is not None else None
+    rights.require("post.stop", target=f"campaign {meant or ''}" if digits else "")
     if digits is None:
         raise Refusal("posts.stop_chain" if parse_number(words) else "posts.number_needed")
-    campaign, cancelled = campaigns.stop(int(digits[1]) if digits[1] else None)
+    campaign, cancelled = campaigns.stop(meant)
     progress = campaigns.progress(campaign)
     if not progress.total:
         say.privately("posts.not_begun", number=campaign.id)
@@ -247,14 +256,17 @@ def stop(words: Words, rights: Rights, campaigns: Campaigns, say: Say) -> None:
     about="给收到错误推送的群发更正，能撤回的撤回",
     needs=(Role.EDITOR, Role.SUPERVISOR),
 )
-def correct_post(words: Words, rights: Rights, campaigns: Campaigns, confirmations: Confirmations, say: Say) -> None:
+def correct_post(
+    message: Inbound, words: Words, rights: Rights, campaigns: Campaigns, confirmations: Confirmations, say: Say
+) -> None:
     """A correction to exactly the groups that got the wrong one; what a platform takes back is taken back."""
     numbered = _NUMBERED.fullmatch(words)
-    if numbered is None or len(numbered[2].strip()) < SHORTEST:
+    meant = int(numbered[1]) if numbered is not None else _quoted(message)
+    text = (words if numbered is None else numbered[2]).strip()
+    if meant is None or len(text) < SHORTEST:
         raise Refusal("posts.correct_usage")
-    editor = rights.require("post.correct", target=f"campaign {numbered[1]}")
-    wrong = campaigns.get(int(numbered[1]))
-    text = numbered[2].strip()
+    editor = rights.require("post.correct", target=f"campaign {meant}")
+    wrong = campaigns.get(meant)
     reached = len(campaigns.groups_reached(wrong.id or 0))
     if confirmations.needed_for(reached) and reached <= campaigns.rules.approve_over:
         about = say.word("confirm.about_correction", number=wrong.id, text=text)
@@ -285,6 +297,15 @@ def _correct(wrong: Campaign, text: str, editor: Officer, campaigns: Campaigns, 
     )
 
 
+@router.keyword(r"^\s*(?:同意|批准|属实|可以发?|没问题|发吧?|行|好的?|ok|OK)[了的啊吧。.!！\s]*$")
+def nearly_approved(message: Inbound, rights: Rights, campaigns: Campaigns, say: Say) -> None:
+    """Below the card a plain "同意" lets nothing go, and whoever writes it has to know."""
+    quoted = _quoted(message) if rights.holds(Role.APPROVER, Role.SUPERVISOR) else None
+    if quoted is None or campaigns.get(quoted).state != CampaignState.WAITING:
+        raise NotMine
+    say.reply("posts.to_approve", number=quoted)
+
+
 @router.command(
     "免推",
     "mute",
@@ -302,6 +323,12 @@ def mute(words: Words, rights: Rights, campaigns: Campaigns, group: Group | None
     group.posts_off = off
     campaigns.session.add(group)
     say.privately("posts.muted" if off else "posts.unmuted", group=group.name)
+
+
+def _quoted(message: Inbound) -> int | None:
+    """The campaign whose card is quoted."""
+    found = _CARD.search(message.quote.text) if message.quote is not None and message.quote.mine else None
+    return int(found[1]) if found is not None else None
 
 
 def _about(campaign: Campaign, words: str, rights: Rights, campaigns: Campaigns, say: Say) -> None:

@@ -375,3 +375,26 @@ def test_what_the_editor_was_told_goes_out_at_its_time(chat: Scenario) -> None:
     for group in (ONE, TWO):
         chat.expect(group, f"【健康贴士】{title}*")
     chat.skip(EDITOR)
+
+
+def test_who_quotes_a_card_may_leave_the_number_out(chat: Scenario) -> None:
+    cards = []
+    for number in (1, 2):
+        chat.say(EDITOR, PRIVATE, "/推送 警方 综合")
+        chat.skip(EDITOR)
+        cards.append(chat.expect(CHIEF, f"【待批准】推送{number}号*"))
+    chat.say(CHIEF, PRIVATE, "同意", quoting=cards[0])
+    chat.expect(CHIEF, "还没有放行。同意发，请回：/批准 1")
+    chat.silence_in(ONE)
+    chat.say(CHIEF, PRIVATE, "/停止", quoting=cards[0])
+    chat.expect(CHIEF, "推送1号不发了*")  # not the newest
+    chat.say(CHIEF, PRIVATE, "/批准", quoting=cards[1])
+    chat.expect(CHIEF, "推送2号放行了，2个群。")
+    told = chat.expect(EDITOR, "值班所长刘卫东批准了推送2号*")
+    chat.wait(seconds=3)
+    chat.skip(EDITOR, ONE, TWO)
+    chat.say(EDITOR, PRIVATE, "/推送", quoting=told)
+    chat.expect(EDITOR, "推送2号（*）：发完了。*")
+    chat.say(EDITOR, PRIVATE, "/更正 路灯坏了也打12345", quoting=told)
+    chat.expect(EDITOR, "推送2号收到过的2个群，会收到更正（推送3号）*")
+    chat.skip(EDITOR, CHIEF)

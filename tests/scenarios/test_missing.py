@@ -76,6 +76,21 @@ def test_whoever_can_verify_is_asked_again_because_minutes_count(chat: Scenario)
     chat.skip_officers()
 
 
+def test_a_plain_yes_lets_nothing_go_and_says_so(chat: Scenario) -> None:
+    number = write(chat)
+    card = chat.expect(CHIEF, f"【待核实的寻人】{number}*")
+    chat.skip_officers()
+    chat.say(CHIEF, PRIVATE, "属实", quoting=card)
+    chat.expect(CHIEF, f"还没有发出。属实、同意发，请回：/批准 {number}")
+    chat.say(CHIEF, PRIVATE, "/批准", quoting=card)
+    chat.expect(CHIEF, f"寻人{number}正在发到7个群*")
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.skip_officers()
+    chat.wait(seconds=5)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.skip_officers()
+
+
 def test_nobody_is_asked_again_once_it_is_out_or_off(chat: Scenario) -> None:
     first = send_out(chat)
     second = write(chat)
