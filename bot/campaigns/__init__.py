@@ -6,9 +6,10 @@ transaction, `steps` and `loop` what happens by itself afterwards, `correction` 
 
 from __future__ import annotations
 
-from bot.campaigns.campaigns import Campaigns, Progress, finish_campaigns
+from bot.campaigns.campaigns import Campaigns
 from bot.campaigns.correction import Corrected, correct, follow, taken_back
 from bot.campaigns.plan import Account, Plan, Planned, Request
+from bot.campaigns.progress import Progress, finish_campaigns
 from bot.campaigns.rules import CampaignState, Kind, PostRules, Skipped
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Campaigns inside one transaction: what somebody means, what would happen, and what happens.
+"""Campaigns inside one transaction: what would happen, and what happens. What somebody means, `bot.campaigns.shelf` tells.
 
 A campaign is a row; carrying it out writes one `CampaignGroup` row for every group that was meant, with the post it gets or the
 reason why there is none. For every group that gets one there is one notice in the campaign lane, unique by campaign and group;
@@ -9,67 +9,35 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from sqlalchemy import exists
-from sqlmodel import Session, col, func, select, update
+from sqlmodel import Session, col, select
 
-from bot.audience import Audiences, MeantGroup
+from bot.audience import MeantGroup
 from bot.campaigns import lots
-from bot.campaigns.history import History, read_history
+from bot.campaigns.history import read_history
 from bot.campaigns.plan import Plan, Planned, Request
+from bot.campaigns.progress import Progress, progress_of
 from bot.campaigns.rules import TWO_PEOPLE, CampaignState, Kind, PostRules, Skipped
+from bot.campaigns.shelf import Shelf
 from bot.notices import cancel_campaign
 from content.calendar import Calendar
-from content.expressions import EVERY, Whom, parse_whom, spell
-from content.labels import matches
+from content.expressions import EVERY, spell
 from content.phrases import PhraseBook
-from content.posts import CATEGORIES, Post, PostLibrary, category_of
+from content.posts import CATEGORIES, Post, PostLibrary
 from content.refusal import Refusal
 from storage.engine import announce
-from storage.lots import Part, insert_groups, waiting
+from storage.lots import Part, insert_groups
 from storage.outbox import STATE
-from storage.tables import Campaign, CampaignGroup, CampaignPart, Notice
+from storage.tables import Campaign, CampaignPart, Notice
 
-OPEN_STATES = ("pending", "held")
 FIRST_LOOK = timedelta(seconds=2)  # after which the first groups are judged, whether or not all of them have got it
 TRIAL_LOOK = timedelta(milliseconds=250)  # how long all others wait at most once the first groups have it
-MOST_LABELS = 30  # that are named to whoever used an unknown one
-MOST_ALIKE = 4  # titles that are offered for what nobody has
-MOST_ECHOED = 20  # characters of what nobody understood
-THEME = "theme:"
 APPEAL = "appeal:"
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a campaign is: notices by state, and groups left out by reason."""
-
-    campaign: Campaign
-    notices: Mapping[str, int]
-    skipped: Mapping[str, int]
-
-    @property
-    def open(self) -> int:
-        return sum(self.notices.get(state, 0) for state in OPEN_STATES)
-
-    @property
-    def sent(self) -> int:
-        return self.notices.get("sent", 0)
-
-    @property
-    def failed(self) -> int:
-        """What did not arrive, or about which nobody knows."""
-        return self.notices.get("dead", 0) + self.notices.get("unknown", 0)
-
-    @property
-    def total(self) -> int:
-        """Groups for which there is a notice."""
-        return sum(self.notices.values())
-
-
-class Campaigns:
+class Campaigns(Shelf):
     """Posts going out, inside the caller's transaction. Wake the outbox and the campaign loop once it is committed."""
 
     def __init__(
@@ -81,63 +49,8 @@ class Campaigns:
         rules: PostRules,
         calendar: Calendar | None = None,
     ) -> None:
-        self.session = session
-        self.now = now
-        self.library = library
-        self.phrases = phrases
-        self.rules = rules
-        self.calendar = calendar or Calendar()
-        self._audiences: Audiences | None = None
+        super().__init__(session, now, library, phrases, rules, calendar)
         self._texts: dict[tuple[str, str, datetime | None], str] = {}  # what many groups read alike
-
-    @property
-    def audiences(self) -> Audiences:
-        """The groups as posts see them, read once."""
-        if self._audiences is None:
-            self._audiences = Audiences(self.session, self.phrases, self.rules.station)
-        return self._audiences
-
-    # --- what somebody means ---
-
-    def resolve(self, words: str) -> str:
-        """The category, the post's slug or the theme that somebody means, in Chinese or by its file name. Raises Refusal."""
-        named = words.strip()
-        if category := category_of(named):
-            return category
-        if post := self.library.find(named):
-            return post.slug
-        if theme := self.calendar.find(named.removeprefix(THEME)):
-            return f"{THEME}{theme.key}"
-        near = "、".join(f"《{post.title}》" for post in self.library.alike(named, MOST_ALIKE))
-        raise Refusal("posts.unknown_post", what=named[:MOST_ECHOED], near=near)
-
-    def whom(self, words: str) -> Whom:
-        """The groups that somebody means by an expression over labels. Raises Refusal."""
-        try:
-            return parse_whom(words, self.audiences.label_of)
-        except Refusal as refusal:
-            if refusal.phrase == "posts.unknown_label":
-                known = sorted(
-                    self.audiences.known_labels, key=lambda label: label.startswith("grid:")
-                )  # of these there are many
-                refusal.values["known"] = "、".join(map(self.audiences.name_of, known[:MOST_LABELS]))
-                refusal.values["all"] = len(known)
-                refusal.values["left_out"] = len(known) > MOST_LABELS
-            raise
-
-    def spell(self, whom: Whom) -> str:
-        """The groups in Chinese."""
-        return spell(whom, self.audiences.name_of) or self.phrases.say("posts.everybody")
-
-    def name_of(self, what: str) -> str:
-        """What is sent, as an editor reads it."""
-        if what in CATEGORIES:
-            return CATEGORIES[what]
-        if what.startswith(THEME):
-            theme = self.calendar.find(what.removeprefix(THEME))
-            return theme.name if theme else what
-        found = [self.library.posts.get(slug) for slug in what.split(",")]
-        return "、".join(f"《{post.title}》" for post in found if post is not None) or what
 
     def title_of(self, campaign: Campaign) -> str:
         """What a campaign is, as an officer reads it."""
@@ -396,75 +309,6 @@ class Campaigns:
         """How far it is, counted from rows."""
         return progress_of(self.session, campaign)
 
-    def why(self, reasons: Mapping[Skipped, int]) -> str:
-        """The reasons as an editor reads them."""
-        return "；".join(
-            self.phrases.say(f"posts.reason.{reason.value.replace(' ', '_')}", count=count) for reason, count in reasons.items()
-        )
-
-    def say(self, key: str, **values: object) -> str:
-        """A phrase about schedules, for the editors."""
-        return self.phrases.say(f"posts.schedule.{key}", **values)
-
-    def refusal(self, refusal: Refusal) -> str:
-        """What a refusal says."""
-        return self.phrases.say(refusal.phrase, **refusal.values)
-
-    def sendable(self, slug: str, today: date) -> Post:
-        """The post with this slug; Refusal when it may not be sent on that day."""
-        post = self.library.posts.get(slug)
-        if post is None:
-            raise Refusal("posts.unknown_post", what=slug, near="")
-        if reason := post.why_not(today):
-            phrase = {"draft": "posts.draft", "expired": "posts.expired"}.get(reason, "posts.unchecked")
-            raise Refusal(phrase, title=post.title, day=post.expires_on.isoformat())
-        return post
-
-    def candidates(self, category: str) -> Sequence[Post]:
-        """The posts of a category that may be sent today, in order of their slugs."""
-        return self._candidates(category, self.now)
-
-    def last_sent(self, slugs: Sequence[str]) -> Mapping[str, datetime]:
-        """When the district last sent each of these posts; those that it never did are left out."""
-        return read_history(self.session, self.now, self.rules, slugs, timedelta(0)).last
-
-    # --- inside ---
-
-    def _candidates(self, what: str, at: datetime) -> list[Post]:
-        today = self.rules.today(at)
-        if what in CATEGORIES or what.startswith(THEME):
-            if what in CATEGORIES:
-                out_of_season = self.calendar.out_of_season(today)
-                posts = [post for post in self.library.in_category(what, today) if post.slug not in out_of_season]
-            else:
-                wanted = self.calendar.posts_of_theme(what.removeprefix(THEME))
-                posts = [post for post in self.library.posts.values() if post.slug in wanted and post.why_not(today) is None]
-            if not posts:
-                raise Refusal("posts.empty_category", category=self.name_of(what))
-            return posts
-        return [self.sendable(slug, today) for slug in what.split(",")]
-
-    def _plan_group(self, group: MeantGroup, posts: Sequence[Post], history: History, quiet: bool) -> Planned:
-        if reason := self._why_silent(group, history, quiet):
-            return Planned(group, None, reason)
-        fitting = [post for post in posts if matches(post.labels, group.labels)]
-        for post in fitting:
-            if (group.id, post.slug) not in history.recent:
-                return Planned(group, post)
-        return Planned(group, None, Skipped.HAD_IT if fitting else Skipped.NOTHING_FITS)
-
-    def _why_silent(self, group: MeantGroup, history: History, quiet: bool) -> Skipped | None:
-        weekly = self.rules.weekly_cap if group.weekly_cap is None else group.weekly_cap
-        checks = (
-            (group.posts_off, Skipped.POSTS_OFF),
-            (group.id in history.alarmed, Skipped.EMERGENCY),
-            (group.id in history.reported, Skipped.REPORTED),
-            (quiet, Skipped.QUIET),
-            (history.day[group.id] >= self.rules.daily_cap, Skipped.DAILY_CAP),
-            (history.week[group.id] >= weekly, Skipped.WEEKLY_CAP),
-        )
-        return next((reason for holds, reason in checks if holds), None)
-
 
 def _first_of_each_account(getting: Iterable[MeantGroup], most: int) -> list[int]:
     """The groups that get it first: of every account one, then whatever comes, `most` in all."""
@@ -477,31 +321,3 @@ def _first_of_each_account(getting: Iterable[MeantGroup], most: int) -> list[int
         else:
             leaders[account] = group.id
     return [*leaders.values(), *rest][:most]
-
-
-def progress_of(session: Session, campaign: Campaign) -> Progress:
-    """How far it is, counted from rows. A notice that has yet to be made counts as it will stand there."""
-    counted = select(STATE, func.count()).where(Notice.campaign_id == campaign.id).group_by(STATE)
-    notices = Counter(dict(session.exec(counted).all()))
-    if to_come := waiting(session.connection(), campaign.id or 0):
-        notices[lots.stands_as(campaign)] += to_come
-    skipped = session.exec(
-        select(CampaignPart.skipped, func.count())
-        .join(CampaignGroup, lots.its_part())
-        .where(CampaignPart.campaign_id == campaign.id, CampaignPart.skipped != "")
-        .group_by(CampaignPart.skipped)
-    ).all()
-    return Progress(campaign, notices, dict(skipped))
-
-
-def finish_campaigns(session: Session) -> int:
-    """Mark the campaigns of which nothing is left to send as done; returns how many."""
-    still = select(Notice.campaign_id).where(col(Notice.campaign_id).is_not(None), col(Notice.state).in_(OPEN_STATES))
-    going = col(Campaign.state).in_((CampaignState.SENDING, CampaignState.TRIAL))
-    to_come = exists().where(col(CampaignGroup.campaign_id) == Campaign.id, col(CampaignGroup.waits))
-    ended = (going, col(Campaign.id).not_in(still), ~to_come)
-    over = update(Campaign).where(*ended).values(state=CampaignState.DONE, next_step_at=None, lot_at=None)
-    return int(session.exec(over).rowcount)
-
-
-__all__ = ["Campaigns", "Kind", "Progress", "finish_campaigns"]

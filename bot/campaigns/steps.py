@@ -10,8 +10,9 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from bot.campaigns import lots
-from bot.campaigns.campaigns import FIRST_LOOK, TRIAL_LOOK, Campaigns, Progress
+from bot.campaigns.campaigns import FIRST_LOOK, TRIAL_LOOK, Campaigns
 from bot.campaigns.correction import not_reached
+from bot.campaigns.progress import Progress
 from bot.campaigns.rules import CampaignState, Kind
 from bot.permissions import ACTIONS
 from bot.say import Say

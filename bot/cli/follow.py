@@ -11,7 +11,7 @@ import typer
 from sqlmodel import Session
 
 from bot.campaigns import CampaignState, Progress
-from bot.campaigns.campaigns import progress_of
+from bot.campaigns.progress import progress_of
 from storage.tables import Campaign
 from storage.writer import Writer
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from sqlmodel import Session, col, func, select
 
-from bot.campaigns.campaigns import progress_of
+from bot.campaigns.progress import progress_of
 from storage.tables import Campaign, Notice
 from tests.cluster.story import Cluster, NotUp, Nursery
 from tests.cluster.world import World

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 import storage.lots as rows
 import storage.notices as notices
 from bot.campaigns import lots
-from bot.campaigns.campaigns import progress_of
+from bot.campaigns.progress import progress_of
 from bot.campaigns.rules import LotSize
 from storage.database import prepare
 from storage.tables import Campaign, CampaignGroup, CampaignPart, Group, Notice
