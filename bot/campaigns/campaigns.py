@@ -12,20 +12,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from bot.audience import MeantGroup
 from bot.campaigns import lots
 from bot.campaigns.history import read_history
 from bot.campaigns.plan import Plan, Planned, Request
 from bot.campaigns.progress import Progress, progress_of
-from bot.campaigns.rules import TWO_PEOPLE, CampaignState, Kind, PostRules, Skipped
+from bot.campaigns.rules import TWO_PEOPLE, CampaignState, Kind, Skipped
 from bot.campaigns.shelf import Shelf
 from bot.notices import cancel_campaign
-from content.calendar import Calendar
 from content.expressions import EVERY, spell
-from content.phrases import PhraseBook
-from content.posts import CATEGORIES, Post, PostLibrary
 from content.refusal import Refusal
 from storage.engine import announce
 from storage.lots import Part, insert_groups
@@ -39,18 +36,6 @@ APPEAL = "appeal:"
 
 class Campaigns(Shelf):
     """Posts going out, inside the caller's transaction. Wake the outbox and the campaign loop once it is committed."""
-
-    def __init__(
-        self,
-        session: Session,
-        now: datetime,
-        library: PostLibrary,
-        phrases: PhraseBook,
-        rules: PostRules,
-        calendar: Calendar | None = None,
-    ) -> None:
-        super().__init__(session, now, library, phrases, rules, calendar)
-        self._texts: dict[tuple[str, str, datetime | None], str] = {}  # what many groups read alike
 
     def title_of(self, campaign: Campaign) -> str:
         """What a campaign is, as an officer reads it."""
@@ -92,24 +77,6 @@ class Campaigns(Shelf):
         if plan.request.origin.startswith("schedule:"):
             return any(post.category in TWO_PEOPLE for post in plan.posts)  # a schedule is a standing decision about numbers
         return plan.sent > self.rules.approve_over or any(post.category in TWO_PEOPLE for post in plan.posts)
-
-    def text(self, post: Post, group: MeantGroup, late_for: datetime | None = None) -> str:
-        """What this group would read."""
-        body = post.render(group.audience)
-        same = post.slug, body, late_for
-        text = self._texts.get(same)
-        if text is None:
-            text = self._texts[same] = self._framed(post, body, late_for)
-        return text
-
-    def _framed(self, post: Post, body: str, late_for: datetime | None) -> str:
-        if post.link:
-            body = self.phrases.say("posts.link", body=body, link=post.link, name=post.link_name)
-        category = CATEGORIES[post.category]
-        if late_for is None:
-            return self.phrases.say("posts.text", body=body, title=post.title, category=category)
-        said = self.rules.local(late_for, self.now)
-        return self.phrases.say("posts.late", body=body, due=said, title=post.title, category=category)
 
     # --- what happens ---
 

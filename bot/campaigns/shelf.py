@@ -43,6 +43,7 @@ class Shelf:
         self.rules = rules
         self.calendar = calendar or Calendar()
         self._audiences: Audiences | None = None
+        self._texts: dict[tuple[str, str, datetime | None], str] = {}  # what many groups read alike
 
     @property
     def audiences(self) -> Audiences:
@@ -105,6 +106,15 @@ class Shelf:
         """What a refusal says."""
         return self.phrases.say(refusal.phrase, **refusal.values)
 
+    def text(self, post: Post, group: MeantGroup, late_for: datetime | None = None) -> str:
+        """What this group would read."""
+        body = post.render(group.audience)
+        same = post.slug, body, late_for
+        text = self._texts.get(same)
+        if text is None:
+            text = self._texts[same] = self._framed(post, body, late_for)
+        return text
+
     def sendable(self, slug: str, today: date) -> Post:
         """The post with this slug; Refusal when it may not be sent on that day."""
         post = self.library.posts.get(slug)
@@ -122,6 +132,15 @@ class Shelf:
     def last_sent(self, slugs: Sequence[str]) -> Mapping[str, datetime]:
         """When the district last sent each of these posts; those that it never did are left out."""
         return read_history(self.session, self.now, self.rules, slugs, timedelta(0)).last
+
+    def _framed(self, post: Post, body: str, late_for: datetime | None) -> str:
+        if post.link:
+            body = self.phrases.say("posts.link", body=body, link=post.link, name=post.link_name)
+        category = CATEGORIES[post.category]
+        if late_for is None:
+            return self.phrases.say("posts.text", body=body, title=post.title, category=category)
+        said = self.rules.local(late_for, self.now)
+        return self.phrases.say("posts.late", body=body, due=said, title=post.title, category=category)
 
     def _candidates(self, what: str, at: datetime) -> list[Post]:
         today = self.rules.today(at)

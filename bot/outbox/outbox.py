@@ -27,9 +27,11 @@ from bot.notices import Lane
 from bot.outbox.accounts import Account, Accounts, Hold, OnGone, earliest
 from bot.outbox.delivery import Delivery
 from bot.outbox.exchange import Answer, Exchange, Order
+from bot.outbox.pauses import Pauses
+from bot.outbox.slots import Slots
 from bot.pacing import NEVER, AccountKey, Pacing
 from bot.platforms.base import Adapter
-from bot.verdicts import OutboxRule, Pause, Verdicts, account_scope, chat_scope
+from bot.verdicts import OutboxRule, Verdicts, account_scope, chat_scope
 from storage import notices, receipts
 from storage.caps import Caps
 from storage.claims import Claim
@@ -37,8 +39,6 @@ from storage.failpoints import failpoint
 from storage.receipts import Ended, Result, Sent, Waiting
 from storage.writer import StorageUnavailable, Writer
 
-LANES = tuple(Lane)  # by number
-BOOK_AGAIN = timedelta(milliseconds=5)
 RECEIPTS_TOGETHER = 32  # so many are worth a transaction of their own
 RECEIPTS_WAIT = 0.02  # seconds that a receipt waits for company
 
@@ -91,9 +91,9 @@ class Outbox:
             caps=caps,
         )
         self._results: list[Result] = []
-        self._new_pauses: list[Pause] = []
         self._gone: list[tuple[Address, str]] = []
-        self._pauses: dict[str, datetime] = {}
+        self._pauses = Pauses()
+        self._slots = Slots(self._accounts, pacing, self._storage, self._pauses)
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -182,14 +182,12 @@ class Outbox:
 
     def pause(self, scope: str, seconds: float) -> None:
         """A platform asked for a pause in answer to something that no notice was; kept like the outbox's own."""
-        told = (scope, self._clock() + timedelta(seconds=seconds))
-        self._new_pauses.append(told)
-        self._pauses[scope] = max(told[1], self._pauses.get(*told))
+        self._pauses.add((scope, self._clock() + timedelta(seconds=seconds)))
         self.wake()
 
     def paused(self, scope: str) -> float:
         """Seconds until a pause is over; 0 when there is none."""
-        until = self._pauses.get(scope)
+        until = self._pauses.until.get(scope)
         return 0.0 if until is None else max(0.0, (until - self._clock()).total_seconds())
 
     async def stop_campaign(self, campaign_id: int) -> int:
@@ -243,7 +241,7 @@ class Outbox:
         order = self._order(claiming)
         if order.empty or (claiming and order.only_receipts and not self._hurry):
             return
-        self._results, self._new_pauses, self._gone, self._hurry = [], [], [], False
+        self._results, self._pauses.told, self._gone, self._hurry = [], [], [], False
         for key in order.asking:
             self._accounts[key].look = self._accounts[key].more = False  # what is said of it meanwhile stands
         try:
@@ -251,7 +249,7 @@ class Outbox:
             answer.settle()
         except BaseException:
             self._results = [*order.results, *self._results]
-            self._new_pauses = [*order.pauses, *self._new_pauses]
+            self._pauses.told = [*order.pauses, *self._pauses.told]
             self._gone = [*order.gone, *self._gone]
             for key in order.asking:
                 self._accounts[key].look = True
@@ -279,7 +277,7 @@ class Outbox:
         return Order(
             now,
             self._results,
-            self._new_pauses,
+            self._pauses.told,
             self._gone,
             known,
             taken,
@@ -296,9 +294,7 @@ class Outbox:
         self._pacing.restore(answer.sent)
         self._pacing.book(answer.bookings, answer.booked)
         if answer.pauses is not None:
-            self._pauses = dict(answer.pauses)
-            for scope, until in self._new_pauses:
-                self._pauses[scope] = max(until, self._pauses.get(scope, until))
+            self._pauses.restore(answer.pauses)
             self._next_due = earliest(answer.next_due, answer.ready_at)
         self._started = self._started or order.recover
         if order.recover:
@@ -315,7 +311,7 @@ class Outbox:
         account = self._accounts[key]
         if not (account.look or account.more or account.queue):
             return False
-        if (self._pauses and self._pauses.get(account_scope(key), now) > now) or not self._accounts.ours(key):
+        if self._pauses.covers(account_scope(key), now) or not self._accounts.ours(key):
             return False
         if account.queue and self._hold is not None and self._pacing.account_ready_at(key, now) == NEVER:
             return True  # slots were missed and have to be booked again
@@ -365,54 +361,10 @@ class Outbox:
 
     def _pick(self, key: AccountKey, account: Account, now: datetime) -> tuple[list[Claim], datetime | None]:
         """What has its slot now, which counts as being sent from here on; and when the next one has."""
-        pause = self._pauses.get(account_scope(key)) if self._pauses else None
-        if not self._accounts.ours(key):
-            self._give_back(account, list(account.queue))
-            return [], None
-        if pause is not None and pause > now:
-            self._give_back(account, list(account.queue))
-            return [], pause if account.look or account.more else None
-        come_back: datetime | None = None
-        started: list[Claim] = []
-        returned: list[Claim] = []
-        rule, sending = self.rule, account.sending
-        unbound = not self._pauses and not self._pacing.limits_chats(key)
-        in_time = now + timedelta(seconds=rule.send_timeout)
-        too_far = now + timedelta(seconds=4 * rule.horizon)
-        for claim in account.queue:
-            if claim.lease_until < in_time:
-                returned.append(claim)  # we were held up; somebody else may have it by now
-                continue
-            if len(sending) >= self._places(claim.lane):
-                break
-            slot = self._pacing.account_ready_at(key, now)
-            chat = now if unbound else self._chat_ready_at(key, claim, now)
-            if chat > too_far:
-                returned.append(claim)
-            elif slot == NEVER:
-                come_back = earliest(come_back, now + BOOK_AGAIN)  # a slot was missed; the next exchange books another
-                break
-            elif slot <= now and chat <= now:
-                self._pacing.take(key, claim.chat, now)
-                sending[claim.id] = claim
-                started.append(claim)
-            else:
-                come_back = earliest(come_back, max(slot, chat))
-        for claim in started:
-            account.queue.remove(claim)
-        if returned:
-            self._give_back(account, returned)
-        return started, come_back
-
-    def _chat_ready_at(self, key: AccountKey, claim: Claim, now: datetime) -> datetime:
-        return self._storage.chat_ready_at(key, claim.chat, LANES[claim.lane], now, self._pauses, private=claim.private)
-
-    def _places(self, lane: int) -> int:
-        """How many sends may be under way for one of this lane to start: the better the lane, the more."""
-        rule = self.rule
-        if lane == Lane.ALARM:
-            return rule.in_flight + rule.in_flight_reserve
-        return rule.in_flight - rule.in_flight_reserve if lane > Lane.REPLY else rule.in_flight
+        picked = self._slots.pick(key, account, now)
+        if picked.returned:
+            self._give_back(account, picked.returned)
+        return picked.started, picked.come_back
 
     def _give_back(self, account: Account, unsent: list[Claim]) -> None:
         for claim in unsent:
@@ -450,8 +402,7 @@ class Outbox:
         address = Address(claim.platform, claim.account, claim.chat, claim.private, claim.thread)
         outcome = await self._delivery.deliver(task, account.adapter, address, claim, self.rule.send_timeout)
         if (pause := outcome.pause) is not None:
-            self._new_pauses.append(pause)
-            self._pauses[pause[0]] = max(pause[1], self._pauses.get(*pause))
+            self._pauses.add(pause)
         if (why := outcome.gone) is not None:
             self._gone.append((address, why))
             self._results += [Ended(other, "dead", why) for other in account.take_out(lambda one: one.chat == claim.chat)]
@@ -461,7 +412,7 @@ class Outbox:
         if not self._pauses:
             return False
         now = self._clock()
-        return any(self._pauses.get(scope, now) > now for scope in (account_scope(key), chat_scope(key, claim.chat)))
+        return any(self._pauses.covers(scope, now) for scope in (account_scope(key), chat_scope(key, claim.chat)))
 
     def _finish(self, key: AccountKey, account: Account, claim: Claim, result: Result, *, alive: bool) -> Claim | None:
         """Note what became of it. Returns what the task that sent it is to send next, if it is `alive`."""
