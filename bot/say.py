@@ -185,6 +185,11 @@ class Say:
             self.at(to, phrase, case=case, photo=photo, lane=lane, **values)
         return reached
 
+    def reachable(self, officers: Sequence[Officer]) -> int:
+        """How many of them have a bound account that we can reach; nothing is said."""
+        self._look_up([officer.id for officer in officers])
+        return sum(self._chats[officer.id] is not None for officer in officers)
+
     def _private_chat(self, officer: Officer) -> Address | None:
         """Where an officer is reached: the account bound last, among those whose platform we speak on."""
         self._look_up([officer.id])

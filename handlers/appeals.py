@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, select
@@ -26,6 +26,7 @@ from bot.messages import Inbound
 from bot.permissions import Rights, Role
 from bot.router import CaseNumber, Router, Words
 from bot.say import Say
+from bot.timers import Due, Timers
 from bot.turn import Photos
 from bot.understanding.clues import adds_nothing, asks_if_genuine
 from cases.desk import CaseDesk
@@ -40,6 +41,10 @@ router = Router("appeals")
 
 SHORTEST, LONGEST = 8, 400  # characters
 LONGEST_REPLY = 300
+SHOWN = 5  # names of those who are asked
+UNVERIFIED = "appeals.unverified"
+ASK_AGAIN_AFTER = timedelta(minutes=10)
+MOST_REMINDERS = 3
 _UNTIL = re.compile(
     r"[\s,，。;；]+有效(?:期)?(?:到|至)?[:： ]*(?P<when>.{1,20}?)(?=[\s,，。;；]*(?:发到|发给|发往|$))", re.DOTALL
 )
@@ -62,19 +67,41 @@ def appeal(
     campaigns: Campaigns,
     desk: CaseDesk,
     say: Say,
+    timers: Timers,
     session: Session,
 ) -> None:
     """A new one that waits for a second person, from words, a post of the library or a case; or what becomes of a known one."""
     known = appeal_of(session, number)
     if known is None:
         case = desk.find(number) if number is not None else None
-        _write(case, words, photos, rights, campaigns, say)
+        known = _write(case, words, photos, rights, campaigns, say)
+        timers.after(ASK_AGAIN_AFTER, UNVERIFIED, str(known.id), round="1")
     elif found := _OVER.fullmatch(simplified(words)):
         _end(known, words[found.start(1) :], rights, campaigns, desk, say)
     elif known.state == AppealState.PENDING:
         _write_again(known, words, photos, rights, campaigns, say)
+        timers.after(ASK_AGAIN_AFTER, UNVERIFIED, str(known.id), round="1")
     else:
         _tell_more(known, words, photos, rights, campaigns, desk, say)
+
+
+@router.timer(UNVERIFIED)
+def ask_again(due: Due, campaigns: Campaigns, say: Say, timers: Timers, session: Session) -> None:
+    """Nobody has verified it yet: whoever can is asked again, not at night, and the writer is told whom to call."""
+    known, count = session.get(Appeal, int(due.key)), int(due.data["round"])
+    if known is None or known.state != AppealState.PENDING or campaigns.rules.is_quiet(campaigns.now):
+        return
+    if known.until is not None and known.until <= campaigns.now:
+        return
+    others = [officer for officer in officers_for(session, "appeal.verify") if officer.id != known.officer_id]
+    minutes = int(count * ASK_AGAIN_AFTER.total_seconds() // 60)
+    say.to_officers(others, "appeals.verify_again", number=known.number, minutes=minutes, text=known.text)
+    writer = session.get(Officer, known.officer_id)
+    if writer is not None and count in (1, MOST_REMINDERS):
+        names = "、".join(f"{officer.title}{officer.name}" for officer in others[:SHOWN])
+        say.to_officers([writer], "appeals.unverified", number=known.number, minutes=minutes, names=names)
+    if count < MOST_REMINDERS:
+        timers.after(ASK_AGAIN_AFTER, UNVERIFIED, due.key, round=str(count + 1))
 
 
 def approve_appeal(known: Appeal, rights: Rights, campaigns: Campaigns, desk: CaseDesk, say: Say) -> None:
@@ -146,7 +173,7 @@ def _take_reply(message: Inbound, known: Appeal, group: Group | None, photos: Ph
     )
 
 
-def _write(case: Case | None, words: str, photos: Photos, rights: Rights, campaigns: Campaigns, say: Say) -> None:
+def _write(case: Case | None, words: str, photos: Photos, rights: Rights, campaigns: Campaigns, say: Say) -> Appeal:
     # who verifies it looks after the whole district, so who writes it may look after a part of it
     officer = rights.require_anywhere("appeal.write", target=case.number if case else "")
     now, session = campaigns.now, campaigns.session
@@ -173,6 +200,7 @@ def _write(case: Case | None, words: str, photos: Photos, rights: Rights, campai
     session.add(made)
     session.flush()
     _ask_to_verify(made, trouble_with(photos, say), campaigns, say)
+    return made
 
 
 def _write_again(known: Appeal, words: str, photos: Photos, rights: Rights, campaigns: Campaigns, say: Say) -> None:

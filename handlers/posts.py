@@ -11,6 +11,7 @@ from sqlmodel import Session
 from bot.campaigns import Campaigns, CampaignState, Plan, Request, Skipped, correct
 from bot.campaigns.appeals import appeal_of
 from bot.campaigns.correction import SHORTEST
+from bot.campaigns.steps import approvers
 from bot.errors import NotAllowed
 from bot.messages import Inbound
 from bot.permissions import Rights, Role
@@ -120,7 +121,14 @@ def carry_out_post(act: Act) -> None:
 
 def _say_sent(campaign: Campaign, plan: Plan, request: Request, campaigns: Campaigns, say: Say) -> None:
     if campaign.state == CampaignState.WAITING:
-        say.privately("posts.waiting", number=campaign.id, title=_title(plan), sent=plan.sent, whom=campaigns.spell(request.whom))
+        say.privately(
+            "posts.waiting",
+            number=campaign.id,
+            title=_title(plan),
+            sent=plan.sent,
+            whom=campaigns.spell(request.whom),
+            asked=say.reachable(approvers(campaigns, campaign)),
+        )
     elif campaign.state == CampaignState.PLANNED and request.starts_at is not None:
         when = campaigns.rules.local(request.starts_at, campaigns.now)
         say.privately(
@@ -294,6 +302,7 @@ def _correct(wrong: Campaign, text: str, editor: Officer, campaigns: Campaigns, 
         groups=corrected.groups,
         gone=group_names(corrected.gone),
         waiting=corrected.campaign.state == CampaignState.WAITING,
+        asked=say.reachable(approvers(campaigns, corrected.campaign)),
     )
 
 

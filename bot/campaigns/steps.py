@@ -63,10 +63,9 @@ def _ask_second(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> Non
         _tell_planner(campaigns, campaign, saying, "never_approved")
         return
     campaign.told, campaign.next_step_at = "asked", campaign.created_at + NOT_APPROVED_AFTER
-    approvers = [officer for officer in officers_for(campaigns.session, "post.approve") if officer.id != campaign.officer_id]
     groups, members, text = _shown(campaigns, campaign)
     saying("ask").to_officers(
-        approvers,
+        approvers(campaigns, campaign),
         "posts.approve_card",
         number=campaign.id,
         planner=planner_name(campaigns, campaign),
@@ -243,6 +242,11 @@ def planner_name(campaigns: Campaigns, campaign: Campaign) -> str:
         return campaigns.phrases.say("posts.written_by", by=f"{officer.title}{officer.name}")
     kind, _, name = campaign.origin.partition(":")
     return campaigns.phrases.say("posts.by_schedule" if kind == "schedule" else "posts.by_terminal", name=name)
+
+
+def approvers(campaigns: Campaigns, campaign: Campaign) -> list[Officer]:
+    """Who may let it go; never who planned it."""
+    return [officer for officer in officers_for(campaigns.session, "post.approve") if officer.id != campaign.officer_id]
 
 
 def officers_for(session: Session, action: str) -> list[Officer]:

@@ -54,7 +54,7 @@ def test_nothing_goes_out_before_a_second_person_verified_it(chat: Scenario) -> 
     number = write(chat)
     chat.expect(CHIEF, f"【待核对的急告】{number}，社区民警王建国写的。*请先向医院、单位或当事人核实*属实，回：/批准 {number}*")
     chat.skip_officers()
-    chat.wait(hours=1)
+    chat.wait(minutes=9)
     chat.silence()
     chat.say(WRITER, PRIVATE, f"/批准 {number}")
     chat.expect(WRITER, "没有执行：*")
@@ -250,6 +250,19 @@ def test_changed_before_it_is_verified(chat: Scenario) -> None:
     chat.expect("马宏", f"急告{number}结束了，不用告诉谁，还没有群收到过。")
     chat.say(CHIEF, PRIVATE, f"/批准 {number}")
     chat.expect(CHIEF, f"{number}的急告不在等核对。*")
+
+
+def test_whoever_can_verify_is_asked_again_by_day(chat: Scenario) -> None:
+    number = write(chat)
+    chat.skip_officers()
+    for minutes in (10, 20, 30):
+        chat.wait(minutes=10)
+        chat.expect(CHIEF, f"【还没核对】急告{number}写好{minutes}分钟了，等着发：\n*属实，回：/批准 {number}\n*结束")
+        if minutes != 20:
+            chat.expect(WRITER, f"急告{number}过了{minutes}分钟还没人核对，没有发出。已再请*打电话催一下。")
+    chat.wait(minutes=10)
+    assert not any("还没核对" in arrival.what.text for arrival in chat.unseen(CHIEF))
+    chat.skip_officers()
 
 
 def test_nobody_verifies_it_for_three_days(chat: Scenario) -> None:

@@ -398,3 +398,19 @@ def test_who_quotes_a_card_may_leave_the_number_out(chat: Scenario) -> None:
     chat.say(EDITOR, PRIVATE, "/更正 路灯坏了也打12345", quoting=told)
     chat.expect(EDITOR, "推送2号收到过的2个群，会收到更正（推送3号）*")
     chat.skip(EDITOR, CHIEF)
+
+
+def test_an_editor_hears_that_nobody_could_approve(chat: Scenario) -> None:
+    chat.app.writer.run_now(_nobody_approves)
+    chat.say(EDITOR, PRIVATE, "/推送 警方 综合")
+    chat.expect(EDITOR, "推送1号要另一位同事批准才发*还没有别的能审批的同事绑定账号，请找系统管理员加一位。*")
+    chat.skip_officers()
+
+
+def _nobody_approves(session: object) -> None:
+    from sqlmodel import Session, col, update
+
+    from storage.tables import Officer
+
+    assert isinstance(session, Session)
+    session.exec(update(Officer).where(col(Officer.name) == CHIEF).values(active=False))

@@ -1,0 +1,65 @@
+"""What comes back to an alert: a sighting, good wishes, a question, somebody else who is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.understanding.clues import (
+    adds_nothing,
+    asks_if_genuine,
+    asks_if_over,
+    nearest,
+    sounds_like_clue,
+    speaks_of_another,
+    tells_of_no_harm,
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我刚才在公园门口看到一个穿蓝棉袄的老太太",
+        "瞧见了，在桥头",
+        "好像是在车站那边",
+        "我看到了她往东走了",
+        "走失的老人我在桥头看见了",
+    ],
+)
+def test_a_sighting(text: str) -> None:
+    assert sounds_like_clue(text)
+    assert not speaks_of_another(text)
+    assert not adds_nothing(text)
+
+
+@pytest.mark.parametrize("text", ["看到了，转了", "我看见你发的了", "有没有人看到", "没看见", "希望早点找到", "谁见过？"])
+def test_no_sighting(text: str) -> None:
+    assert not sounds_like_clue(text)
+
+
+@pytest.mark.parametrize("text", ["收到", "好的收到🙏", "谢谢", "希望平安", "已转发", "👍👍"])
+def test_nothing_to_add(text: str) -> None:
+    assert adds_nothing(text)
+
+
+@pytest.mark.parametrize("text", ["孩子在我店里", "找到了，在我家", "希望快点，刚在河边看到她", "是个男的，往桥那边走"])
+def test_something_to_add(text: str) -> None:
+    assert not adds_nothing(text)
+
+
+def test_questions_about_the_alert() -> None:
+    assert all(map(asks_if_genuine, ("这个是真的吗？", "真的假的", "是不是真的")))
+    assert all(map(asks_if_over, ("找到了吗", "找到没有？", "有消息了吗")))
+    assert not any(map(asks_if_genuine, ("是这个吗，在我店门口坐着", "她穿蓝棉袄")))
+    assert not any(map(asks_if_over, ("找到了，在我家", "在哪儿走丢的")))
+
+
+def test_what_is_worse_than_a_sighting() -> None:
+    assert speaks_of_another("我妈也走丢了，刚才还看见她在门口")
+    assert not tells_of_no_harm("刚才看到有人翻窗进了2号楼")
+
+
+def test_of_several_alerts_the_one_that_is_meant() -> None:
+    alerts = ("李小明，8岁，红书包，校服", "王奶奶，78岁，蓝棉袄，拄拐杖")  # the newest first
+    assert nearest("看到一个背红书包的孩子", alerts) == 0
+    assert nearest("桥头有个穿蓝棉袄的老人", alerts) == 1
+    assert nearest("刚才在公园看见了", alerts) == 0
