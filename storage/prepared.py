@@ -140,9 +140,13 @@ def flush(connection: Connection, *, commit: bool = False) -> None:
     known.waiting.clear()
     begin = line.transaction_status == pq.TransactionStatus.IDLE
     new = {one.statement.name: one.statement.text for one in waiting if one.statement.name not in known.names}
+    if begin and _BEGIN not in known.names:
+        new[_BEGIN] = b"BEGIN"
+    if commit and _COMMIT not in known.names:
+        new[_COMMIT] = b"COMMIT"
     results = _travel(line, known, waiting, new, begin=begin, commit=commit)
     known.names.update(new)
-    for one, result in zip(waiting, results[begin + len(new) :], strict=False):
+    for one, result in zip(waiting, results[len(new) + begin :], strict=False):
         one.found(_rows(raw, known, one.statement.name, result) if result.ntuples else [])
 
 
@@ -166,9 +170,6 @@ def _known(connection: Connection) -> _Known:
             _good(line.exec_(b"BEGIN"))
         there = _good(line.exec_(b"SELECT name FROM pg_prepared_statements WHERE starts_with(name, 'qs_')"))
         names = {there.get_value(row, 0) or b"" for row in range(there.ntuples)}
-        for name, text in ((_BEGIN, b"BEGIN"), (_COMMIT, b"COMMIT")):
-            if name not in names:
-                _good(line.prepare(name, text))
         readable, either = select.poll(), select.poll()
         readable.register(line.socket, select.POLLIN)
         either.register(line.socket, select.POLLIN | select.POLLOUT)
@@ -185,10 +186,10 @@ def _travel(
     """
     line.enter_pipeline_mode()
     try:
-        if begin:
-            line.send_query_prepared(_BEGIN, None)
         for name, text in new.items():
             line.send_prepare(name, text)
+        if begin:
+            line.send_query_prepared(_BEGIN, None)
         for one in what:
             line.send_query_prepared(one.statement.name, one.values, one.forms)
         if commit:
