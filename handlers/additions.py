@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlmodel import Session, select
 
 from bot.dialogs import DialogKey, Dialogs
-from bot.messages import Address, Inbound, Kind
+from bot.messages import Address, Choice, Inbound, Kind
 from bot.permissions import Rights
 from bot.router import CaseNumber, Router, Words
 from bot.say import Say, case_address
@@ -181,6 +181,13 @@ def add_more(
         desk.add(case, text, photos.ids, desk.author(case, message.address.platform, message.sender.id), message.message_id)
         say.reply("report.added", case=case, number=case.number, trouble=trouble)
         tell_holder(case, "desk.addition", say, session, text=text, photos=len(photos.ids))
+
+
+def turned_up(message: Inbound, case: Case, desk: CaseDesk, say: Say, session: Session) -> None:
+    """Whoever lost it has it again: who looks for it hears so, and it can be taken back."""
+    desk.add(case, message.text, (), desk.author(case, message.address.platform, message.sender.id), message.message_id)
+    say.reply("report.turned_up", case=case, number=case.number, choices=(Choice("撤回", f"/撤回 {case.number}"),))
+    tell_holder(case, "desk.addition", say, session, text=message.text, photos=0)
 
 
 def _denied_by_witness(message: Inbound, case: Case, desk: CaseDesk, dialogs: Dialogs, say: Say, session: Session) -> bool:

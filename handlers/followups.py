@@ -19,12 +19,23 @@ from bot.understanding.meaning import Intent, Meaning
 from bot.understanding.openers import only_opens
 from cases.desk import CaseDesk
 from cases.lifecycle import ABOUT, State
-from handlers.additions import JUDGED, THANKS, add_more
+from handlers.additions import JUDGED, THANKS, add_more, turned_up
 from handlers.callback import take_answer
 from handlers.cards import case_card
 from handlers.closing import ASKED
 from handlers.desk import out_of_the_group
-from handlers.hearing import ADDRESS, FREE, PROGRESS, REGRET, Verdict, calls_a_person, describes_thing, is_opening, verdict
+from handlers.hearing import (
+    ADDRESS,
+    FREE,
+    PROGRESS,
+    REGRET,
+    TURNED_UP,
+    Verdict,
+    calls_a_person,
+    describes_thing,
+    is_opening,
+    verdict,
+)
 from storage.tables import Case
 
 router = Router("followups")
@@ -35,10 +46,11 @@ _CONFIDED = re.compile("举报|检举|线索|保密|匿名")  # never into a cas
 ASKS = re.compile(r"[?？]\s*$|什么|怎么|怎样|多少|多久|谁|能不能|可不可以|是不是|[吗么呢]\s*$")
 _MORE = re.compile(rf"{ADDRESS}|{FREE}")
 _REGRET = re.compile(REGRET)
+_TURNED_UP = re.compile(TURNED_UP)
 _PROGRESS = re.compile(PROGRESS)
 
 
-@router.dialog("details", hears=rf"{ADDRESS}|{FREE}|{REGRET}|{PROGRESS}")
+@router.dialog("details", hears=rf"{ADDRESS}|{FREE}|{REGRET}|{PROGRESS}|{TURNED_UP}")
 def more_told(
     message: Inbound,
     meaning: Meaning,
@@ -66,6 +78,8 @@ def more_told(
             raise NotMine
         choices = (Choice("撤回", f"/撤回 {case.number}"),)
         say.reply("report.take_back", case=case, number=case.number, choices=choices)
+    elif case.kind == "lost_found" and case.state not in JUDGED and _TURNED_UP.fullmatch(text):
+        turned_up(message, case, desk, say, session)
     elif _PROGRESS.fullmatch(text):
         if message.addressed:
             raise NotMine  # of everything that this person brought, by the keyword

@@ -51,6 +51,12 @@ _NO_THING = re.compile(
     r"|[?？吗呢]|什么|怎么|多少|哪|赌|毒|偷|贼|黄|嫖|传销|诊所|作坊|窝点|黑|假|非法|\d+(?:号|室|栋|幢|楼|单元)|店|厂"
 )
 
+# That one's own lost thing has turned up. A whole text, bounded, like those above.
+TURNED_UP = (
+    r"(?:不用(?:再)?找了|谢谢|感谢|大家|各位|我的?|那个|这个|东西|钱包|包|手机|钥匙|身份证|证件|证|银行卡|卡|伞|眼镜|耳机|首饰|猫|狗|已经|刚刚?|终于|总算|自己|在家|[，,。！!~\s]){0,8}"
+    r"(?:找到|找着|找回来?)[了啦](?:谢谢|感谢|大家|各位|你们|[，,。！!~\s]){0,5}"
+)
+
 # That whoever was looked for is found; alone, or with a word about who it is. "找到了吗" and "找到了就好" say nothing.
 _FOUND = re.compile("(?:找到|找着|寻到)(?:人)?[了啦](?!吗|么|没|就好|就行|再|的话|[?？])")
 _BACK = re.compile("(?:回来|到家|回家)[了啦](?!吗|么|没|就好|就行|再|的话|[?？])")

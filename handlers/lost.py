@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from sqlmodel import Session
@@ -18,9 +19,10 @@ from cases.desk import CaseDesk
 from cases.dispatch import handlers_of
 from cases.lost import LostAndFound, Match
 from content.refusal import Refusal
+from handlers.additions import turned_up
 from handlers.callback import ask_reporter
 from handlers.cards import case_card
-from handlers.hearing import describes_thing
+from handlers.hearing import TURNED_UP, describes_thing
 from handlers.reports import Reports
 from storage.tables import Case, LostItem
 
@@ -72,6 +74,9 @@ def detail_told(
     its_own = meaning.intent in (Intent.CHAT, Intent.LOST_FOUND, Intent.FEEDBACK) or describes_thing(text, meaning)
     if case is None or item is None or not its_own:
         raise NotMine
+    if item.side == "lost" and re.fullmatch(TURNED_UP, text):
+        turned_up(message, case, desk, say, session)
+        return
     if len(text) < 2 or (item.detail and not describes_thing(text, meaning)):
         raise NotMine
     dialogs.ask("lost.detail", wait=MORE_WAIT, case_id=case.id)  # people say it in several messages

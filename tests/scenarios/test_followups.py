@@ -6,7 +6,7 @@ import re
 import time
 
 from cases.lifecycle import State
-from handlers.hearing import ADDRESS, FREE, PROGRESS, REGRET
+from handlers.hearing import ADDRESS, FREE, PROGRESS, REGRET, TURNED_UP
 from storage.tables import Case, CaseEntry, LostItem
 from tests.kit.scenario import PRIVATE, Scenario
 
@@ -175,7 +175,7 @@ def test_whoever_had_it_hears_that_a_colleague_reported_the_result(chat: Scenari
 
 
 def test_however_long_a_text_is_its_words_are_looked_at_once() -> None:
-    for pattern in (ADDRESS, FREE, REGRET, PROGRESS):
+    for pattern in (ADDRESS, FREE, REGRET, PROGRESS, TURNED_UP):
         for piece in ("1号楼", "1", "周末", "我自己", "还是", "有人"):
             began = time.process_time()
             assert re.fullmatch(pattern, piece * 1500) is None
@@ -228,3 +228,22 @@ def test_what_a_found_purse_holds_is_said_to_the_purse_and_a_tip_stays_a_tip(cha
     chat.expect("徐妈妈", "收到了，已加密保存。*")
     chat.skip_officers()
     assert chat.rows(LostItem.detail) == ["里面有身份证；还有驾驶证和几张发票"]
+
+
+def test_that_the_lost_thing_turned_up_is_heard_in_the_group_and_in_private(chat: Scenario) -> None:
+    chat.say("张阿姨", GROUP, "我的黑色钱包丢了，在菜场门口")
+    chat.skip(GROUP, "张阿姨")
+    chat.skip_officers()
+    chat.say("林小雨", GROUP, "找到了")
+    chat.silence()
+    chat.say("张阿姨", GROUP, "找到了，谢谢大家")
+    chat.expect(GROUP, "找到就好。不用再找的话，请发：/撤回 2611-0001")
+    chat.skip_officers()
+    chat.say("徐妈妈", PRIVATE, "我的手机丢了，在超市门口")
+    chat.skip("徐妈妈")
+    chat.skip_officers()
+    chat.say("徐妈妈", PRIVATE, "手机找到了")
+    chat.expect("徐妈妈", "找到就好。不用再找的话，请发：/撤回 2611-0002")
+    chat.skip_officers()
+    assert _added(chat) == ["找到了，谢谢大家", "手机找到了"]
+    assert chat.rows(LostItem.detail) == ["", ""]
