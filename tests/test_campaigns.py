@@ -283,3 +283,25 @@ def test_six_thousand_groups_are_planned_in_a_moment(tmp_path: Path) -> None:
     assert len(district.notices()) == LotSize().most, "the others are made while these are sent"
     assert seconds < 3.0, f"{seconds:.2f} s of computing on the writer"
     district.writer.close()
+
+
+def test_what_waits_for_a_second_person_keeps_every_post_that_was_shown(tmp_path: Path) -> None:
+    write_post(tmp_path, "police_notice/a", labels=["industry:餐饮"])
+    write_post(tmp_path, "police_notice/b")
+    district = District(PostLibrary.load(tmp_path))
+    waiting = district.writer.run_now(
+        lambda session: district.campaigns(session, MONDAY_TEN).send(Request("police_notice", origin="officer:E501"))[0].post
+    )
+    assert waiting == "police_notice/b,police_notice/a", "the most used one first"
+    write_post(tmp_path, "police_notice/0")  # the next one of the rotation by now
+    district.posts = PostLibrary.load(tmp_path)
+
+    def approve(session: Session) -> int:
+        campaigns = district.campaigns(session, MONDAY_TEN)
+        return campaigns.approve(campaigns.get(1), 1)
+
+    assert district.writer.run_now(approve) == 8
+    posts = district.outcomes(1)
+    assert posts.pop("hotpot") == "police_notice/a"
+    assert set(posts.values()) == {"police_notice/b"}
+    district.writer.close()
