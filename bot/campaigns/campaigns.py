@@ -66,9 +66,10 @@ class Campaigns(Shelf):
             raise Refusal("posts.no_group", labels=spell(request.whom, self.audiences.name_of) or "全部")
         history = read_history(self.session, at, self.rules, [post.slug for post in posts], request.no_repeat)
         timely = self.calendar.posts_of(self.rules.today(at))
-        # the day's themes come first, then the post that the district has not seen for longest, for all groups alike
+        # first the day's themes, then the post that the district has not seen for longest, for all groups alike; last what waits
         never = datetime.min.replace(tzinfo=self.now.tzinfo)
-        posts.sort(key=lambda post: (post.slug not in timely, history.last.get(post.slug, never), post.slug))
+        booked = self.booked()
+        posts.sort(key=lambda post: (post.slug in booked, post.slug not in timely, history.last.get(post.slug, never), post.slug))
         quiet = self.rules.is_quiet(at)
         return Plan(request, tuple(self._plan_group(group, posts, history, quiet) for group in meant))
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from bot.audience import Audiences, MeantGroup
 from bot.campaigns.history import History, read_history
 from bot.campaigns.plan import Planned
-from bot.campaigns.rules import PostRules, Skipped
+from bot.campaigns.rules import CampaignState, Kind, PostRules, Skipped
 from content.calendar import Calendar
 from content.expressions import Whom, parse_whom, spell
 from content.labels import matches
 from content.phrases import PhraseBook
 from content.posts import CATEGORIES, Post, PostLibrary, category_of
 from content.refusal import Refusal
+from storage.tables import Campaign
 
 MOST_LABELS = 30  # that are named to whoever used an unknown one
 MOST_ALIKE = 4  # titles that are offered for what nobody has
@@ -141,6 +142,12 @@ class Shelf:
             return self.phrases.say("posts.text", body=body, title=post.title, category=category)
         said = self.rules.local(late_for, self.now)
         return self.phrases.say("posts.late", body=body, due=said, title=post.title, category=category)
+
+    def booked(self) -> set[str]:
+        """The posts of campaigns that still wait: whoever wants the category meanwhile gets another one."""
+        waits = col(Campaign.state).in_((CampaignState.WAITING, CampaignState.PLANNED))
+        kept = self.session.exec(select(Campaign.post).where(waits, Campaign.kind == Kind.POST)).all()
+        return {slug for posts in kept for slug in posts.split(",")}
 
     def _candidates(self, what: str, at: datetime) -> list[Post]:
         today = self.rules.today(at)

@@ -21,6 +21,9 @@ _WHEN = re.compile(
 _OVER = re.compile(
     r"(?:^|(?<=\s))(?:历时|用时|分|用|在)?\s*(?P<number>半|\d+(?:\.\d)?|[一两二三四五六七八九十])\s*个?(?P<unit>小时|分钟|天)(?:内|里)?(?:发完)?(?=\s|$)"
 )
+_LATER = re.compile(
+    r"(?:^|(?<=\s))(?:过|再过)?(?P<number>半|\d+(?:\.\d)?|[一两二三四五六七八九十])\s*个?(?P<unit>小时|分钟|天)(?:以|之|过)?后(?=\s|$|发)发?"
+)
 # what looks like a time and was not understood is no label either
 _LIKE_A_TIME = re.compile(r"\S*(?:\d{1,2}:\d{1,2}|\d点|\d{1,2}月\d|昨天|前天|明年|去年|后年|下个?月|月底)\S*")
 _ACCOUNTS = re.compile(r"(?:^|(?<=\s))账号\s*[::= ]?\s*(?P<names>[\w.@:-]+(?:\s*[,、]\s*[\w.@:-]+)*)")
@@ -50,9 +53,13 @@ def read_wording(text: str, now: datetime, zone: ZoneInfo, known: frozenset[str]
     if found := _WHEN.search(text):
         starts_at = _when(found, now, zone)
         text = text[: found.start()] + " " + text[found.end() :]
+    elif found := _LATER.search(text):
+        starts_at = now + _span(found)
+        if starts_at - now > FARTHEST:
+            raise Refusal("posts.too_far")
+        text = text[: found.start()] + " " + text[found.end() :]
     if found := _OVER.search(text):
-        amount = 0.5 if found["number"] == "半" else NUMBERS.get(found["number"]) or float(found["number"])
-        over = timedelta(minutes=amount * {"分钟": 1, "小时": 60, "天": 1440}[found["unit"]])
+        over = _span(found)
         if over > LONGEST:
             raise Refusal("posts.too_long")
         if not over:
@@ -61,6 +68,11 @@ def read_wording(text: str, now: datetime, zone: ZoneInfo, known: frozenset[str]
     if left := _LIKE_A_TIME.search(text):
         raise Refusal("posts.no_time", text=left[0])
     return Wording(" ".join(text.split()), starts_at, over, accounts)
+
+
+def _span(found: re.Match[str]) -> timedelta:
+    amount = 0.5 if found["number"] == "半" else NUMBERS.get(found["number"]) or float(found["number"])
+    return timedelta(minutes=amount * {"分钟": 1, "小时": 60, "天": 1440}[found["unit"]])
 
 
 def _account(name: str, known: frozenset[str]) -> tuple[str, ...]:

@@ -414,3 +414,13 @@ def _nobody_approves(session: object) -> None:
 
     assert isinstance(session, Session)
     session.exec(update(Officer).where(col(Officer.name) == CHIEF).values(active=False))
+
+
+def test_two_that_wait_are_not_the_same_and_neither_is_what_goes_meanwhile(chat: Scenario) -> None:
+    titles = []
+    for words in ("明天9:00", "明天10:00", ""):
+        chat.say(EDITOR, PRIVATE, f"/推送 普法 综合 {words}")
+        titles.append(chat.expect(EDITOR, "推送*号*《*》*").what.text.split("《")[1].split("》")[0])
+    assert len(set(titles)) == 3
+    chat.wait(seconds=3)
+    chat.skip(EDITOR, ONE, TWO)
