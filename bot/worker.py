@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import replace as changed
 from datetime import datetime
@@ -33,6 +34,7 @@ from storage.failpoints import failpoint
 from storage.intake import ClaimLost
 from storage.writer import StorageUnavailable, Writer
 
+_PROBLEM = re.compile(r"[/／].*?(?:发现)?问题[:：\s]*(.+)", re.DOTALL)
 log = structlog.get_logger(__name__)
 
 NOTHING, OPENED = Meaning(Intent.CHAT, 0.0), Meaning(Intent.CHAT, 1.0)
@@ -229,7 +231,10 @@ class Worker:
         if job.hint.danger is None and only_opens(event.text):
             return OPENED
         quoted = event.quote.text if event.quote else ""
-        return self._understanding.read(event.text, quoted=quoted, has_photo=bool(event.attachments), hint=job.hint)
+        found = _PROBLEM.match(event.text)  # `/走访 …；老人身体好；问题：…`: what is well says nothing of the problem
+        return self._understanding.read(
+            found[1] if found else event.text, quoted=quoted, has_photo=bool(event.attachments), hint=job.hint
+        )
 
     async def _read(
         self, job: Job, meaning: Meaning, waited: tuple[Inbound, ...], own: tuple[Attachment, ...], brought: Brought

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bot.understanding.classes import Classes
-from bot.understanding.emergencies import A_FEW_WORDS, Emergencies, danger_words
+from bot.understanding.emergencies import A_FEW_WORDS, CALM, Emergencies, danger_words
 from bot.understanding.intents import Intents
 from bot.understanding.meaning import CATEGORY, Danger, Hint, Intent, Meaning, Scam
 from bot.understanding.model import Model, Table, characters, hashes, named
@@ -47,8 +48,12 @@ SPEAK_UNKNOWN = 0.5  # the same without a single word of the lexicon in it
 A_LINE = 10  # characters: a shorter message without a word of the lexicon, or words of two classes, is not even read
 A_FEW = 5  # characters: less ("满意", "好了") says nothing in a group unless a rule knows it, and little where we were asked
 OVERRULE = 0.5  # so sure must the model be of another want than the rule's to take its place
-AGREED = 0.1  # so likely must danger be to the model for a cry that only the tone of a message shows
-AGREED_STILL = 0.8  # the same when a rule finds something else in it
+# A cry that no rule hears: the tone and the model's log odds of danger are added up (0319)
+TOGETHER = 3  # quarters of tone that one unit of log odds weighs
+AGAINST = 6  # quarters that are wanted more when a rule finds something else in the message
+TOLD = 24  # the same when it is a fraud that somebody tells of: one that goes on calls officers without a cry
+LEAST = 1e-4  # of doubt that a model may have
+FAINT = 0.02  # danger that is less likely to the model is none, whatever the tone
 DREAD = 0.9  # so sure of danger that neither rule nor tone shows: it is no alarm, but somebody should look at it
 # The same for a text that nobody asked about, by the points that the rules alone give it: plainer tricks need a less sure model
 CERTAIN = ((2.5, 0.8), (1.5, 0.92), (0.95, 0.96), (0.4, 0.97))
@@ -155,7 +160,7 @@ class Understanding:
         said = Said(self._emergencies.tone, text)
         if not known:
             short = len(text) < A_LINE and not self._is_classed(text, mask)
-            if self._table is None or (short and self._emergencies.cry(text, seen, said) is None):
+            if self._table is None or (short and (len(text) < A_FEW_WORDS or said.quarters() <= CALM)):
                 return NOTHING
         sight = self._look(text, seen, mask, said)
         if sight.alarm is not None:
@@ -419,23 +424,25 @@ class Understanding:
         return sight
 
     def _hear(self, sight: Sight, table: Table) -> None:
-        """Make a cry of a sight that only its tone shows to be one: the model has to agree, and more so against a rule.
-
-        Where no rule finds anything the model is asked first, because it is asked about that anyway.
-        """
+        """Make a cry of a sight that tone and model together show to be one, and more surely so against a rule."""
         text, finding = sight.plain.text, sight.finding
         if len(text) < A_FEW_WORDS:
             return
-        if finding is None:
-            if self._odds(sight, table).peril < AGREED or (cry := self._emergencies.cry(text, sight.seen, sight.said)) is None:
-                return
-        else:
-            if finding.intent is Intent.MISSING or (cry := self._emergencies.cry(text, sight.seen, sight.said)) is None:
+        alone = sight
+        if finding is not None:
+            if finding.intent is Intent.MISSING or sight.said.quarters() <= CALM:
                 return  # somebody was seen or found, or it does not sound like a cry
             alone = Sight(sight.plain, sight.seen, sight.said, sight.mask, None, safe=False, finding=None)
-            if self._odds(alone, table).peril < AGREED_STILL:
-                return
-        sight.alarm, sight.finding, sight.points, sight.odds = cry, None, None, None
+        peril = self._odds(alone, table).peril
+        if peril < FAINT:
+            return  # most messages
+        together = sight.said.quarters() + TOGETHER * math.log(peril / max(1 - peril, LEAST))
+        against = 0 if finding is None else TOLD if finding.intent is Intent.SCAM_REPORT else AGAINST
+        if together < self._emergencies.tone.sure + against:
+            return
+        cry = self._emergencies.cry(text, sight.seen, sight.said)
+        if cry is not None:
+            sight.alarm, sight.finding, sight.points, sight.odds = cry, None, None, None
 
     def _dangers_of(self, bits: int) -> tuple[Danger, ...]:
         """The dangers whose triggers these bits stand for; of eleven dangers there are not many choices."""
