@@ -110,6 +110,7 @@ class Emergencies:
         self._by_danger = {rule.danger: rule for rule in rules if rule.triggers}
         # a bare cry for help says least about the danger: what else is told goes first
         self._told = tuple(rule for rule in rules if rule.triggers)
+        self._told_by: dict[tuple[Danger, ...], tuple[Rule, ...]] = {}
         self._cries = tuple(rule for rule in rules if not rule.triggers)
         self.safe_triggers = safe_triggers
         self._safe = safe
@@ -166,7 +167,7 @@ class Emergencies:
         standing = self.signs.standing(families)
         return Stage(self.scenes.staged(families), standing, self.signs.staged(standing, LACKING))
 
-    def find(self, text: str, among: Collection[Danger], stage: Stage, seen: Seen, said: Said) -> Alarm | None:
+    def find(self, text: str, among: tuple[Danger, ...], stage: Stage, seen: Seen, said: Said) -> Alarm | None:
         """The first alarm of a plain text, by `ORDER`.
 
         `among` are the dangers whose triggers it holds, `stage` is what its families of words may show, `seen` what the
@@ -183,7 +184,7 @@ class Emergencies:
             held = self._gate.held(text)
         heard = Heard(said, text, held, stage.standing)
         if among or scenes:
-            alarm = self._spoken(self._told, among, scenes, heard)
+            alarm = self._spoken(self._told if scenes else self._told_of(among), among, scenes, heard)
             if alarm is not None:
                 return alarm
         if tallies:
@@ -235,6 +236,13 @@ class Emergencies:
                 if words and self._borne_out(words, heard):
                     return Alarm(danger, words)
         return None
+
+    def _told_of(self, among: tuple[Danger, ...]) -> tuple[Rule, ...]:
+        """The rules of these dangers; of eleven there are not many choices."""
+        found = self._told_by.get(among)
+        if found is None:
+            found = self._told_by[among] = tuple(rule for rule in self._told if rule.danger in among)
+        return found
 
     def _words(self, rule: Rule, heard: Heard) -> str:
         alarm = rule.alarm.open(heard.held)
