@@ -1,33 +1,30 @@
-"""Count which words speak for a cry and which against it, and write `content/lexicon/tone.toml`.
+"""Count which rows of characters speak for a cry and which against it, and write `content/lexicon/tone.toml`.
 
     python -m scripts.count_tone [OPEN_DATA]
 
 Cries are those of `content/training` and `tests/data` (every set that serves as development data), ordinary messages are all
-else there. Words are what jieba makes of them, every two that stand together, and one to three characters in a row; those that
-stand in two texts or more are weighed by a logistic regression (scikit-learn, extra "train"), rare ones more. The weightiest are
-weighed once more without the others, and rounded to whole points. In the same way words of cries are weighed for each
-danger. The same data give the same file. Sets that are kept for measuring are not read.
+else there. Their rows of characters (`rows_of`) that stand in two texts or more are weighed by a logistic regression
+(scikit-learn, extra "train"), rare ones more. The weightiest are weighed once more without the others, and rounded to whole
+points. In the same way rows of cries are weighed for each danger. The same data give the same file. Sets that are kept for
+measuring are not read.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import re
 import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jieba
 import numpy as np
 from scipy.sparse import csr_matrix, diags
 from sklearn.linear_model import LogisticRegression
 
 from bot.understanding.meaning import Danger
-from bot.understanding.tone import LONGEST
+from bot.understanding.tone import LONGEST, rows_of
 from bot.understanding.understanding import Understanding
 
 if TYPE_CHECKING:
@@ -45,13 +42,12 @@ TABLE = ROOT / "content" / "lexicon" / "tone.toml"
 OPEN_TALK = 0.3  # how much a line of open chat counts
 CRY = 2.0  # how much a cry counts
 FEWEST = 2  # texts in which a word must stand
-WORDS = 20_000  # that are kept
+WORDS = 80_000  # that are kept
 KIND_WORDS = 600  # that are kept for each danger
-RARITY = 1.5  # the power of a word's inverse document frequency
-STRENGTH = 10.0  # the inverse of the penalty
+RARITY = 2.0  # the power of a word's inverse document frequency
+STRENGTH = 5.0  # the inverse of the penalty
 SCALE = 0.06  # of the shares of words in a text, which the penalty goes by
-QUARTERS = 8  # of a sign's point in one unit of log odds: a point is worth half of one
-_WORD = re.compile("[\u4e00-\u9fff]{1,6}")
+QUARTERS = 7  # of a sign's point in one unit of log odds
 
 
 def examples(open_data: Path | None) -> dict[str, tuple[str, float]]:
@@ -79,20 +75,9 @@ def examples(open_data: Path | None) -> dict[str, tuple[str, float]]:
     return found
 
 
-def words(text: str) -> set[str]:
-    """The words of a text, every two that stand together, and one to three characters in a row."""
-    parts = [part if _WORD.fullmatch(part) else "" for part in jieba.lcut(text)]
-    rows = {text[at : at + length] for length in (1, 2, 3) for at in range(len(text) - length + 1)}
-    return (
-        set(filter(None, parts))
-        | {one + two for one, two in pairwise(parts) if one and two}
-        | {row for row in rows if _WORD.fullmatch(row)}
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Texts (rows) by the words that stand in them (columns), and how rare each word is."""
+    """Texts by the rows of characters that stand in them (`words`, the columns), and how rare each of those is."""
 
     words: list[str]
     rows: csr_matrix
@@ -100,14 +85,12 @@ class Counted:
 
     @staticmethod
     def of(texts: Sequence[str]) -> Counted:
-        """Count every word that stands in `FEWEST` texts or more."""
-        seen = Counter(word for text in texts for word in words(text))
+        """Count every row that stands in `FEWEST` texts or more."""
+        seen = Counter(word for text in texts for word in rows_of(text))
         known = {word: number for number, word in enumerate(sorted(word for word, times in seen.items() if times >= FEWEST))}
-        lengths = sorted({len(word) for word in known})
         columns, starts = [], [0]
         for text in texts:
-            parts = {text[at : at + length] for length in lengths for at in range(len(text) - length + 1)}
-            columns += sorted(known[part] for part in parts if part in known)
+            columns += sorted(known[word] for word in rows_of(text) if word in known)
             starts.append(len(columns))
         rows = csr_matrix((np.ones(len(columns)), columns, starts), shape=(len(texts), len(known)))
         rarity = (np.log((1 + len(texts)) / (1 + np.asarray(rows.sum(0)).ravel())) + 1) ** RARITY
@@ -137,12 +120,11 @@ def table(words: Sequence[str], points: NDArray[np.float64]) -> str:
     for word, count in zip(words, np.round(points * QUARTERS).astype(int).tolist(), strict=True):
         if count:
             by_points[count].append(word)
-    return "\n".join(f'"{count}" = "{" ".join(by_points[count])}"' for count in sorted(by_points))
+    return "\n".join(f"\"{count}\" = '{' '.join(by_points[count])}'" for count in sorted(by_points))
 
 
 def main() -> None:
     """Count, and write the table anew below its own heading."""
-    jieba.setLogLevel(logging.ERROR)
     rows = examples(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
     understanding = Understanding.load(ROOT / "content")
     counted = Counted.of([understanding.plain(text)[:LONGEST] for text in rows])
@@ -151,9 +133,9 @@ def main() -> None:
     weights = np.array([weight for _, weight in rows.values()]) * np.where(cries, CRY, 1.0)
     kept = counted.part(np.ones(len(rows), dtype=bool), counted.weightiest(counted.weigh(cries, weights)[0], WORDS))
     points, start = kept.weigh(cries, weights)
-    header = TABLE.read_text(encoding="utf-8").split("[words]")[0]
+    header = TABLE.read_text(encoding="utf-8").split("[rows]")[0]
     header = re.sub("^start = .*$", f"start = {round(start * QUARTERS)}", header, flags=re.MULTILINE)
-    parts = [f"{header}[words]\n{table(kept.words, points)}\n"]
+    parts = [f"{header}[rows]\n{table(kept.words, points)}\n"]
     told = cries & (kinds != "cry")
     of_kinds = kept.part(told, np.arange(len(kept.words)))
     for danger in Danger:

@@ -23,7 +23,7 @@ from bot.understanding.lexicon import WordFile, blank
 from bot.understanding.meaning import Danger
 from bot.understanding.scenes import Scenes
 from bot.understanding.signs import Signs
-from bot.understanding.tone import QUARTERS, Tone
+from bot.understanding.tone import QUARTERS, Said, Tone
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from bot.understanding.scenes import Scene
     from bot.understanding.signs import Tally
-    from bot.understanding.tone import Said
     from bot.understanding.triggers import Seen, Vocabulary
 
 # Which alarm goes first when a message holds several: what kills soonest, or what the advice must not get wrong.
@@ -44,6 +43,7 @@ PHRASE = 3  # points that a phrase or scene is worth by itself
 MOST_BEYOND = 4  # points for or against a phrase or scene, as the other signs of its message add up to more or less
 LACKING = 2  # points that signs may lack of what a danger needs, if the tone makes up for them
 CALM = -8  # quarters of a point: a tone up to which only what is plainly said is an alarm
+SERENE = -20  # quarters of a point: a tone up to which nothing is an alarm, "新开的店叫“失火烤肉”" (0319)
 BEYOND = 3  # points more than a danger needs, from which on weak guards are not asked
 A_FEW_WORDS = 8  # characters: fewer have too few words for a tone of their own, "6栋301" sounded like a fire
 SEEN = "seen"  # the guard that knows who saw somebody from who looks for somebody; the only one that a tone alone is asked for
@@ -110,6 +110,7 @@ class Emergencies:
         self._by_danger = {rule.danger: rule for rule in rules if rule.triggers}
         # a bare cry for help says least about the danger: what else is told goes first
         self._told = tuple(rule for rule in rules if rule.triggers)
+        self._seen = [guard for rule in rules for guard in rule.guards if guard.name == SEEN]
         self._told_by: dict[tuple[Danger, ...], tuple[Rule, ...]] = {}
         self._cries = tuple(rule for rule in rules if not rule.triggers)
         self.safe_triggers = safe_triggers
@@ -194,17 +195,14 @@ class Emergencies:
         return self._spoken(self._cries, among, {}, heard) if among else None
 
     def cry(self, text: str, seen: Seen, said: Said) -> Alarm | None:
-        """What a plain text without any alarm is by its tone alone, if that is surely the tone of a cry and nobody is safe."""
-        if len(text) < A_FEW_WORDS or said.quarters() < self.tone.sure:
-            return None
+        """The alarm of a plain text in which no rule hears one, but which is a cry by its tone; None if all are safe in it."""
         held = self._gate.held(text, seen)
         if self._is_over(text, held):
             return None
-        danger = said.kind()
         heard = Heard(said, text, held, 0)
-        if any(guard.name == SEEN and holds(guard, text, (0, len(text)), heard, 0) for guard in self._by_danger[danger].guards):
+        if any(holds(guard, text, (0, len(text)), heard, 0) for guard in self._seen):
             return None
-        return Alarm(danger, f"{'，'.join(said.loudest())} (tone {said.quarters()})")
+        return Alarm(said.kind(), f"{'，'.join(said.loudest())} (tone {said.quarters()})")
 
     def safe(self, text: str, seen: Seen) -> bool:
         """Whether the text says that people are safe or the danger is over; `seen` is what the vocabulary saw in it."""
@@ -297,8 +295,10 @@ class Emergencies:
         The longer the phrase, the more it says itself. Signs of any danger bear it out, for what kills seldom keeps to one kind;
         half of their points, of four at most, are set against the tone. Most tones leave the signs nothing to say.
         """
-        if len(heard.text) < SHORT or self._hard.search(words):
+        if len(heard.text) < SHORT:
             return True
+        if self._hard.search(words):
+            return heard.quarters() > SERENE or not self._is_serene(words.split(" (")[0], heard.text)
         if heard.quarters() <= CALM:
             return False
         wanted = -((PHRASE * QUARTERS + heard.quarters()) // (QUARTERS // 2))  # points beyond, which count half
@@ -310,6 +310,11 @@ class Emergencies:
             and tally.weight(self._cleared(tally.danger, heard), heard.standing) - tally.need >= wanted
             for tally in self.signs.tallies
         )
+
+    def _is_serene(self, words: str, text: str) -> bool:
+        """Whether the part of a text in which these words stand sounds as ordinary as can be, whatever stands around it."""
+        parts = [part for part in _CLAUSES.split(text) if words in part]
+        return all(len(part) >= SHORT and Said(self.tone, part).quarters() <= SERENE for part in parts) if parts else False
 
     def _cleared(self, danger: Danger, heard: Heard) -> str:
         return heard.cleared(danger, self._by_danger[danger].quiet)

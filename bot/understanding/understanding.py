@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bot.understanding.bait import Bait
 from bot.understanding.classes import Classes
-from bot.understanding.emergencies import A_FEW_WORDS, Emergencies
+from bot.understanding.emergencies import A_FEW_WORDS, CALM, Emergencies
 from bot.understanding.features import Features
 from bot.understanding.intents import Intents
 from bot.understanding.marks import PLACE, RAW, SAFE, Marks
@@ -39,8 +40,11 @@ SPEAK_UNKNOWN = 0.5  # the same without a single word of the lexicon in it
 A_LINE = 10  # characters: a shorter message without a word of the lexicon, or words of two classes, is not even read
 A_FEW = 5  # characters: less ("满意", "好了") says nothing in a group unless a rule knows it, and little where we were asked
 OVERRULE = 0.5  # so sure must the model be of another want than the rule's to take its place
-AGREED = 0.1  # so likely must danger be to the model for a cry that only the tone of a message shows
-AGREED_STILL = 0.8  # the same when a rule finds something else in it
+# A cry that no rule hears: the tone and the model's log odds of danger are added up (0319)
+TOGETHER = 3  # quarters of tone that one unit of log odds weighs
+AGAINST = 6  # quarters that are wanted more when a rule finds something else in the message
+LEAST = 1e-4  # of doubt that a model may have
+FAINT = 0.02  # danger that is less likely to the model is none, whatever the tone
 DREAD = 0.9  # so sure of danger that neither rule nor tone shows: it is no alarm, but somebody should look at it
 
 
@@ -98,8 +102,7 @@ class Understanding:
 
     def warm(self) -> None:
         """Make ready now what is otherwise made when a text first needs it (0.4 s). Safe from any thread, and more than once."""
-        for vocabulary in (self._vocabulary, self._emergencies.tone.words):
-            vocabulary.look("")
+        self._vocabulary.look("")
         self._emergencies.warm()
         tagged("")
 
@@ -114,7 +117,7 @@ class Understanding:
         known = bool(first.mask & self._marks.known or first.stage)
         if not known:
             short = len(text) < A_LINE and not self._is_classed(text, first.mask)
-            if self._wants is None or (short and self._emergencies.cry(text, first.seen, first.said) is None):
+            if self._wants is None or (short and (len(text) < A_FEW_WORDS or first.said.quarters() <= CALM)):
                 return NOTHING
         sight = self._look(text, first)
         if sight.alarm is not None:
@@ -245,23 +248,24 @@ class Understanding:
         return sight
 
     def _hear(self, sight: Sight, wants: Wants) -> None:
-        """Make a cry of a sight that only its tone shows to be one: the model has to agree, and more so against a rule.
-
-        Where no rule finds anything the model is asked first, because it is asked about that anyway.
-        """
+        """Make a cry of a sight that tone and model together show to be one, and more surely so against a rule."""
         text, finding = sight.plain.text, sight.finding
         if len(text) < A_FEW_WORDS:
             return
-        if finding is None:
-            if wants.odds(sight).peril < AGREED or (cry := self._emergencies.cry(text, sight.seen, sight.said)) is None:
-                return
-        else:
-            if finding.intent is Intent.MISSING or (cry := self._emergencies.cry(text, sight.seen, sight.said)) is None:
+        alone = sight
+        if finding is not None:
+            if finding.intent is Intent.MISSING or sight.said.quarters() <= CALM:
                 return  # somebody was seen or found, or it does not sound like a cry
             alone = Sight(sight.plain, sight.seen, sight.said, sight.mask, None, safe=False, finding=None)
-            if wants.odds(alone).peril < AGREED_STILL:
-                return
-        sight.alarm, sight.finding, sight.points, sight.odds = cry, None, None, None
+        peril = wants.odds(alone).peril
+        if peril < FAINT:
+            return  # most messages
+        together = sight.said.quarters() + TOGETHER * math.log(peril / max(1 - peril, LEAST))
+        if together < self._emergencies.tone.sure + (AGAINST if finding is not None else 0):
+            return
+        cry = self._emergencies.cry(text, sight.seen, sight.said)
+        if cry is not None:
+            sight.alarm, sight.finding, sight.points, sight.odds = cry, None, None, None
 
     def _is_classed(self, text: str, mask: int) -> bool:
         """Whether a short text without any other word of the lexicon has words of two classes, as "求个梯子" has."""

@@ -228,7 +228,7 @@ def test_the_tone_is_not_believed_without_the_model(understanding: Understanding
     """The same cries without weights, and what sounds like a cry to the tone alone."""
     alone = understanding.with_model(None)
     assert [text for text, _ in BY_TONE if alone.read(text).danger is not None] == []
-    for text in ("这火锅真辣，嘴都着火了", "8栋电梯困人了"):
+    for text in ("这火锅真辣，嘴都着火了", "xiao si wo le ni men kan chun wan le ma"):
         assert understanding.tone(text) >= 0
         assert understanding.read(text).danger is not Danger.FIRE
         assert understanding.read(text).tier != "T0"
