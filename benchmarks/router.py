@@ -58,7 +58,7 @@ async def qianshao(talk: Stream, *, model: bool = True, keywords: list[str] | No
     with tempfile.TemporaryDirectory() as folder:
         intake = Intake(Path(folder), keywords)
         if not model:
-            intake.app.library.understanding._model = None
+            intake.app.library.understanding._take_in(None)
         chosen: Counter[str] = Counter()
 
         async def feed(raw: bytes) -> None:

@@ -242,6 +242,9 @@ def main() -> None:
     start, spent = time.perf_counter(), time.process_time()
     understanding = Understanding.load(ROOT / "content")
     print(f"load {time.perf_counter() - start:.2f} s, {time.process_time() - spent:.2f} s of the processor")
+    spent = time.process_time()
+    understanding.warm()
+    print(f"what a thread makes ready beside the first messages: {time.process_time() - spent:.2f} s of the processor")
     if options.times:
         times(understanding)
         return

@@ -5,7 +5,8 @@
 Cries are those of `content/training` and `tests/data` (every set that serves as development data), ordinary messages are all
 else there. Their rows of characters (`rows_of`) that stand in two texts or more are weighed by a logistic regression
 (scikit-learn, extra "train"), rare ones more. The weightiest are weighed once more without the others, and rounded to whole
-points. In the same way rows of cries are weighed for each danger. The same data give the same file. Sets that are kept for measuring are not read.
+points. In the same way rows of cries are weighed for each danger. The same data give the same file. Sets that are kept for
+measuring are not read.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -22,17 +23,20 @@ from bot.jobs import Job
 from bot.lanes import Lanes
 from bot.messages import Address, Inbound, Sender
 from bot.mind import Mind
-from bot.understanding import segment, text
+from bot.understanding import lexicon, segment, text
 from bot.understanding.meaning import Hint
 from bot.understanding.signs import Parts
 from bot.understanding.triggers import Triggers, Vocabulary
+from bot.understanding.understanding import Understanding
 from storage.sealing import Sealer
 from storage.tables import InboxEvent
 from storage.writer import Writer
 from tests.kit.scenario import library
 from tests.storage.conftest import open_writer
 from tests.understanding.chatter import chatter
+from tests.understanding.conftest import lines
 
+CONTENT = Path(__file__).parents[1] / "content"
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 
@@ -94,6 +98,26 @@ def test_entries_are_met_like_by_asking_each() -> None:
     for _ in range(500):
         families = sum(dice.sample(bits, k=dice.randint(0, len(bits)))) | dice.getrandbits(7)
         assert parts.met(families) == sum(entry[0] for entry in entries if families & sum(entry) == sum(entry))
+
+
+def test_a_bot_that_is_warm_makes_nobody_wait_for_a_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words of scenes and signs are compiled when a text first needs them; cold, these texts do."""
+    compiled: list[str] = []
+
+    def count(pattern: str, compiling: Callable[[str], re.Pattern[str]] = re.compile) -> re.Pattern[str]:
+        compiled.append(pattern)
+        return compiling(pattern)
+
+    monkeypatch.setattr(lexicon.re, "compile", count)
+    understanding = Understanding.load(CONTENT, weights=False)
+    said = [line.rpartition("|")[2] for name in ("emergencies.txt", "false_friends.txt") for line in lines(name)[::3]]
+    compiled.clear()
+    before = [understanding.read(words) for words in said[::2]]
+    assert compiled
+    understanding.warm()
+    compiled.clear()
+    assert [understanding.read(words) for words in said][::2] == before
+    assert compiled == []
 
 
 @pytest.mark.parametrize(

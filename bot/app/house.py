@@ -257,6 +257,7 @@ class App:
 
     def _works(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """What this node does beside listening and sending."""
+        yield "words", asyncio.to_thread(self.library.understanding.warm)
         if self.nodes is None:
             yield "lanes", self.lanes.run()
             yield "albums", self.inbox.albums.run()

@@ -54,7 +54,7 @@ class Classes:
         """The hashed features of all classes and pairs, in the order of `places`."""
         return self._hashes.ravel()
 
-    def places(self, mask: int) -> list[int]:
-        """Where in `every` the features stand that a text with words of these classes has."""
+    def places(self, mask: int, first: int = 0) -> list[int]:
+        """Where in `every`, which begins at `first`, the features stand that a text with words of these classes has."""
         width, numbers = len(self.names), bits(mask)
-        return [one * width + other for number, one in enumerate(numbers) for other in numbers[number:]]
+        return [first + one * width + other for number, one in enumerate(numbers) for other in numbers[number:]]

@@ -14,17 +14,19 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from bot.errors import ConfigError
 from bot.understanding.gates import NONE, Choice, Gate, Gated
+from bot.understanding.guards import SHORT, Guard, Heard, holds, read_guard
 from bot.understanding.lexicon import WordFile, blank
 from bot.understanding.meaning import Danger
-from bot.understanding.scenes import Scenes, clause
+from bot.understanding.scenes import Scenes
 from bot.understanding.signs import Signs
-from bot.understanding.text import sentences
 from bot.understanding.tone import QUARTERS, Said, Tone
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bot.understanding.scenes import Scene
@@ -36,38 +38,18 @@ ORDER = (
     Danger.GAS, Danger.FIRE, Danger.ELECTRIC, Danger.DROWNING, Danger.SELF_HARM, Danger.COLLAPSE,
     Danger.VIOLENCE, Danger.MEDICAL, Danger.INTRUDER, Danger.MISSING, Danger.MONEY,
 )  # fmt: skip
-SHORT = 10  # characters: a message of fewer is all danger or none, and nothing else in it bears it out
 BELOW = 3  # points fewer than any danger needs, from which on a phrase or scene stands alone in its message
 PHRASE = 3  # points that a phrase or scene is worth by itself
 MOST_BEYOND = 4  # points for or against a phrase or scene, as the other signs of its message add up to more or less
 LACKING = 2  # points that signs may lack of what a danger needs, if the tone makes up for them
 CALM = -8  # quarters of a point: a tone up to which only what is plainly said is an alarm
 SERENE = -20  # quarters of a point: a tone up to which nothing is an alarm, "新开的店叫“失火烤肉”" (0319)
-LOUD = 16  # quarters of a point: a tone from which on yielding guards are not asked
 BEYOND = 3  # points more than a danger needs, from which on weak guards are not asked
 A_FEW_WORDS = 8  # characters: fewer have too few words for a tone of their own, "6栋301" sounded like a fire
 SEEN = "seen"  # the guard that knows who saw somebody from who looks for somebody; the only one that a tone alone is asked for
 STOPS = "。！？!?\n；;…"
 _CLAUSES = re.compile("[，。,！!？?；;、 \n]+")
 _BUT = re.compile("但|可是|不过|还有人|还在|又|还没|没完全")
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """A reason why an alarm is none.
-
-    `where` is "before", "any", "text", "message", "touching" (ends right before the match) or "clause" (between the commas around
-    the match; only the clause can lift it too: "去年我被骗过两万 现在不接陌生电话" is long ago in spite of its "now").
-    A `weak` one says nothing against signs that add up to far more than enough: a stray "别" in a long cry supposes nothing. A
-    `yielding` one says nothing against a loud tone, and every weak one is yielding.
-    """
-
-    name: str
-    where: str
-    pattern: Gated
-    lifted: re.Pattern[str] | None
-    weak: bool
-    yielding: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,40 +71,21 @@ class Alarm:
     words: str
 
 
-class Heard:
-    """One text, and what is worked out of it when it is first asked for: most messages have nothing that needs it.
+class Stage(Struct, frozen=True):
+    """What the families of words in a text may add up to: whole scenes, and signs enough.
 
-    `held` has the bits of the gate's words in it, `standing` those of the classes of signs (`Signs.standing`).
+    `standing` has the bits of the classes of signs of which one may stand in it (`Signs.standing`).
     """
 
-    __slots__ = ("_cleared", "_parts", "_said", "held", "standing", "text")
+    scenes: Mapping[Danger, tuple[Scene, ...]]
+    standing: int
+    tallies: Sequence[Tally]
 
-    def __init__(self, said: Said, text: str, held: int, standing: int) -> None:
-        self.text, self.held, self.standing = text, held, standing
-        self._said = said
-        self._parts: list[tuple[int, str]] | None = None
-        self._cleared: dict[Danger, str] = {}
+    def __bool__(self) -> bool:
+        return bool(self.scenes or self.tallies)
 
-    def quarters(self) -> int:
-        """Its tone, in quarters of a sign's point; a short message has none."""
-        return self._said.quarters() if len(self.text) >= SHORT else 0
 
-    def sentences(self) -> list[tuple[int, str]]:
-        """Its sentences with where each begins."""
-        if self._parts is None:
-            self._parts = sentences(self.text)
-        return self._parts
-
-    def is_loud(self) -> bool:
-        """Whether yielding guards are not asked."""
-        return self.quarters() >= LOUD
-
-    def cleared(self, rule: Rule) -> str:
-        """The text with the false friends of a rule's danger blanked out."""
-        cleared = self._cleared.get(rule.danger)
-        if cleared is None:
-            cleared = self._cleared[rule.danger] = rule.quiet.open(self.held).blank(self.text)
-        return cleared
+EMPTY = Stage({}, 0, ())
 
 
 class Emergencies:
@@ -145,9 +108,10 @@ class Emergencies:
         self.signs = signs
         self.tone = tone
         self._by_danger = {rule.danger: rule for rule in rules if rule.triggers}
-        self._seen = [guard for rule in rules for guard in rule.guards if guard.name == SEEN]
         # a bare cry for help says least about the danger: what else is told goes first
         self._told = tuple(rule for rule in rules if rule.triggers)
+        self._seen = [guard for rule in rules for guard in rule.guards if guard.name == SEEN]
+        self._told_by: dict[tuple[Danger, ...], tuple[Rule, ...]] = {}
         self._cries = tuple(rule for rule in rules if not rule.triggers)
         self.safe_triggers = safe_triggers
         self._safe = safe
@@ -158,7 +122,7 @@ class Emergencies:
         """Read `emergencies.toml` from the lexicon folder."""
         file = WordFile(folder / "emergencies.toml")
         gate = Gate(vocabulary)
-        guards = {name: _guard(file, name, table, gate) for name, table in file.table("guard").items()}
+        guards = {name: read_guard(file, name, table, gate) for name, table in file.table("guard").items()}
         tables = file.table("danger")
         rules: list[Rule] = []
         cries: list[Rule] = []
@@ -192,20 +156,26 @@ class Emergencies:
         yield from self.scenes.words.items()
         yield from self.signs.words.items()
 
-    def staged(self, families: int) -> bool:
-        """Whether a text with these families of words may show a scene, or signs enough."""
-        return bool(self.scenes.staged(families) or self.signs.staged(self.signs.standing(families), LACKING))
+    def warm(self) -> None:
+        """Compile every pattern of words that is otherwise compiled when a text first needs it."""
+        for wording in (*self.scenes.wordings(), *self.signs.wordings()):
+            wording.pattern()
 
-    def find(self, text: str, among: Collection[Danger], families: int, seen: Seen, said: Said) -> Alarm | None:
+    def stage(self, families: int) -> Stage:
+        """What a text with these families of words may show."""
+        if not families:
+            return EMPTY
+        standing = self.signs.standing(families)
+        return Stage(self.scenes.staged(families), standing, self.signs.staged(standing, LACKING))
+
+    def find(self, text: str, among: tuple[Danger, ...], stage: Stage, seen: Seen, said: Said) -> Alarm | None:
         """The first alarm of a plain text, by `ORDER`.
 
-        `among` are the dangers whose triggers it holds, `families` has a bit for every family of words that it holds, `seen` is
-        what the vocabulary saw in it, `said` what its tone is.
+        `among` are the dangers whose triggers it holds, `stage` is what its families of words may show, `seen` what the
+        vocabulary saw in it, `said` what its tone is.
         """
-        staged = self.scenes.staged(families)
-        standing = self.signs.standing(families)
-        tallies = self.signs.staged(standing, LACKING)
-        if not (among or staged or tallies):
+        scenes, tallies = stage.scenes, stage.tallies
+        if not (among or scenes) and (not tallies or (len(text) >= SHORT and said.quarters() <= CALM)):
             return None  # most messages
         if len(text) > 4000:  # a wall of text is not a cry for help; its beginning and end are enough
             text = text[:2000] + "\n" + text[-2000:]
@@ -213,9 +183,9 @@ class Emergencies:
         if " " in text or "," in text:  # who types on a phone parts clauses by spaces
             text = text.replace(" ", "，").replace(",", "，")
             held = self._gate.held(text)
-        heard = Heard(said, text, held, standing)
-        if among or staged:
-            alarm = self._spoken(self._told, among, staged, heard)
+        heard = Heard(said, text, held, stage.standing)
+        if among or scenes:
+            alarm = self._spoken(self._told if scenes else self._told_of(among), among, scenes, heard)
             if alarm is not None:
                 return alarm
         if tallies:
@@ -225,12 +195,12 @@ class Emergencies:
         return self._spoken(self._cries, among, {}, heard) if among else None
 
     def cry(self, text: str, seen: Seen, said: Said) -> Alarm | None:
-        """The alarm of a plain text in which no rule hears one, but which is a cry by its tone; None if somebody is safe in it."""
+        """The alarm of a plain text in which no rule hears one, but which is a cry by its tone; None if all are safe in it."""
         held = self._gate.held(text, seen)
         if self._is_over(text, held):
             return None
         heard = Heard(said, text, held, 0)
-        if any(_holds(guard, text, (0, len(text)), heard, 0) for guard in self._seen):
+        if any(holds(guard, text, (0, len(text)), heard, 0) for guard in self._seen):
             return None
         return Alarm(said.kind(), f"{'，'.join(said.loudest())} (tone {said.quarters()})")
 
@@ -265,6 +235,13 @@ class Emergencies:
                     return Alarm(danger, words)
         return None
 
+    def _told_of(self, among: tuple[Danger, ...]) -> tuple[Rule, ...]:
+        """The rules of these dangers; of eleven there are not many choices."""
+        found = self._told_by.get(among)
+        if found is None:
+            found = self._told_by[among] = tuple(rule for rule in self._told if rule.danger in among)
+        return found
+
     def _words(self, rule: Rule, heard: Heard) -> str:
         alarm = rule.alarm.open(heard.held)
         if alarm is NONE:
@@ -274,7 +251,7 @@ class Emergencies:
                 continue
             for match in alarm.finditer(rule.quiet.open(heard.held).blank(part)):
                 if any(
-                    _holds(guard, part, match.span(), heard, start) and not (guard.yielding and heard.is_loud())
+                    holds(guard, part, match.span(), heard, start) and not (guard.yielding and heard.is_loud())
                     for guard in rule.guards
                 ):
                     continue
@@ -284,14 +261,14 @@ class Emergencies:
 
     def _scene(self, rule: Rule, scenes: tuple[Scene, ...], heard: Heard) -> str:
         """The words of the first scene that the text shows and no guard denies."""
-        cleared = heard.cleared(rule)
+        cleared = heard.cleared(rule.danger, rule.quiet)
         for scene in scenes:
             for start, end in self.scenes.places(scene, cleared, heard.text):
                 if not self._denied(rule, cleared, start, end, heard):
                     return f"{heard.text[start:end]} ({scene.name})"
         return ""
 
-    def _added_up(self, tallies: list[Tally], heard: Heard) -> Alarm | None:
+    def _added_up(self, tallies: Sequence[Tally], heard: Heard) -> Alarm | None:
         """The danger whose signs add up to most beyond what it needs, with the tone of the text, if no guard denies it."""
         best: tuple[int, Alarm] | None = None
         if heard.quarters() <= CALM or self._is_over(heard.text, heard.held):
@@ -300,7 +277,8 @@ class Emergencies:
             if (tally.most(heard.standing) - tally.need) * QUARTERS + heard.quarters() < 0:
                 continue  # wherever its words stand
             rule = self._by_danger[tally.danger]
-            cleared = blank(tally.friends, heard.cleared(rule))
+            friends = tally.friends.pattern() if tally.friends is not None else None
+            cleared = blank(friends, heard.cleared(rule.danger, rule.quiet))
             place = tally.place(cleared, heard.standing, LACKING)
             if place is None or (best is not None and best[0] >= place[0] - tally.need):
                 continue
@@ -329,14 +307,17 @@ class Emergencies:
         wanted -= BELOW + min(3, (len(words.split(" (")[0]) - 2) // 4)
         return any(
             tally.most(heard.standing) - tally.need >= wanted
-            and tally.weight(heard.cleared(self._by_danger[tally.danger]), heard.standing) - tally.need >= wanted
+            and tally.weight(self._cleared(tally.danger, heard), heard.standing) - tally.need >= wanted
             for tally in self.signs.tallies
         )
 
     def _is_serene(self, words: str, text: str) -> bool:
-        """Whether the part of a text in which these words stand sounds as ordinary as can be; what stands around it does not count."""
+        """Whether the part of a text in which these words stand sounds as ordinary as can be, whatever stands around it."""
         parts = [part for part in _CLAUSES.split(text) if words in part]
-        return all(len(part) >= SHORT and Said(self.tone, part).quarters() <= SERENE for part in parts) if parts else False
+        return bool(parts) and all(len(part) >= SHORT and Said(self.tone, part).quarters() <= SERENE for part in parts)
+
+    def _cleared(self, danger: Danger, heard: Heard) -> str:
+        return heard.cleared(danger, self._by_danger[danger].quiet)
 
     def _denied(self, rule: Rule, cleared: str, start: int, end: int, heard: Heard, *, sure: bool = False) -> bool:
         """Whether a guard speaks against what stands in a text from start to end, or the same sentence says that it is over."""
@@ -344,7 +325,7 @@ class Emergencies:
         last = min((at for mark in STOPS if (at := cleared.find(mark, end)) >= 0), default=len(cleared))
         part, here = heard.text[first:last], (start - first, end - first)
         return any(
-            _holds(guard, part, here, heard, first)
+            holds(guard, part, here, heard, first)
             for guard in rule.guards
             if not (sure and guard.weak) and not (guard.yielding and heard.is_loud())
         ) or self._over(rule.danger, part, here[0], heard)
@@ -363,41 +344,6 @@ class Emergencies:
 def _is_safe(safe: Choice, text: str) -> bool:
     match = safe.search(text)
     return match is not None and "没" not in text[max(0, match.start() - 2) : match.start()]
-
-
-def _guard(file: WordFile, name: str, table: object, gate: Gate) -> Guard:
-    if not isinstance(table, dict):
-        raise ConfigError(f"{file.path}: [guard.{name}] must be a table")
-    where = file.text(table, "where")
-    if where not in ("before", "any", "text", "touching", "clause", "message"):
-        raise ConfigError(f'{file.path}: [guard.{name}] where must be "before", "any", "text", "message", "clause" or "touching"')
-    pattern = Gated(file, (file.text(table, "pattern"),), gate)
-    lifted = file.text(table, "lifted", "")
-    weak = table.get("weak") is True
-    return Guard(name, where, pattern, file.compile((lifted,)) if lifted else None, weak, weak or table.get("yielding") is True)
-
-
-def _holds(guard: Guard, part: str, here: tuple[int, int], heard: Heard, first: int) -> bool:
-    """Whether the guard speaks against what stands `here` in a part of the text that begins at `first`, and nothing lifts it.
-
-    What a guard wants to see before the match may stand inside of it too ("电瓶车进楼道要是烧起来").
-    """
-    pattern = guard.pattern.open(heard.held)
-    if pattern is NONE:
-        return False
-    start, end = here
-    if guard.where == "touching":
-        return pattern.search(part[max(0, start - 4) : start]) is not None
-    if guard.where == "clause":
-        near = clause(part, start, end)
-        return pattern.search(near) is not None and (guard.lifted is None or guard.lifted.search(near) is None)
-    if guard.where == "message":
-        text = heard.text
-        return pattern.search(text) is not None and (guard.lifted is None or guard.lifted.search(text) is None)
-    scopes = (part[:start], part[:end]) if guard.where == "before" else (part,)
-    if not any(pattern.search(scope) for scope in scopes) and not (guard.where == "text" and pattern.search(heard.text[:first])):
-        return False
-    return guard.lifted is None or guard.lifted.search(part) is None
 
 
 def danger_words(rules: tuple[Rule, ...]) -> Iterator[tuple[str, Danger]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from bot.understanding.emergencies import Alarm
+    from bot.understanding.emergencies import Alarm, Stage
     from bot.understanding.intents import Finding
     from bot.understanding.scams import Traces
     from bot.understanding.text import Plain
@@ -33,37 +33,30 @@ class Verdict(Struct, frozen=True):
 
 
 class Odds(Struct, frozen=True):
-    """What the model thinks of a sight: of every label, of all wants together (small talk and danger are none), and of the
-    likeliest of them.
-
-    `each` has the labels in the order of `numbers`.
-    """
+    """How likely the model thinks each label of a sight, in the order of `numbers`; and what is asked of it most."""
 
     each: Sequence[float]
     numbers: Mapping[Intent, int]
-    wants: float
-    best: Intent
-    most: float
+    wants: float  # all wants together: small talk and danger are none
+    best: Intent  # the likeliest of them
+    most: float  # and how likely it is
+    chat: float  # small talk
+    danger: float  # a cry for help
+    peril: float  # that, or somebody is missing
 
     def of(self, intent: Intent) -> float:
         """How likely an intent is; not at all if the model does not know it."""
         number = self.numbers.get(intent)
         return 0.0 if number is None else self.each[number]
 
-    @property
-    def chat(self) -> float:
-        """How likely it is small talk."""
-        return self.of(Intent.CHAT)
 
-    @property
-    def peril(self) -> float:
-        """How likely somebody is in danger or missing."""
-        return self.of(Intent.EMERGENCY) + self.of(Intent.MISSING)
+class First(Struct, frozen=True):
+    """A first look at a text: its words, the bits of what they stand for (`marks.py`), what their families may show, its tone."""
 
-    @property
-    def danger(self) -> float:
-        """How likely it is a cry for help."""
-        return self.of(Intent.EMERGENCY)
+    seen: Seen
+    mask: int
+    stage: Stage
+    said: Said
 
 
 class Sight(Struct):

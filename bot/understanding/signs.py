@@ -80,7 +80,7 @@ class Tally:
     core: int
     must: int
     signs: tuple[Sign, ...]
-    friends: re.Pattern[str] | None
+    friends: Wording | None
     fills: tuple[tuple[int, int], ...]  # for each class that is a core one or speaks for it: its bit, and points of two words
     bounds: tuple[tuple[int, int], ...]  # for each class that speaks for it: its bit, and points of three words
 
@@ -91,7 +91,7 @@ class Tally:
         core: Sequence[Sign],
         must: Sequence[Sign],
         others: Sequence[Sign],
-        friends: re.Pattern[str] | None,
+        friends: Wording | None,
     ) -> Tally:
         """The signs of a danger: those without which nothing is added up, and all others; `must` are some of either."""
         speaking = [sign for sign in others if sign.points > 0]
@@ -302,7 +302,7 @@ class Signs:
                     [each for name, each in own.items() if name in core],
                     [own[name] for name in must],
                     [*(each for name, each in own.items() if name not in core), *common],
-                    re.compile(any_of(friends)) if friends else None,
+                    Wording(any_of(friends)) if friends else None,
                 )
             )
         return Signs(words, tallies, parted)
@@ -313,6 +313,7 @@ class Signs:
             if sign.wording is not None:
                 yield sign.wording
             yield from (entry.wording for entry in sign.spelled)
+        yield from (tally.friends for tally in self.tallies if tally.friends is not None)
 
     def standing(self, families: int) -> int:
         """The bits of the classes of which a text with these families of words may hold one: whole, or spelled by its parts; and
