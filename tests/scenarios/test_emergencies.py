@@ -281,6 +281,17 @@ def test_that_somebody_else_found_something_only_tells_the_officers(chat: Scenar
     assert chat.rows(Alarm.safe_at) == [None]
 
 
+def test_who_is_found_belongs_to_the_case_that_was_brought(chat: Scenario) -> None:
+    chat.say("张阿姨", PRIVATE, "/寻人 我奶奶78岁，蓝棉袄，刚刚在菜市场走丢了，到处找不到")
+    chat.skip("张阿姨")
+    chat.skip_officers()
+    chat.say("张阿姨", PRIVATE, "找到了，谢谢")
+    chat.expect("张阿姨", "找到就好，已经告诉民警。")
+    assert any("有补充：找到了，谢谢" in card.what.text for who in ("赵航", "王建国", "李敏") for card in chat.unseen(who))
+    chat.skip_officers()
+    assert chat.rows(Case.number) == ["2611-0001"]
+
+
 def test_something_found_ends_no_fire(chat: Scenario) -> None:
     chat.say("张阿姨", GROUP, CALL)
     chat.skip(GROUP, "王建国")
