@@ -206,6 +206,20 @@ def test_what_is_plainly_said_is_not_asked_for_its_tone(understanding: Understan
         assert understanding.glance(f"{ordinary}，{cry}").danger is not None
 
 
+CALM_AS_CAN_BE = (
+    "新来的外卖小哥帅得我触电",
+    "厨师长说着火的是火焰牛排，桌边表演",
+    "公司叫我们签“触电免责书”，合法吗",
+    "巷口新开的理发店叫着火了造型，洗剪吹才二十",
+)
+
+
+def test_a_plain_phrase_in_as_calm_a_part_is_no_cry(understanding: Understanding, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [text for text in CALM_AS_CAN_BE if understanding.glance(text).danger is not None] == []
+    monkeypatch.setattr("bot.understanding.emergencies.SERENE", -1000)
+    assert [text for text in CALM_AS_CAN_BE if understanding.glance(text).danger is None] == []
+
+
 BY_TONE = [
     ("奶奶把降糖药当钙片吃了一大把,现在睡得喊不醒", Danger.MEDICAL),
     ("孙子没得了,工地边上只有他的小车车", Danger.MISSING),
