@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from bot.understanding.wants import Wants
 
 # How sure the model must be of bait that nobody asked about, by the points that the rules alone give it: the plainer, the less
-CERTAIN = ((2.5, 0.8), (1.5, 0.92), (0.95, 0.96), (0.4, 0.97))
-BAIT = 0.5  # so sure must the model be that a text is bait; families talk about money and officials about fraud
+CERTAIN = ((2.5, 0.683), (1.5, 0.861), (0.95, 0.928), (0.4, 0.946))
+BAIT = 0.65  # so sure must the model be that a text is bait; families talk about money and officials about fraud (0323)
 SHORTEST = 8  # characters: less ("代开发票") is named as bait by the rules of its type alone
 SHORT = 60  # characters: without a word of the scam rules no pattern of theirs is tried
 
