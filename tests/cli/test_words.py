@@ -26,7 +26,7 @@ def test_help_is_english_with_a_chinese_line(shell: Shell) -> None:
         (("officer", "code", "9"), 1, "error: there is no officer '9'; qianshao officer list shows them"),
         (("group", "assign", "nothing", "GX01"), 1, "error: there is no group 'nothing'; qianshao group list shows them"),
         (("group", "invite", "nothing"), 1, "error: there is no group 'nothing'"),
-        (("post", "preview", "什么"), 1, "error: 没找到“什么”。写栏目名"),
+        (("post", "preview", "跳房子"), 1, "error: 没找到“跳房子”。写栏目名"),
         (("post", "send", "反诈"), 1, "error: say to whom: --to LABEL (repeatable), or --all"),
         (("post", "send", "反诈", "--all"), 1, "error: there is no group yet; qianshao group add"),
         (("post", "stop"), 1, "error: no campaign is under way"),
