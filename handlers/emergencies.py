@@ -67,8 +67,7 @@ def answer_emergency(
     if message.text.lstrip()[:1] not in ("/", "／"):  # what follows a command belongs to its case or tip
         listen(raised.alarm, dialogs)
     if raised.advise:
-        still = danger is Danger.MONEY and rules.scam_now.search(message.text) is not None  # who is still there can be held back
-        say.reply("emergency.money_now" if still else f"emergency.{danger.value}", lane=Lane.ALARM)
+        say.reply(rules.advice(danger, message.text), lane=Lane.ALARM)
     if raised.new:
         _call(raised.alarm, alarms, say)
         timers.after(rules.alarm_repeat, "alarm.repeat", str(raised.alarm.id))

@@ -83,10 +83,12 @@ def cannot_do(due: Due, roster: Roster, say: Say) -> None:
 
 
 @router.special("failed")
-def could_not(message: Inbound, meaning: Meaning, group: Group | None, roster: Roster, say: Say, session: Session) -> None:
+def could_not(
+    message: Inbound, meaning: Meaning, group: Group | None, roster: Roster, say: Say, session: Session, rules: Rules
+) -> None:
     """A message could not be handled three times over: its sender hears it, and somebody who can look what it was."""
     if meaning.danger is not None:
-        say.reply(f"emergency.{meaning.danger.value}", lane=Lane.ALARM)
+        say.reply(rules.advice(meaning.danger, message.text), lane=Lane.ALARM)
     elif message.text or message.addressed:
         say.reply("help.failed")
     who = {officer.id: officer for officer in dispatchers(session, group.grid_id if group else None)}

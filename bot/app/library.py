@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from bot.errors import ConfigError
 from bot.judge import Doubts
 from bot.understanding.answers import Answers
 from bot.understanding.understanding import Understanding
@@ -45,7 +46,10 @@ class Library:
 
     @staticmethod
     def load(content: Path, now: datetime) -> Library:
-        """Read it; broken files are named in the log and left out."""
+        """Read it; broken files are named in the log and left out.
+
+        Without the words for a cry nothing starts: `ConfigError` names them.
+        """
         posts, lexicon = PostLibrary.load(content / "posts"), content / "lexicon"
         library = Library(
             PhraseBook.load(content / "phrases"),
@@ -64,6 +68,9 @@ class Library:
             load_years(content / "workdays"),
             Officials.load(lexicon),
         )
+        missing = sorted(key for key in library.understanding.advised if key not in library.phrases)
+        if missing:
+            raise ConfigError(f"{lexicon / 'advice.toml'}: there is no phrase {', '.join(missing)}")
         for broken in (*library.phrases.broken, *library.answers.broken, *posts.broken, *library.calendar.broken):
             log.warning("broken_content", file=str(broken.path), line=broken.line, problem=broken.problem)
         return library

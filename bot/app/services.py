@@ -97,6 +97,7 @@ class Services:
             tip_pages=_tip_pages(settings),
             rooms_keep_days=settings.web.keep_days,
             talk_quiet=timedelta(minutes=settings.desk.talk_minutes),
+            advice=self._library.understanding.advice,
             scam_now=re.compile("|".join(sorted(self._library.scam_now)) or "(?!)"),
         )
         return House(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,7 +15,7 @@ from bot.mind import Mind
 from bot.router import Command
 from bot.understanding.answers import Hit
 from bot.understanding.laws import LawHit
-from bot.understanding.meaning import Scam
+from bot.understanding.meaning import Danger, Scam
 from content.small_numbers import LEAST
 
 
@@ -109,6 +110,11 @@ class Menu:
     commands: tuple[Command, ...]
 
 
+def own_advice(danger: Danger, _text: str) -> str:
+    """The words of the danger itself, whatever the text shows besides."""
+    return f"emergency.{danger.value}"
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The district's own settings that handlers go by."""
@@ -123,6 +129,7 @@ class Rules:
     rooms_keep_days: int = 7  # how long our own web rooms keep their messages
     talk_quiet: timedelta = timedelta(minutes=15)  # silence after which a conversation with an officer is over
     vague_places: frozenset[str] = frozenset()  # words for a place to which nobody can be sent
+    advice: Callable[[Danger, str], str] = own_advice  # which phrase says what to do first in a danger heard in a text
     scam_now: re.Pattern[str] = re.compile("(?!)")  # what is said of somebody who is being defrauded at this moment
 
 

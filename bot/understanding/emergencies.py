@@ -11,12 +11,13 @@ data: `content/lexicon/emergencies.toml`, `scenes.toml`, `signs.toml` and `tone.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from bot.errors import ConfigError
+from bot.understanding.advice import Advice
 from bot.understanding.gates import NONE, Choice, Gate, Gated
 from bot.understanding.guards import SHORT, Guard, Heard, holds, read_guard
 from bot.understanding.lexicon import WordFile, blank
@@ -46,7 +47,8 @@ CALM = -8  # quarters of a point: a tone up to which only what is plainly said i
 SERENE = -20  # quarters of a point: a tone up to which nothing is an alarm, "新开的店叫“失火烤肉”" (0319)
 BEYOND = 3  # points more than a danger needs, from which on weak guards are not asked
 A_FEW_WORDS = 8  # characters: fewer have too few words for a tone of their own, "6栋301" sounded like a fire
-SEEN = "seen"  # the guard that knows who saw somebody from who looks for somebody; the only one that a tone alone is asked for
+# guards against what only sounds like a cry: who saw somebody, who pasted a threat, what is told of gamblers, an empty lift
+TONED = frozenset({"seen", "extorted", "vice", "fled", "empty", "got_out"})
 STOPS = "。！？!?\n；;…"
 _CLAUSES = re.compile("[，。,！!？?；;、 \n]+")
 _BUT = re.compile("但|可是|不过|还有人|还在|又|还没|没完全")
@@ -101,16 +103,18 @@ class Emergencies:
         safe_triggers: tuple[str, ...],
         safe: Gated,
         hard: re.Pattern[str],
+        advice: Advice,
     ) -> None:
         self.rules = rules
         self._gate = gate
         self.scenes = scenes
         self.signs = signs
         self.tone = tone
+        self.advice = advice
         self._by_danger = {rule.danger: rule for rule in rules if rule.triggers}
         # a bare cry for help says least about the danger: what else is told goes first
         self._told = tuple(rule for rule in rules if rule.triggers)
-        self._seen = [guard for rule in rules for guard in rule.guards if guard.name == SEEN]
+        self._toned = [*{guard.name: guard for rule in rules for guard in rule.guards if guard.name in TONED}.values()]
         self._told_by: dict[tuple[Danger, ...], tuple[Rule, ...]] = {}
         self._cries = tuple(rule for rule in rules if not rule.triggers)
         self.safe_triggers = safe_triggers
@@ -149,7 +153,8 @@ class Emergencies:
             raise ConfigError(f"{file.path}: [safe] has no patterns")
         scenes = Scenes.load(folder)
         signs = Signs.load(folder, scenes.families, len(scenes.families))
-        return Emergencies((*rules, *cries), gate, scenes, signs, Tone.load(folder), file.texts(table, "triggers"), safe, hard)
+        tone, triggers = Tone.load(folder), file.texts(table, "triggers")
+        return Emergencies((*rules, *cries), gate, scenes, signs, tone, triggers, safe, hard, Advice.load(folder))
 
     def family_words(self) -> Iterator[tuple[str, int]]:
         """Every word of a scene or a sign with the bits of its families, for the automaton."""
@@ -169,11 +174,15 @@ class Emergencies:
         return Stage(self.scenes.staged(families), standing, self.signs.staged(standing, LACKING))
 
     def find(self, text: str, among: tuple[Danger, ...], stage: Stage, seen: Seen, said: Said) -> Alarm | None:
-        """The first alarm of a plain text, by `ORDER`.
+        """The alarm of a plain text: the first by `ORDER`, under the name of the danger that its scene really is.
 
         `among` are the dangers whose triggers it holds, `stage` is what its families of words may show, `seen` what the
         vocabulary saw in it, `said` what its tone is.
         """
+        alarm = self._find(text, among, stage, seen, said)
+        return self._named(alarm, text) if alarm is not None else None
+
+    def _find(self, text: str, among: tuple[Danger, ...], stage: Stage, seen: Seen, said: Said) -> Alarm | None:
         scenes, tallies = stage.scenes, stage.tallies
         if not (among or scenes) and (not tallies or (len(text) >= SHORT and said.quarters() <= CALM)):
             return None  # most messages
@@ -200,9 +209,12 @@ class Emergencies:
         if self._is_over(text, held):
             return None
         heard = Heard(said, text, held, 0)
-        if any(holds(guard, text, (0, len(text)), heard, 0) for guard in self._seen):
+        if any(holds(guard, text, (0, len(text)), heard, 0) for guard in self._toned):
             return None
-        return Alarm(said.kind(), f"{'，'.join(said.loudest())} (tone {said.quarters()})")
+        return self._named(Alarm(said.kind(), f"{'，'.join(said.loudest())} (tone {said.quarters()})"), text)
+
+    def _named(self, alarm: Alarm, text: str) -> Alarm:
+        return replace(alarm, danger=self.advice.danger(alarm.danger, text))
 
     def safe(self, text: str, seen: Seen) -> bool:
         """Whether the text says that people are safe or the danger is over; `seen` is what the vocabulary saw in it."""

@@ -210,6 +210,15 @@ class Understanding:
         classes = [self._classes.features(self._marks.classes(sight.mask))] if head == "intent" else []
         return np.concatenate([characters(sight.plain.text), named(names), *classes])
 
+    def advice(self, danger: Danger, text: str) -> str:
+        """The key of the phrase that says what to do first in a danger that was heard in this text."""
+        return self._emergencies.advice.phrase(danger, self.plain(text))
+
+    @property
+    def advised(self) -> frozenset[str]:
+        """The key of every phrase that `advice` may name."""
+        return self._emergencies.advice.phrases()
+
     def plain(self, text: str) -> str:
         """The plain form of a text, as the rules read it."""
         return self._look(text).plain.text

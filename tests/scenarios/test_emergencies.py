@@ -55,6 +55,16 @@ def test_every_kind_is_answered_first_and_makes_no_case(chat: Scenario) -> None:
     assert len(chat.rows(Alarm.id)) == len(Danger)
 
 
+def test_a_scene_within_a_danger_has_its_own_words_and_officers_read_what_it_is(chat: Scenario) -> None:
+    chat.say("张阿姨", GROUP, "孩子喝了半瓶洁厕灵，在吐")
+    chat.expect(GROUP, library().phrases.say("emergency.poison"))
+    chat.expect("王建国", "【紧急】港新1号网格有人求助：有人突发急病、受伤或中毒。*")
+    chat.say("陈大爷", GROUP, "我跟我妈被关在电梯里，灯灭了")
+    chat.expect(GROUP, library().phrases.say("emergency.lift"))
+    chat.expect("王建国", "【紧急】港新1号网格有人求助：坍塌或有人被困。*")
+    chat.silence()
+
+
 def test_the_duty_officer_is_called_every_two_minutes_until_he_answers(chat: Scenario) -> None:
     chat.say("张阿姨", GROUP, CALL)
     chat.expect(GROUP, "马上打119*")
