@@ -12,7 +12,7 @@ from bot.dialogs import Awaited, DialogKey
 from bot.lanes import LaneKey
 from bot.messages import Address, Inbound
 from bot.router import named_number
-from bot.understanding.clues import sounds_like_clue, tells_of_no_harm
+from bot.understanding.clues import sounds_like_clue, tells_of_no_fear, tells_of_no_harm
 from content.spelling import simplified
 
 FEW_DIALOGS = 1000
@@ -60,8 +60,13 @@ class Mind:
         address = event.address
         return not address.private and (address.platform, address.account, address.chat) in self.alerted
 
-    def may_be_sighting(self, event: Inbound) -> bool:
-        """The same anywhere, of words that would be taken for a call for help if nobody was looked for."""
+    def may_be_sighting(self, event: Inbound, *, stranger: bool) -> bool:
+        """The same anywhere, of words that would be taken for a call for help if nobody was looked for.
+
+        What sounds like a `stranger` who breaks in is one where the group was told of nobody, or where somebody is afraid.
+        """
+        if stranger and not (self.is_alerted(event) and tells_of_no_fear(event.text)):
+            return False
         return bool(self.alerted) and not event.copied and sounds_like_clue(event.text) and tells_of_no_harm(event.text)
 
     def is_late_forward(self, text: str) -> bool:

@@ -34,7 +34,7 @@ from storage.failpoints import failpoint
 from storage.intake import ClaimLost
 from storage.writer import StorageUnavailable, Writer
 
-_PROBLEM = re.compile(r"[/／].*?(?:发现)?问题[:：\s]*(.+)", re.DOTALL)
+_PROBLEM = re.compile(r"[/／]\s*(?:走[访訪]|[检檢]查).*?(?:[发發][现現])?[问問][题題][:：\s]*(.+)", re.DOTALL)
 log = structlog.get_logger(__name__)
 
 NOTHING, OPENED = Meaning(Intent.CHAT, 0.0), Meaning(Intent.CHAT, 1.0)
@@ -231,7 +231,9 @@ class Worker:
         if job.hint.danger is None and only_opens(event.text):
             return OPENED
         quoted = event.quote.text if event.quote else ""
-        found = _PROBLEM.match(event.text)  # `/走访 …；老人身体好；问题：…`: what is well says nothing of the problem
+        found = (
+            _PROBLEM.match(event.text) if job.hint.danger is None else None
+        )  # `/走访 …；老人身体好；问题：…`: what is well says nothing of the problem
         return self._understanding.read(
             found[1] if found else event.text, quoted=quoted, has_photo=bool(event.attachments), hint=job.hint
         )

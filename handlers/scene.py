@@ -103,7 +103,7 @@ def _belongs(message: Inbound, meaning: Meaning, text: str) -> bool:
 
 def _show(alarm: Alarm, photos: Photos, sent: int, alarms: Alarms, say: Say, session: Session) -> None:
     """Every photo to every officer; without a case they are kept for some days only."""
-    rows = [session.get(Attachment, photo) for photo in photos.ids[: MOST_PHOTOS - sent]]
+    rows = [session.get(Attachment, photo) for photo in photos.ids[: max(0, MOST_PHOTOS - sent)]]
     for row in rows:
         say.to_officers(
             alarms.concerned(alarm),

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, func, select
 
 from bot.campaigns.lots import its_part
 from bot.campaigns.rules import ALARM_LASTS, WEEK, CampaignState, Kind, PostRules
+from storage.outbox import STATE
 from storage.tables import Alarm, Campaign, CampaignGroup, CampaignPart, Case, Notice
 
 
@@ -36,7 +37,7 @@ _ARRIVES = or_(
     exists().where(
         col(Notice.campaign_id) == col(CampaignGroup.campaign_id),
         col(Notice.group_id) == col(CampaignGroup.group_id),
-        col(Notice.state).in_(("sent", "unknown", "sending")),
+        STATE.in_(("sent", "unknown", "sending")),
     ),
 )
 

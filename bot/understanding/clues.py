@@ -19,6 +19,8 @@ _LOST = re.compile("(?:不见|走丢|走失|丢|失踪|走散)了|找不[到着]
 _OWN = re.compile("(?:我|我们|咱)(?:家|妈|爸|爷|奶|姥|外|儿|女|孩|老伴|婆|公|弟|妹|哥|姐)")
 _KNOWN = re.compile("(?:走丢|走失|失踪|找)的|寻人|照片[上里]|(?<!其)[他她]|[这那](?:个|位)?(?:人|老|奶|爷|大|阿|孩|小)")
 _BREAKS_IN = re.compile("翻[窗墙进]|撬|闯|砸|破门|入室|偷|盗|抢|跟踪|尾随|刀|锁|敲门|爬[窗进墙上]|鬼鬼祟祟|蒙面|拐|拖|拽|打人")
+_GONE = re.compile("转眼|一转身|一回头|一眨眼|没影|没人影|人没了|人就没|人不见|没到家|没回来")
+_AFRAID = re.compile("我家|我们家|家里|屋里|一个人|不敢|怕|躲|快来|救|拧|衣柜|陌生|黑影|院子|床底")
 _PERSON = re.compile("老人|老太|老头|老奶|老爷|大爷|大妈|大娘|阿姨|奶奶|爷爷|孩子|小孩|娃|男孩|女孩|姑娘|小伙|走[失丢]")
 _GENUINE = re.compile(r"(?:是|真|可信|靠谱).{0,6}(?:吗|么|假的?|[?？])\s*[?？。!！]*\s*$|是不是(?:真|假)|真的?还?是?假")
 _STILL = re.compile(r"(?:找|寻)(?:到|着)(?:了)?(?:没有?|吗|么|了吗|不)|还没(?:找|有消息)|有(?:没有)?消息(?:了)?(?:吗|没)")
@@ -52,7 +54,13 @@ def speaks_of_another(text: str) -> bool:
 
 def tells_of_no_harm(text: str) -> bool:
     """Whether a sighting says neither that somebody else is missing nor that somebody breaks in."""
-    return not speaks_of_another(text) and _BREAKS_IN.search(text) is None
+    gone = _GONE.search(text) is not None and (_OWN.search(text) is not None or not speaks_of_known(text))
+    return not gone and not speaks_of_another(text) and _BREAKS_IN.search(text) is None
+
+
+def tells_of_no_fear(text: str) -> bool:
+    """Whether nobody who tells of a stranger is at home with him, or afraid."""
+    return _AFRAID.search(text) is None
 
 
 def adds_nothing(text: str) -> bool:

@@ -73,7 +73,7 @@ def test_what_is_done_first_is_said_first() -> None:
         "poison": ("120", "按120说的做", "包装留好"),
         "lift": ("警铃", "119", "别扒门"),
         "car_water": ("安全带", "开窗", "侧窗的角", "119"),
-        "coal": ("120", "门窗", "别开灯", "抬到外面"),
+        "coal": ("人先到屋外", "120", "门窗", "别开灯", "119"),
     }.items():
         text = phrases.say(f"emergency.{key}")
         places = [text.index(words) for words in order]

@@ -11,6 +11,7 @@ from bot.understanding.clues import (
     nearest,
     sounds_like_clue,
     speaks_of_another,
+    tells_of_no_fear,
     tells_of_no_harm,
 )
 
@@ -63,3 +64,19 @@ def test_of_several_alerts_the_one_that_is_meant() -> None:
     assert nearest("看到一个背红书包的孩子", alerts) == 0
     assert nearest("桥头有个穿蓝棉袄的老人", alerts) == 1
     assert nearest("刚才在公园看见了", alerts) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["刚才孩子在楼下玩，转眼人没影了", "刚才我妈在菜场，一回头就没人影了，快帮忙", "上午娃在公园门口，一转身人没了"]
+)
+def test_who_is_just_gone_is_no_sighting_of_somebody_else(text: str) -> None:
+    assert not tells_of_no_harm(text)
+    assert tells_of_no_harm("看见她了，一转眼往桥那边走没影了")
+
+
+@pytest.mark.parametrize(
+    "text", ["刚才有人在我家门口拧门把手，我一个人在家怕", "衣柜里好像是有人，我不敢动", "我看到有陌生男人进了院子，快来人"]
+)
+def test_who_is_afraid_of_a_stranger_has_not_seen_whom_we_look_for(text: str) -> None:
+    assert not tells_of_no_fear(text)
+    assert tells_of_no_fear("刚才在3栋门口有个老太太从里面走出来")
