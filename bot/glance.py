@@ -16,10 +16,8 @@ from bot.router import Command
 from bot.understanding.meaning import Danger, Hint
 from content.spelling import simplified
 
-LIKE_A_SIGHTING = (
-    Danger.MISSING,
-    Danger.INTRUDER,
-)  # "刚才在公园门口往东走了" has the tone of one, "见过这个人，在加油站" of the other
+# "刚才在公园门口往东走了" sounds like somebody who is missing, "见过这个人，在加油站" like somebody who breaks in
+LIKE_A_SIGHTING = (Danger.MISSING, Danger.INTRUDER)
 
 
 @dataclass(frozen=True, slots=True)

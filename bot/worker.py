@@ -231,9 +231,8 @@ class Worker:
         if job.hint.danger is None and only_opens(event.text):
             return OPENED
         quoted = event.quote.text if event.quote else ""
-        found = (
-            _PROBLEM.match(event.text) if job.hint.danger is None else None
-        )  # `/走访 …；老人身体好；问题：…`: what is well says nothing of the problem
+        # `/走访 …；老人身体好；问题：…`: what is well says nothing of the problem
+        found = _PROBLEM.match(event.text) if job.hint.danger is None else None
         return self._understanding.read(
             found[1] if found else event.text, quoted=quoted, has_photo=bool(event.attachments), hint=job.hint
         )

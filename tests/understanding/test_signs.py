@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
+from dataclasses import replace
 
 import pytest
 
@@ -76,9 +77,9 @@ def test_each_row_of_a_tone_counts_once_wherever_it_stands() -> None:
     assert len(seen) > 10  # the bounds do not hide what is counted
 
 
-@pytest.mark.parametrize("address", ["3栋2单元502", "二号楼三单元", "1203", "东区7号院"])
+@pytest.mark.parametrize("address", ["3栋2单元502", "二号楼三单元", "1203", "7号院"])
 def test_where_somebody_lives_says_nothing_of_danger(address: str) -> None:
     """Who calls for help says where, but so does who reports a lamp."""
-    tone = Tone.load(LEXICON)
+    tone = replace(Tone.load(LEXICON), most=1000)  # no bound hides a difference
     bare = Said(tone, "，灯坏了三天没人修").quarters()
     assert abs(Said(tone, f"{address}，灯坏了三天没人修").quarters() - bare) == 0
