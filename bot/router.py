@@ -58,6 +58,7 @@ class Command:
     always: bool = False  # also for somebody who is blocked: the rights over what is kept of a person
     names: bool = False  # what follows it names something of ours (a number, a code, a word), and is no text of the sender's own
     aside: bool = False  # of what neighbours do together: help lists it when asked for that, so that its first page stays short
+    reads: re.Pattern[str] | None = None  # its first group is what is read of the words, where the rest means something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,7 @@ class Router:
         aside: bool = False,
         always: bool = False,
         names: bool = False,
+        reads: re.Pattern[str] | None = None,
     ) -> Callable[[Handler], Handler]:
         """Register `/name` and `/alias`. `about` is the line of help; `usage` shows the arguments."""
         roles = (needs,) if isinstance(needs, Role) else tuple(needs)
@@ -185,7 +187,8 @@ class Router:
         def register(handler: Handler) -> Handler:
             wanted = wants_of(handler)
             number = next(("may" if want.optional else "must" for want in wanted if want.type is CaseNumber), "")
-            made = Command(name, alias, usage, about, roles, private, handler, number, confidential, record, always, names, aside)
+            flags = confidential, record, always, names, aside
+            made = Command(name, alias, usage, about, roles, private, handler, number, *flags, reads)
             for word in (name, alias):
                 _put(self.commands, word, made)
             return handler

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from dataclasses import replace as changed
 from datetime import datetime
@@ -34,7 +33,6 @@ from storage.failpoints import failpoint
 from storage.intake import ClaimLost
 from storage.writer import StorageUnavailable, Writer
 
-_PROBLEM = re.compile(r"[/／]\s*(?:走[访訪]|[检檢]查).*?(?:[发發][现現])?[问問][题題][:：\s]*(.+)", re.DOTALL)
 log = structlog.get_logger(__name__)
 
 NOTHING, OPENED = Meaning(Intent.CHAT, 0.0), Meaning(Intent.CHAT, 1.0)
@@ -231,11 +229,14 @@ class Worker:
         if job.hint.danger is None and only_opens(event.text):
             return OPENED
         quoted = event.quote.text if event.quote else ""
-        # `/走访 …；老人身体好；问题：…`: what is well says nothing of the problem
-        found = _PROBLEM.match(event.text) if job.hint.danger is None else None
-        return self._understanding.read(
-            found[1] if found else event.text, quoted=quoted, has_photo=bool(event.attachments), hint=job.hint
-        )
+        text = event.text if job.hint.danger is not None else self._read_of(event.text)
+        return self._understanding.read(text, quoted=quoted, has_photo=bool(event.attachments), hint=job.hint)
+
+    def _read_of(self, text: str) -> str:
+        """What of a text its meaning is read from: all of it, but of some commands a part."""
+        call = self._house.router.find_command(text)
+        part = call.command.reads.search(call.rest) if isinstance(call, Call) and call.command.reads is not None else None
+        return part[1] if part is not None else text
 
     async def _read(
         self, job: Job, meaning: Meaning, waited: tuple[Inbound, ...], own: tuple[Attachment, ...], brought: Brought

@@ -35,9 +35,12 @@ SHOWN_DAYS = timedelta(days=7)
 MOST_SHOWN = 10
 _PARTS = re.compile(r"[；;\n]+")
 _PROBLEM = re.compile(r"^(?:发现)?问题[:：\s]*")
+_READ = re.compile(r"[问問][题題][:：\s]*(.+)", re.DOTALL)  # that all is well with the rest says nothing of the problem
 
 
-@router.command("走访", "visit", usage=VISIT_USAGE, about="记一次走访；不写内容看最近七天的", needs=ROUND, aside=True)
+@router.command(
+    "走访", "visit", usage=VISIT_USAGE, about="记一次走访；不写内容看最近七天的", needs=ROUND, aside=True, reads=_READ
+)
 def visit(
     message: Inbound,
     words: Words,
@@ -102,7 +105,7 @@ def premises(
     out_of_the_group(message, say, "premises.list", rows=[_row(seen, say) for seen in shown])
 
 
-@router.command("检查", "inspect", usage=INSPECT_USAGE, about="记一次场所检查", needs=ROUND, aside=True)
+@router.command("检查", "inspect", usage=INSPECT_USAGE, about="记一次场所检查", needs=ROUND, aside=True, reads=_READ)
 def inspect(
     message: Inbound,
     words: Words,
