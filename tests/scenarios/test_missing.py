@@ -10,31 +10,9 @@ import pytest
 
 from bot.errors import NeverDelivered
 from bot.jobs import Job
-from storage.tables import Alarm, Attachment, Audit, Campaign, Case, CaseEntry, Missing, Notice
+from storage.tables import Attachment, Audit, Campaign, Case, CaseEntry, Missing, Notice
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
-
-ONE, TWO, SHOP, WORK = "港新1号网格", "港新2号网格", "火锅街商户群", "港新警务工作群"
-WRITER, CHIEF, EDITOR = "王建国", "刘卫东", "孙悦"
-GRANNY = "王奶奶，78岁，1米55，蓝棉袄，今早8点在菜市场走失，说话带海门口音"
-
-
-def write(chat: Scenario, words: str = GRANNY, *, photo: bool = True) -> str:
-    """An officer writes a notice; returns its number."""
-    chat.say(WRITER, PRIVATE, f"/寻人 {words}", photo=jpeg(7) if photo else None)
-    chat.expect(WRITER, "寻人*写好了，还没发出*要发到*个群（*）：*【寻人】编号*王奶奶*")
-    return chat.number
-
-
-def send_out(chat: Scenario, words: str = GRANNY) -> str:
-    number = write(chat, words)
-    chat.skip_officers()
-    chat.say(CHIEF, PRIVATE, f"/批准 {number}")
-    chat.expect(CHIEF, f"寻人{number}正在发到*个群（推送1号）。*/找到 {number}")
-    chat.expect(WRITER, f"值班所长刘卫东核实了寻人{number}，正在发到*")
-    for _ in range(3):
-        chat.wait(seconds=5)
-    chat.skip_officers()
-    return number
+from tests.scenarios.searching import CHIEF, EDITOR, GRANNY, ONE, SHOP, TWO, WORK, WRITER, send_out, write
 
 
 def files(chat: Scenario) -> list[Path]:
@@ -134,135 +112,6 @@ def test_at_night_too_and_beyond_the_caps(chat: Scenario) -> None:
     chat.skip(*(row.name for row in chat.district.groups))
 
 
-def test_a_clue_reaches_the_officers_and_nobody_else(chat: Scenario) -> None:
-    number = send_out(chat)
-    chat.skip(*(row.name for row in chat.district.groups))
-    chat.say("罗嫂", TWO, "刚才在2号院门口看到一个穿蓝棉袄的老人往河边走了")
-    chat.expect(TWO, "谢谢您，已经转给民警。人还在您眼前，请马上打110。")
-    for officer in (WRITER, CHIEF):
-        chat.expect(officer, f"【线索】寻人{number}第1条，来自{TWO}：\n刚才在2号院门口看到一个穿蓝棉袄的老人往河边走了")
-    chat.silence()
-    entries = [(row.kind, row.author) for row in chat.rows(CaseEntry)]
-    assert ("addition", "resident") in entries
-
-
-def test_a_clue_by_quoting_the_alert_with_a_photo(chat: Scenario) -> None:
-    number = send_out(chat)
-    alert = chat.expect(SHOP, f"【寻人】编号{number}*")
-    assert alert.what.photo is not None
-    chat.skip(*(row.name for row in chat.district.groups))
-    chat.say("胡大姐", SHOP, "是这个吗，在我店门口坐着", quoting=alert, photo=jpeg(9))
-    chat.expect(SHOP, "谢谢您，已经转给民警。*")
-    card = chat.expect(WRITER, f"【线索】寻人{number}第1条，来自{SHOP}，1张照片：\n是这个吗，在我店门口坐着")
-    assert card.what.photo is not None
-    chat.skip_officers()
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "早上八点半我在桥头看见她了，往东走",
-        "这个奶奶刚才从我店门口走过",
-        "见过这个人，在加油站",
-        "我见到她了，在医院门口坐着",
-        "看到照片上的人了，在公交站",
-    ],
-)
-def test_who_saw_somebody_is_not_taken_for_who_calls_for_help(chat: Scenario, words: str) -> None:
-    number = send_out(chat)
-    chat.skip(*(row.name for row in chat.district.groups))
-    chat.say("罗嫂", TWO, words)
-    chat.expect(TWO, "谢谢您，已经转给民警。*")
-    chat.expect(WRITER, f"【线索】寻人{number}第1条，来自{TWO}：\n{words}")
-    chat.expect(CHIEF, "【线索】*")
-    assert chat.rows(Alarm.id) == []
-
-
-def test_a_clue_with_danger_in_it_is_both(chat: Scenario) -> None:
-    number = send_out(chat)
-    chat.skip(*(row.name for row in chat.district.groups))
-    chat.say("罗嫂", TWO, "我看到她了，倒在河边一动不动")
-    chat.expect(TWO, "马上打120*")
-    chat.expect(TWO, "谢谢您，已经转给民警。*")
-    chat.expect(WRITER, f"【线索】寻人{number}第1条*倒在河边一动不动")
-    chat.skip_officers()
-    assert len(chat.rows(Alarm.id)) == 1
-
-
-def test_somebody_else_who_is_missing_is_no_clue(chat: Scenario) -> None:
-    send_out(chat)
-    chat.skip(*(row.name for row in chat.district.groups))
-    chat.say("罗嫂", TWO, "我妈也走丢了，刚才还看见她在门口，快帮帮忙")
-    chat.expect(TWO, "现在就打110，不用等24小时。*")
-    chat.skip_officers()
-    assert len(chat.rows(Alarm.id)) == 1
-    assert [row.clues for row in chat.rows(Missing)] == [0]
-
-
-def test_who_breaks_in_is_no_clue(chat: Scenario) -> None:
-    send_out(chat)
-    chat.skip(*(row.name for row in chat.district.groups))
-    chat.say("罗嫂", TWO, "刚才看到有人翻窗进了2号楼201，现在还在里面")
-    chat.expect(TWO, "马上打110*")
-    chat.skip_officers()
-    assert len(chat.rows(Alarm.id)) == 1
-
-
-def test_a_hazard_that_somebody_saw_is_no_clue(chat: Scenario) -> None:
-    send_out(chat)
-    chat.skip(*(row.name for row in chat.district.groups))
-    chat.say("罗嫂", TWO, "我看到3号楼楼道有人给电动车充电")
-    chat.expect(TWO, "收到，编号*（电动车违规停放充电）*")
-    assert [row.clues for row in chat.rows(Missing)] == [0]
-    chat.skip_officers()
-
-
-def test_a_clue_from_a_group_that_got_no_alert_and_from_a_private_chat(chat: Scenario) -> None:
-    number = send_out(chat, f"{GRANNY} 发到 综合")
-    chat.skip(ONE, TWO)
-    chat.say("黄老板", SHOP, "我刚看见一个穿蓝棉袄的老奶奶在桥头")
-    chat.expect(SHOP, "谢谢您，已经转给民警。*")
-    chat.expect(WRITER, f"【线索】寻人{number}第1条，来自{SHOP}：*")
-    chat.say("丁丁", PRIVATE, "在超市门口看到她了")
-    chat.expect("丁丁", "谢谢您，已经转给民警。*")
-    chat.expect(WRITER, f"【线索】寻人{number}第2条，来自私聊：*")
-    chat.say("黄老板", SHOP, "刚才看到老李了")
-    chat.silence_in(SHOP)
-    chat.skip_officers()
-
-
-def test_what_is_said_to_an_alert_and_tells_nothing_about_the_person(chat: Scenario) -> None:
-    number = send_out(chat)
-    alert = chat.expect(TWO, f"【寻人】编号{number}*")
-    chat.skip(*(row.name for row in chat.district.groups))
-    for words in ("收到", "好的收到🙏", "希望早点找到", "已转发"):
-        chat.say("罗嫂", TWO, words, quoting=alert)
-        chat.silence()
-    chat.say("罗嫂", TWO, "这是真的吗？", quoting=alert)
-    chat.expect(TWO, f"{number}是我们发的寻人，人还没找到。*")
-    chat.say("罗嫂", TWO, "找到了吗", quoting=alert)
-    chat.expect(TWO, f"编号{number}：还没找到。找到了，我会在这里说。")
-    chat.say("马姐", TWO, "找到没有？", quoting=alert)
-    chat.silence()
-    assert [row.clues for row in chat.rows(Missing)] == [0]
-    chat.say("马姐", PRIVATE, f"/核验 {number}")
-    chat.expect("马姐", f"{number}是我们发的寻人，人还没找到。*")
-
-
-def test_what_is_no_clue_stays_unanswered(chat: Scenario) -> None:
-    send_out(chat)
-    chat.skip(*(row.name for row in chat.district.groups))
-    for words in ("有没有人看到啊", "希望早点找到", "没看到呢", "今天菜价又涨了"):
-        chat.say("罗嫂", TWO, words)
-        chat.silence()
-
-
-def test_without_an_alert_the_same_words_mean_nothing(chat: Scenario) -> None:
-    chat.say("罗嫂", TWO, "刚才在门口碰到老同学，一起往菜场走了")
-    chat.silence()
-
-
-@pytest.mark.every_cell
 def test_found_ends_it_in_exactly_the_groups_that_got_it(chat: Scenario) -> None:
     chat.platform.fail(NeverDelivered("no right to write"), chat=chat.address("", SHOP).chat)
     number = send_out(chat)
