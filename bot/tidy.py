@@ -103,11 +103,21 @@ class Tidy:
 
     def _sweep(self, files: list[str], known: set[str], now: datetime) -> None:
         self._writer.empty_log()
-        for path in files:
-            media.drop(self._data_dir, path)
+        left = sum(not self._handle(media.drop, path) for path in files)
         before = (now - LOOSE_FILES).timestamp()
         for path in media.files_before(self._data_dir / "media", before):
-            if path not in known:
-                media.drop(self._data_dir, path)
-            else:
-                tighten(self._data_dir / path)
+            left += not self._handle(_tighten if path in known else media.drop, path)
+        if left:
+            log.warning("photos_not_swept", number=left)
+
+    def _handle(self, work: Callable[[Path, str], None], path: str) -> bool:
+        """One file that cannot be removed keeps none of the others; it is tried again each round."""
+        try:
+            work(self._data_dir, path)
+        except OSError:
+            return False
+        return True
+
+
+def _tighten(data_dir: Path, path: str) -> None:
+    tighten(data_dir / path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -92,5 +93,9 @@ def drop(data_dir: Path, path: str) -> None:
 def files_before(media: Path, moment: float) -> Iterator[str]:
     """Paths (below the data directory) of photos and half-written ones of days before `moment`, in seconds since 1970."""
     for path in sorted(media.rglob("*")) if media.is_dir() else ():
-        if path.is_file() and not path.is_symlink() and path.stat().st_mtime < moment:
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            continue  # another round, or a bot that is just stopping, was faster
+        if stat.S_ISREG(found.st_mode) and found.st_mtime < moment:
             yield path.relative_to(media.parent).as_posix()

@@ -50,7 +50,8 @@ def test_killed_in_a_later_lot(story: Story) -> None:
     story.live()
     verdict = story.judge()
     assert not verdict.faults
-    assert verdict.sent == GROUPS
+    # a send that the second kill met halfway waits for an officer, who may have it sent again
+    assert GROUPS - verdict.ambiguous <= verdict.sent <= GROUPS
     assert verdict.repeated <= verdict.ambiguous
 
 

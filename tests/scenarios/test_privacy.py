@@ -87,6 +87,30 @@ async def tidy(app: App) -> dict[str, int]:
     return {one.name: one.count for one in outcome.ended if one.count}  # type: ignore[attr-defined]
 
 
+def test_a_photo_that_cannot_be_removed_keeps_no_other(chat: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    report(chat)
+    report(chat, "5号楼楼道的灯坏了")
+    first, second = sorted(chat.folder.rglob("*.photo"))
+    finish(chat, chat.rows(Case.number)[-1])
+    finish(chat, chat.rows(Case.number)[0])
+    remove = Path.unlink
+
+    def stuck(path: Path, missing_ok: bool = False) -> None:
+        if path == first:
+            raise PermissionError(path)
+        remove(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "unlink", stuck)
+        chat.clock.advance(timedelta(days=735))
+        chat.run(tidy(chat.app))
+        assert list(chat.folder.rglob("*.photo")) == [first]
+    chat.clock.advance(timedelta(days=7))
+    chat.run(tidy(chat.app))
+    assert list(chat.folder.rglob("*.photo")) == [], "it is tried again"
+    hear_out(chat)
+
+
 def test_first_words_say_what_is_kept_and_how_to_look_and_leave(chat: Scenario) -> None:
     chat.happens(Kind.MET, "新邻居", PRIVATE)
     chat.expect("新邻居", "您好，我是前哨*办结两年后删掉*/我的数据*/忘记我*")
