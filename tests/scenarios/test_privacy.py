@@ -90,7 +90,7 @@ async def tidy(app: App) -> dict[str, int]:
 def test_a_photo_that_cannot_be_removed_keeps_no_other(chat: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     report(chat)
     report(chat, "5号楼楼道的灯坏了")
-    first, second = sorted(chat.folder.rglob("*.photo"))
+    first, _ = sorted(chat.folder.rglob("*.photo"))
     finish(chat, chat.rows(Case.number)[-1])
     finish(chat, chat.rows(Case.number)[0])
     remove = Path.unlink
