@@ -7,6 +7,7 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -52,13 +53,26 @@ def postgres_template(postgres_server: str) -> str:
 @pytest.fixture
 def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
     """The URL of a database without rows."""
+    with _database(postgres_server, f"TEMPLATE {postgres_template}") as url:
+        yield url
+
+
+@pytest.fixture
+def bare_postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of a database without tables."""
+    with _database(postgres_server) as url:
+        yield url
+
+
+@contextmanager
+def _database(server: str, options: str = "") -> Iterator[str]:
     import psycopg
 
     name = f"t{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_server, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
-    yield postgres_server.replace("/postgres?", f"/{name}?")
-    with psycopg.connect(postgres_server, autocommit=True) as admin:
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} {options}")
+    yield server.replace("/postgres?", f"/{name}?")
+    with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -71,6 +85,13 @@ def sqlite_url(tmp_path: Path) -> str:
 def url(request: pytest.FixtureRequest) -> str:
     """Every test that asks for this runs on both."""
     chosen: str = request.getfixturevalue(f"{request.param}_url")
+    return chosen
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def bare_url(request: pytest.FixtureRequest) -> str:
+    """A place for a database of either kind, with nothing in it; for what an older version left."""
+    chosen: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "bare_postgres_url")
     return chosen
 
 

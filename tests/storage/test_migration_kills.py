@@ -73,18 +73,19 @@ def nursery() -> Iterator[Callable[[str, int], int]]:
 
 
 def at_revision(url: str, revision: str) -> None:
-    """A database as an older version of the program left it, with a row in it."""
+    """A database as an older version of the program left it, with a row in it; nothing was there before."""
     from alembic import command
 
     engine = open_engine(url)
     config = alembic_config()
     with engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
         connection.exec_driver_sql("INSERT INTO unit (code, name, kind, phone) VALUES ('u', '物业', 'property', '')")
-        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("COMMIT") if connection.dialect.name == "sqlite" else connection.commit()
     engine.dispose()
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sqlite3
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import column, insert, table, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
@@ -25,12 +23,13 @@ from bot.notices import enqueue_all
 from bot.outbox import Lane, NewNotice, Outbox, OutboxRule, enqueue
 from bot.pacing import Pacing
 from bot.timers import Due
+from bot.verdicts import DIED
 from handlers.away import tell_no_more
-from storage.database import prepare
+from storage.database import prepare, schema_differences
 from storage.lots import Part, Taken
-from storage.outbox import STATE
+from storage.outbox import OUTBOX, STATE
 from storage.tables import Campaign, CampaignGroup, Group, Notice, Pause
-from storage.writer import StorageUnavailable, Writer
+from storage.writer import StorageUnavailable, Writer, open_engine
 from tests.kit.fake_platform import FakePlatform, Lost
 from tests.storage.conftest import open_writer
 from tests.storage.test_migration_kills import at_revision
@@ -165,31 +164,61 @@ def test_what_is_being_sent_is_left_alone_by_all_that_changes_what_waits(writer:
     assert states(writer) == {"sent": 1, "cancelled": 1}
 
 
+# as the outbox was at revision 0021, without the columns that have a default
+_OLD_OUTBOX = table(
+    "outbox",
+    *(column(name) for name in ("key", "lane", "platform", "account", "chat", "private", "campaign_id", "text", "choices")),
+    *(column(name) for name in ("secret", "state", "attempt", "lost", "owner", "message_id", "problem")),
+    *(column(name, OUTBOX.c.created_at.type) for name in ("lease_until", "created_at", "sent_at")),
+)
+
+
 @pytest.mark.filterwarnings("ignore::storage.database.OldLibrary")
-def test_what_was_being_sent_before_the_revision_still_is(tmp_path: Path) -> None:
+def test_what_was_under_way_before_the_revision_still_is(bare_url: str) -> None:
     """Until 0021 a claimed notice was "sending"."""
-    url = f"sqlite:///{tmp_path}/old.db"
-    at_revision(url, "0021")
-    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as old:
-        columns = (
-            "key, lane, platform, account, chat, private, text, choices, secret, state, attempt, lost, owner, created_at, problem"
-        )
-        for key, state, attempt, owner in (("going", "sending", 1, "a/1"), ("next", "pending", 0, "")):
-            row = key, 1, *ME, "g", False, "x", "", False, state, attempt, 0, owner, "", "2026-11-23 08:00:00"
-            old.execute(f"INSERT INTO outbox ({columns}) VALUES ({', '.join('?' * len(row))})", row)
-        old.execute("UPDATE outbox SET lease_until = '2026-11-23 09:01:00.000000' WHERE owner <> ''")
-        old.commit()
-    prepare(url).close()
-    writer = open_writer(url)
-    assert states(writer) == {"sending": 1, "pending": 1}
-    assert claim(writer, "b/1") == [], "it stands before the next one in its chat"
-    found, _ = writer.run_now(
-        lambda session: rows.abandoned(session.connection(), me="b/1", node=None, now=NOW + timedelta(seconds=61))
+    at_revision(bare_url, "0021")
+    left = (
+        ("going", "g", {"state": "sending", "attempt": 1, "owner": "a/1", "lease_until": NOW + LEASE}),
+        ("next", "g", {}),
+        ("again", "h", {"state": "sending", "attempt": 3, "lost": 1, "owner": "a/1", "lease_until": NOW + LEASE}),
+        ("waiting", "i", {"attempt": 2, "problem": "slow"}),
+        ("held", "j", {"lane": 3, "state": "held", "campaign_id": 7}),
+        ("unknown", "k", {"lane": 3, "state": "unknown", "attempt": 1, "lost": 1, "campaign_id": 7, "problem": DIED}),
+        ("dead", "l", {"state": "dead", "attempt": 1, "problem": "kicked"}),
+        ("sent", "m", {"state": "sent", "attempt": 1, "message_id": "m1", "sent_at": NOW}),
+        ("cancelled", "n", {"state": "cancelled"}),
     )
-    assert [(one.claim.key, one.owner) for one in found] == [("going", "a/1")]
-    write_back(writer, "a/1", receipts.Sent(found[0].claim, "m", NOW))
-    assert [one.key for one in claim(writer, "b/1")] == ["next"]
-    writer.close()
+    plain: dict[str, object] = {"lane": 1, "platform": ME[0], "account": ME[1], "private": False, "text": "x", "choices": ""}
+    plain |= {"secret": False, "state": "pending", "attempt": 0, "lost": 0, "owner": "", "problem": "", "created_at": NOW}
+    plain |= {"campaign_id": None, "message_id": None, "lease_until": None, "sent_at": None}
+    engine = open_engine(bare_url)
+    with engine.begin() as connection:
+        connection.execute(insert(_OLD_OUTBOX), [{**plain, "key": key, "chat": chat, **its} for key, chat, its in left])
+    engine.dispose()
+
+    writer = prepare(bare_url)
+    try:
+        was = writer.read_now(lambda session: {row.key: row for row in session.exec(select(Notice)).all()})
+        told = dict(writer.read_now(lambda session: session.exec(select(Notice.key, STATE)).all()))
+        assert told == {key: its.get("state", "pending") for key, _, its in left}
+        for key, _, its in left:
+            for name, value in its.items():
+                assert name == "state" or getattr(was[key], name) == value, (key, name)
+        with writer.engine.connect() as connection:
+            assert schema_differences(connection) == []
+
+        assert [one.key for one in claim(writer, "b/1")] == ["waiting"], "what is being sent stands before the next in its chat"
+        found, next_end = writer.run_now(lambda session: rows.abandoned(session.connection(), me="b/1", node=None, now=NOW))
+        assert (found, next_end) == ([], NOW + LEASE)
+        over = NOW + LEASE
+        found, _ = writer.run_now(lambda session: rows.abandoned(session.connection(), me="c/1", node="b", now=over))
+        mine = {one.claim.key: one for one in found if one.owner == "a/1"}
+        assert {key: (one.claim.attempt, one.claim.lost) for key, one in mine.items()} == {"going": (1, 0), "again": (3, 1)}
+        write_back(writer, "a/1", receipts.Sent(mine["going"].claim, "m", NOW))
+        write_back(writer, "a/1", receipts.Waiting(mine["again"].claim, None, lost=True))
+        assert [(one.key, one.lost) for one in claim(writer, "c/1")] == [("next", 0), ("again", 2)]
+    finally:
+        writer.close()
 
 
 def test_who_looked_before_another_claimed_gets_nothing(writer: Writer) -> None:
