@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,10 +23,11 @@ CASE_NUMBER = re.compile(r"(?<!\d)\d{2}(?:0[1-9]|1[0-2])[-－]\d{4,6}(?!\d)")
 class Mind:
     """What the glance has to remember: who was asked something, where an emergency is open, whose photo waits for words.
 
-    `hears` says what an answer to a patient question sounds like (`Router.dialog`).
+    `hears` says what an answer to a patient question sounds like, `shows` which of them a photo answers (`Router.dialog`).
     """
 
     hears: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    shows: Collection[str] = ()
     dialogs: dict[DialogKey, tuple[Awaited, ...]] = field(default_factory=dict)
     alarms: dict[Address, int] = field(default_factory=dict)
     reports: dict[LaneKey, datetime] = field(default_factory=dict)  # who has just reported, and until when a photo belongs to it
@@ -48,6 +49,8 @@ class Mind:
         return [one.name for one in waiting if one.until > now and self._sounds_like(one.name, event)]
 
     def _sounds_like(self, name: str, event: Inbound) -> bool:
+        if event.attachments and name in self.shows:
+            return True
         pattern, text = self.hears.get(name), event.text.strip()
         return pattern is None or (event.addressed and text != "") or pattern.fullmatch(simplified(text)) is not None
 

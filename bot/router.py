@@ -150,6 +150,7 @@ class Router:
     dialogs: dict[str, Handler] = field(default_factory=dict)
     timers: dict[str, Handler] = field(default_factory=dict)
     hears: dict[str, re.Pattern[str]] = field(default_factory=dict)  # dialog -> what an answer to it sounds like
+    shows: set[str] = field(default_factory=set)  # dialogs to which a photo may be an answer, whatever its words
     events: dict[Kind, list[Handler]] = field(default_factory=dict)
     always: set[str] = field(default_factory=set)  # dialogs whose answer is taken from somebody who is blocked, too
     keywords: list[tuple[re.Pattern[str], Handler]] = field(default_factory=list)
@@ -199,16 +200,20 @@ class Router:
         """Register the handler of one or more intents."""
         return self._into(self.intents, [Intent(name) for name in names])
 
-    def dialog(self, *names: str, hears: str | None = None, always: bool = False) -> Callable[[Handler], Handler]:
+    def dialog(
+        self, *names: str, hears: str | None = None, shows: bool = False, always: bool = False
+    ) -> Callable[[Handler], Handler]:
         """Register who takes the next message of a person after a question of this name was asked.
 
         With `hears`, a regular expression for the whole text, the question is patient (`bot.dialogs`): what the person says in
-        a group without speaking to us is looked at only when it matches, and is not kept otherwise.
+        a group without speaking to us is looked at only when it matches, and is not kept otherwise. With `shows`, a photo is
+        looked at whatever words it has.
         """
         if hears is not None:
             for name in names:
                 _put(self.hears, name, re.compile(hears, re.IGNORECASE))
         self.always.update(names if always else ())
+        self.shows.update(names if shows else ())
         return self._into(self.dialogs, names)
 
     def timer(self, *kinds: str) -> Callable[[Handler], Handler]:
@@ -260,6 +265,7 @@ class Router:
             self.events.setdefault(kind, []).extend(handlers)
         self.keywords.extend(other.keywords)
         self.always |= other.always
+        self.shows |= other.shows
         for slot in SLOTS:
             if (handler := getattr(other, slot)) is not None:
                 self.special(slot)(handler)

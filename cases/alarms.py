@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, or_, select
 
 from cases.dispatch import dispatchers, officers_with, on_duty
-from storage.tables import Alarm, Group, Officer
+from storage.tables import Alarm, Attachment, Group, Officer
 
 SAME_EMERGENCY = timedelta(minutes=30)  # a second call within this time in one chat is the same emergency
 OPEN_FOR = timedelta(hours=24)  # so long somebody may say that the people are safe; after that it is another matter
 ANSWER_AGAIN_AFTER = timedelta(seconds=60)  # and is answered again only after this time
+MISSING = "missing"  # the danger whose end is that somebody is found
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,35 @@ class Alarms:
     def open_of(self, platform: str, chat: str, danger: str) -> Alarm | None:
         """The newest one of a kind."""
         return open_alarm(self._session, platform, chat, self._now, danger)
+
+    def shown(self, alarm: Alarm) -> int:
+        """How many photos of it there are."""
+        of_it = select(func.count()).select_from(Attachment).where(Attachment.alarm_id == alarm.id)
+        return self._session.exec(of_it).one()
+
+    def show(self, alarm: Alarm, photos: Sequence[int]) -> list[Attachment]:
+        """These stored photos are of it."""
+        rows = [row for photo in photos if (row := self._session.get(Attachment, photo)) is not None]
+        for row in rows:
+            row.alarm_id = alarm.id
+            self._session.add(row)
+        return rows
+
+    def photos_for_case(self, alarm: Alarm) -> list[int]:
+        """The photos, whoever sent them, that no case has yet: of this emergency, and of another kind of it which the same person
+        cried within half an hour and which is open too. Somebody who is missing is a matter of its own."""
+        wanted = select(Alarm.id).where(Alarm.id == alarm.id)
+        if alarm.danger != MISSING:
+            wanted = select(Alarm.id).where(
+                Alarm.platform == alarm.platform,
+                Alarm.chat == alarm.chat,
+                Alarm.sender == alarm.sender,
+                Alarm.danger != MISSING,
+                or_(Alarm.id == alarm.id, col(Alarm.safe_at).is_(None)),
+                col(Alarm.started_at).between(alarm.started_at - SAME_EMERGENCY, alarm.started_at + SAME_EMERGENCY),
+            )
+        loose = select(Attachment.id).where(col(Attachment.alarm_id).in_(wanted), col(Attachment.case_id).is_(None))
+        return [photo for photo in self._session.exec(loose.order_by(col(Attachment.id))) if photo is not None]
 
     def waiting(self) -> list[Alarm]:
         """Alarms that nobody has acknowledged, oldest first."""

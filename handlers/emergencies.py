@@ -19,14 +19,13 @@ from bot.turn import Effects, NotMine, Rules
 from bot.understanding.meaning import CATEGORY, Danger, Meaning
 from cases.alarms import Alarms
 from cases.desk import CaseDesk, NewCase
-from cases.lifecycle import ABOUT, State
 from cases.roster import Roster
 from handlers.cards import tell_holder
 from handlers.hearing import says_found, says_only_back, says_only_found
 from handlers.missing import searches_for, tell_found
 from handlers.origin import origin_of
-from handlers.scene import listen, photos_of
-from storage.tables import Alarm, Case, Group
+from handlers.scene import listen, own_search
+from storage.tables import Alarm, Group
 
 router = Router("emergencies")
 
@@ -120,7 +119,6 @@ def people_are_safe(
     group: Group | None,
     alarms: Alarms,
     desk: CaseDesk,
-    dialogs: Dialogs,
     say: Say,
     effects: Effects,
     session: Session,
@@ -140,12 +138,14 @@ def people_are_safe(
             told = alarms.concerned(alarm)
             say.to_officers(told, "emergency.found_card", place=alarms.group_name(alarm), text=message.text[:LONGEST_FOUND])
             return
-        brought = _own_search(message, desk) if own else None
+        brought = own_search(message, desk) if own else None
         if brought is not None and brought.id not in (sought.id for _, sought in searched):
-            desk.add(brought, message.text, photos_of(dialogs, alarm), "reporter", message.message_id)
+            desk.add(brought, message.text, (), "reporter", message.message_id)
             tell_holder(brought, "desk.addition", say, session, text=message.text, photos=0)
         if searched or brought is not None:
-            alarms.safe(alarm, brought.id if brought is not None else searched[0][1].id)
+            ended = brought if brought is not None else searched[0][1]
+            desk.attach(ended, alarms.photos_for_case(alarm), "reporter")
+            alarms.safe(alarm, ended.id)
             effects.alarms[message.address] = None
             say.reply("emergency.found")
             return
@@ -157,18 +157,13 @@ def people_are_safe(
             "hazard", category, "T1", f"{when}群里求助：{name}。{message.text}", "", origin_of(message, group), needs_place=False
         )
     )
+    photos = alarms.photos_for_case(alarm)
     alarms.safe(alarm, case.id)
     effects.alarms[message.address] = None
     say.reply("emergency.safe", case=case, number=case.number, category=name)
-    desk.attach(case, photos_of(dialogs, alarm), "reporter")
+    desk.attach(case, photos, "reporter")
     officers = alarms.concerned(alarm)
     say.to_officers(officers, "emergency.safe_card", case=case, number=case.number, category=name, place=alarms.group_name(alarm))
-
-
-def _own_search(message: Inbound, desk: CaseDesk) -> Case | None:
-    """The case that whoever cried has brought about the person, as by `/寻人`."""
-    mine = desk.of_reporter(message.address.platform, message.sender.id)
-    return next((case for case in mine if case.kind == "missing" and ABOUT[State(case.state)].open), None)
 
 
 def _meant(message: Inbound, alarms: Alarms) -> Alarm | None:

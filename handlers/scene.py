@@ -1,31 +1,40 @@
 """What comes from where somebody is in danger, after the cry: photos and words go to whoever was called or has taken it over.
 
-The group hears nothing of it; in private, where nobody else reads along, it is said that it was passed on.
+The group hears nothing of it; in private, where nobody else reads along, it is said that it was passed on. Photos are heard for
+an hour, and once it has become a case they are added to that while it is open; words are heard for a quarter of an hour.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 from sqlmodel import Session
 
 from bot.dialogs import Dialogs, Pending
 from bot.messages import Inbound
 from bot.notices import Lane
-from bot.router import Router
+from bot.router import Router, named_number
 from bot.say import Say
 from bot.turn import NotMine, Photos
-from bot.understanding.meaning import Intent, Meaning
+from bot.understanding.meaning import Danger, Intent, Meaning
 from cases.alarms import Alarms
+from cases.desk import CaseDesk
+from cases.lifecycle import ABOUT, State
 from handlers.additions import THANKS
-from handlers.cards import trouble_with
+from handlers.cards import place_or_group, tell_holder, trouble_with
 from handlers.hearing import ADDRESS
-from storage.tables import Alarm, Attachment
+from handlers.origin import origin_of
+from handlers.reports import author_of
+from storage.tables import Alarm, Case
 
 router = Router("scene")
 
-HEARD_FOR = timedelta(minutes=15)  # so long after a cry what its author sends belongs to it
+WORDS, PHOTOS = "alarm.scene", "scene.photo"
+HEARD_FOR = timedelta(minutes=15)  # so long after a cry what its author says belongs to it
+SHOWN_FOR = timedelta(hours=1)  # and what he shows
+OWN_REPORT = timedelta(minutes=2)  # a photo that follows a report so closely is of that
 MOST_PHOTOS = 20  # of one emergency; who sends more is believed
 LONGEST = 300
 ABOUT_IT = (Intent.CHAT, Intent.FEEDBACK, Intent.HAZARD, Intent.DISPUTE)  # 我在楼顶上 is no loose tile then
@@ -34,81 +43,129 @@ _ADDRESS = re.compile(ADDRESS)
 
 def listen(alarm: Alarm, dialogs: Dialogs) -> None:
     """From now on what whoever cried sends goes to the officers."""
-    dialogs.listen("alarm.scene", wait=HEARD_FOR, data={"alarm": str(alarm.id)})
-
-
-def photos_of(dialogs: Dialogs, alarm: Alarm) -> list[int]:
-    """The photos that whoever writes now has sent of an emergency: for the case that is made of it."""
-    return [int(photo) for pending in dialogs.waiting() if _is_of(pending, alarm) for photo in _kept(pending)]
+    data = {"alarm": str(alarm.id)}
+    dialogs.listen(WORDS, wait=HEARD_FOR, data=data)
+    dialogs.listen(PHOTOS, wait=SHOWN_FOR, data=data)
 
 
 @router.special("scene")
-def came_with_the_cry(photos: Photos, alarms: Alarms, dialogs: Dialogs, say: Say, session: Session) -> None:
+def came_with_the_cry(photos: Photos, alarms: Alarms, dialogs: Dialogs, say: Say) -> None:
     """The photos of the cry itself, once the advice is given."""
     for pending in dialogs.waiting():
-        alarm = alarms.get(int(pending.data["alarm"])) if pending.name == "alarm.scene" else None
+        alarm = alarms.get(int(pending.data["alarm"])) if pending.name == PHOTOS else None
         if alarm is not None:
-            _show(alarm, photos, len(_kept(pending)), alarms, say, session)
-            data = {**pending.data, "photos": ",".join([*_kept(pending), *map(str, photos.ids)])}
-            dialogs.listen("alarm.scene", wait=HEARD_FOR, data=data)
+            _show(alarm, photos, alarms, say)
 
 
-@router.dialog("alarm.scene", hears=rf"|{ADDRESS}")
-def came_after_the_cry(
+@router.dialog(WORDS, hears=ADDRESS)
+def told_after_the_cry(message: Inbound, meaning: Meaning, pending: Pending, alarms: Alarms, dialogs: Dialogs, say: Say) -> None:
+    """An address, and in private whatever is no other matter."""
+    alarm = alarms.get(int(pending.data["alarm"]))
+    if alarm is None or alarm.safe_at is not None:
+        dialogs.end()
+        raise NotMine
+    text = message.text.strip()
+    if message.copied or message.quote is not None or message.attachments or not _belongs(message, meaning, text):
+        raise NotMine
+    _pass_on(alarm, text, alarms, say)
+    dialogs.listen(WORDS, wait=HEARD_FOR, data=pending.data)
+    if message.address.private:
+        say.reply("emergency.passed_on")
+
+
+@router.dialog(PHOTOS, hears="", shows=True)
+def shown_after_the_cry(
     message: Inbound,
     meaning: Meaning,
     pending: Pending,
     photos: Photos,
     alarms: Alarms,
+    desk: CaseDesk,
     dialogs: Dialogs,
     say: Say,
     session: Session,
 ) -> None:
-    """A photo, an address, and in private whatever is no other matter."""
+    """A photo of it, with its words if they are no other matter."""
     alarm = alarms.get(int(pending.data["alarm"]))
-    if alarm is None or alarm.safe_at is not None:
+    case = _case_of(alarm, message, desk) if alarm is not None else None
+    if alarm is None or (alarm.safe_at is not None and case is None):
         dialogs.end()
         raise NotMine
-    text, kept = message.text.strip(), _kept(pending)
-    if message.copied or message.quote is not None or len(kept) >= MOST_PHOTOS or not _belongs(message, meaning, text):
+    text = message.text.strip()
+    if not message.attachments or not _shows_it(message, meaning, text) or alarms.shown(alarm) >= MOST_PHOTOS:
         raise NotMine
-    if text:
-        say.to_officers(
-            alarms.concerned(alarm), "emergency.words_card", lane=Lane.ALARM, place=alarms.group_name(alarm), text=text[:LONGEST]
-        )
-    _show(alarm, photos, len(kept), alarms, say, session)
-    data = {**pending.data, "photos": ",".join([*kept, *map(str, photos.ids)])}
-    dialogs.listen("alarm.scene", wait=HEARD_FOR, data=data)
+    if alarm.safe_at is None:
+        if text and not message.lone_photo and photos.ids:
+            _pass_on(alarm, text, alarms, say)
+        _show(alarm, photos, alarms, say)
+        if case is not None:
+            desk.attach(case, photos.ids, author_of(message, case, desk), message_id=message.message_id)
+    elif case is not None:
+        if any(one.id != case.id for one in desk.recent_of(origin_of(message, None), OWN_REPORT)):
+            raise NotMine
+        alarms.show(alarm, photos.ids)
+        desk.add(case, text, photos.ids, author_of(message, case, desk), message.message_id)
+        if photos.ids:
+            shown = say.word("emergency.shown_more") if message.lone_photo else text[:LONGEST]
+            _tell_who_has_it(case, alarm, alarms, say, session, text=shown, photos=len(photos.ids))
     if photos.lost:
         say.reply("report.photo_trouble", trouble=trouble_with(photos, say))
+    elif message.address.private and alarm.safe_at is not None and case is not None:
+        say.reply("report.added", case=case, number=case.number, trouble="")
     elif message.address.private:
         say.reply("emergency.passed_on")
 
 
-def _kept(pending: Pending) -> list[str]:
-    return [photo for photo in pending.data.get("photos", "").split(",") if photo]
+def own_search(message: Inbound, desk: CaseDesk) -> Case | None:
+    """The case that whoever cried has brought about the person, as by `/寻人`."""
+    mine = desk.of_reporter(message.address.platform, message.sender.id)
+    return next((case for case in mine if case.kind == "missing" and ABOUT[State(case.state)].open), None)
 
 
-def _is_of(pending: Pending, alarm: Alarm) -> bool:
-    return pending.name == "alarm.scene" and pending.data.get("alarm") == str(alarm.id)
+def _case_of(alarm: Alarm, message: Inbound, desk: CaseDesk) -> Case | None:
+    """The case of an emergency, if there is one and it is open."""
+    if alarm.case_id is None:
+        return own_search(message, desk) if alarm.danger == Danger.MISSING and alarm.safe_at is None else None
+    case = desk.get(alarm.case_id)
+    known = desk.master_of(case) if case is not None else None
+    return known if known is not None and ABOUT[State(known.state)].open else None
+
+
+def _tell_who_has_it(case: Case, alarm: Alarm, alarms: Alarms, say: Say, session: Session, **values: Any) -> None:
+    """Whoever took the case; before somebody did, those who had the emergency."""
+    if case.officer_id is not None:
+        tell_holder(case, "desk.addition", say, session, **values)
+        return
+    officers, place = alarms.concerned(alarm), place_or_group(case, session)
+    say.to_officers(officers, "desk.addition", case=case, number=case.number, place=place, **values)
 
 
 def _belongs(message: Inbound, meaning: Meaning, text: str) -> bool:
-    if not text:
-        return bool(message.attachments)
     if _ADDRESS.fullmatch(text):
         return True
     return message.address.private and meaning.intent in ABOUT_IT and THANKS.fullmatch(text) is None
 
 
-def _show(alarm: Alarm, photos: Photos, sent: int, alarms: Alarms, say: Say, session: Session) -> None:
+def _shows_it(message: Inbound, meaning: Meaning, text: str) -> bool:
+    """Whether it is no other matter, nor about a case that is named."""
+    if message.quote is not None and (message.copied or named_number(message.quote.text) is not None):
+        return False
+    return not text or (not message.copied and named_number(text) is None and meaning.intent in ABOUT_IT)
+
+
+def _pass_on(alarm: Alarm, text: str, alarms: Alarms, say: Say) -> None:
+    place = alarms.group_name(alarm)
+    say.to_officers(alarms.concerned(alarm), "emergency.words_card", lane=Lane.ALARM, place=place, text=text[:LONGEST])
+
+
+def _show(alarm: Alarm, photos: Photos, alarms: Alarms, say: Say) -> None:
     """Every photo to every officer; without a case they are kept for some days only."""
-    rows = [session.get(Attachment, photo) for photo in photos.ids[: max(0, MOST_PHOTOS - sent)]]
-    for row in rows:
+    room = max(0, MOST_PHOTOS - alarms.shown(alarm))
+    for row in alarms.show(alarm, photos.ids)[:room]:
         say.to_officers(
             alarms.concerned(alarm),
             "emergency.photo_card",
-            photo=row.path if row else None,
+            photo=row.path,
             lane=Lane.ALARM,
             place=alarms.group_name(alarm),
             danger=say.word(f"emergency.names.{alarm.danger}"),

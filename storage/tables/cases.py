@@ -97,6 +97,7 @@ class Attachment(SQLModel, table=True):
 
     id: int | None = Field(default=None, sa_column=key_column())
     case_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True, index=True))
+    alarm_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True, index=True))  # the emergency that it shows
     sha256: str = Field(index=True)
     path: str
     width: int

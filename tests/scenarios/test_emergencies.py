@@ -252,6 +252,8 @@ def test_a_photo_before_and_after_the_cry_reaches_whoever_has_it(chat: Scenario)
     chat.skip_officers()
     assert chat.rows(StoredPhotoRow.case_id) == [1, 1]
     chat.say("张阿姨", GROUP, photo=jpeg(4))
+    for officer in ("刘卫东", "王建国"):
+        chat.expect(officer, "2611-0001（港新1号网格）有补充：求助的人发来照片（1张照片）")
     chat.silence()
 
 
