@@ -109,14 +109,14 @@ def _look_at_trial(campaigns: Campaigns, campaign: Campaign, saying: Saying) -> 
     progress = campaigns.progress(campaign)
     ended = progress.total - progress.open
     under_way = progress.notices.get("pending", 0) + progress.notices.get("sending", 0)
-    if progress.sent and not campaign.over_seconds:
+    caught = _caught(campaigns, campaign)
+    if (progress.sent or caught) and not campaign.over_seconds:
         under_way -= _put_off(campaigns, campaign)  # a group that has just reported something keeps nobody else waiting
     if under_way and campaigns.now - began(campaigns, campaign) < FIRST_LOOK:
         campaign.next_step_at = campaigns.now + TRIAL_LOOK  # nothing is judged yet, but the others wait for it
         return
     campaign.next_step_at = campaigns.now + FIRST_LOOK
     live = _keep_line(campaigns, campaign, progress, saying)
-    caught = _caught(campaigns, campaign)
     failed, told = progress.failed - caught, ended - caught
     if failed and (failed > 1 or failed == told):
         _halt(campaigns, campaign, progress, saying)
