@@ -9,13 +9,13 @@
 
 from __future__ import annotations
 
-import json
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import Engine, inspect
 from sqlmodel import Session, col, select
 
@@ -24,8 +24,8 @@ from storage.engine import open_engine
 from storage.outbox import SENDING
 from storage.tables import Alarm, Audit, Campaign, Case, CaseEntry, InboxEvent, Notice, Occurrence, Tip, TipMessage
 from tests.durability import street
-from tests.durability.life import START, history_of
-from tests.kit.fake_platform import FakePlatform
+from tests.durability.life import PUT_OFF, history_of
+from tests.kit.fake_platform import Arrival, FakePlatform, read_history
 from tests.kit.lots import doubled_in_lots, lost_in_lots
 
 REPEAT_MARK = "重发"
@@ -43,6 +43,8 @@ class Verdict:
     sent: int = 0
     repeated: int = 0
     ambiguous: int = 0
+    reached: int = 0  # groups in which a post stands
+    undecided: int = 0  # groups whose post waits for an officer: it may stand there, or its campaign was halted
 
     @property
     def faults(self) -> list[str]:
@@ -70,17 +72,27 @@ class Deaths:
     def look(self, folder: Path, url: str) -> None:
         """Take stock after a kill, before the next start."""
         self.kills += 1
+        if not url.startswith("sqlite"):
+            _wait_for_backends(url)
         if history_of(folder).exists():
             claimed = _claimed(url)
             self.claimed |= claimed
             self.ambiguous.update(_begun(folder) & claimed)
 
 
+def _wait_for_backends(url: str) -> None:
+    """Return when the server, too, is done with the dead process: what that had told it to commit it may be committing still."""
+    let_go(url)
+    others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = %s"
+    with psycopg.connect(url, autocommit=True) as server:
+        while server.execute(others, ["client backend"]).fetchone():
+            time.sleep(0.01)
+
+
 def _begun(folder: Path) -> set[str]:
     """The keys of the sends that began in the last life."""
     begun: set[str] = set()
-    for line in history_of(folder).read_text(encoding="utf-8").splitlines():
-        entry = json.loads(line)
+    for entry in read_history(history_of(folder)):
         if entry["what"] == "life":
             begun.clear()
         elif entry["what"] == "attempt":
@@ -207,7 +219,7 @@ def _judge_sends(session: Session, platform: FakePlatform, deaths: Deaths, verdi
     for key, notice in notices.items():
         held = notice.lane == Lane.CAMPAIGN and key in doubtful
         held = held or (notice.state == "held" and notice.campaign_id in halted)
-        put_off = notice.state == "pending" and notice.due_at is not None and notice.due_at > START + timedelta(minutes=2)
+        put_off = notice.state == "pending" and notice.due_at is not None and notice.due_at > PUT_OFF
         held = held or (put_off and notice.lane == Lane.CAMPAIGN)  # its group has just reported something
         if notice.state != "sent" and not held:
             verdict.lost.append(f"notice {key} ended as {notice.state} ({notice.problem})")
@@ -218,12 +230,22 @@ def _judge_sends(session: Session, platform: FakePlatform, deaths: Deaths, verdi
             verdict.unexpected.append(f"a message with the key {key}, which no notice has")
         elif times > 1 + deaths.ambiguous[key]:
             verdict.duplicated.append(f"{key} arrived {times} times, of which {deaths.ambiguous[key]} were ambiguous")
-    seen: set[str] = set()
-    for arrival in platform.arrived:
-        if arrival.what.key in seen and REPEAT_MARK not in arrival.what.text:
-            verdict.duplicated.append(f"{arrival.what.key} arrived again and does not say so")
-        seen.add(arrival.what.key)
+    judge_marks(platform, verdict)
+    posts = {key for key, notice in notices.items() if notice.lane == Lane.CAMPAIGN}
+    verdict.reached = len(posts & copies.keys())
+    verdict.undecided = sum(notices[key].state in ("unknown", "held") for key in posts - copies.keys())
     _judge_order(platform, notices, verdict)
+
+
+def judge_marks(platform: FakePlatform, verdict: Verdict) -> None:
+    """What people read a second time says that it is one; the same words that are put into the same message again are not."""
+    seen: dict[str, Arrival] = {}
+    for arrival in platform.arrived:
+        key = arrival.what.key
+        first = seen.setdefault(key, arrival)
+        changed_twice = (first.message_id, first.what.text) == (arrival.message_id, arrival.what.text)
+        if first is not arrival and not changed_twice and REPEAT_MARK not in arrival.what.text:
+            verdict.duplicated.append(f"{key} arrived again and does not say so")
 
 
 def _judge_order(platform: FakePlatform, notices: dict[str, Notice], verdict: Verdict) -> None:

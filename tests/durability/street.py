@@ -90,9 +90,10 @@ LINES = {line.id: line for line in (*OPENING, *(step.line for step in STEPS))}
 
 
 def open_street(platform: FakePlatform) -> None:
-    """Say what people say of their own accord; to be called once for a history."""
+    """Say what people say of their own accord, as far as a kill has not left it said."""
     for line in OPENING:
-        _say(platform, line, line.text)
+        if line.id not in platform.heard:
+            say(platform, line, line.text)
 
 
 def go_on(platform: FakePlatform) -> bool:
@@ -104,7 +105,7 @@ def go_on(platform: FakePlatform) -> bool:
         for arrival in platform.arrived:
             found = re.search(step.heard, arrival.what.text) if arrival.to.chat == step.at else None
             if found:
-                _say(platform, step.line, step.line.text.format(*found.groups()))
+                say(platform, step.line, step.line.text.format(*found.groups()))
                 said = True
                 break
     return said
@@ -115,7 +116,7 @@ def finished(platform: FakePlatform) -> bool:
     return LINES.keys() <= platform.heard.keys()
 
 
-def _say(platform: FakePlatform, line: Line, text: str) -> None:
+def say(platform: FakePlatform, line: Line, text: str) -> None:
     address = Address(PLATFORM, PLATFORM, line.group or line.who, private=not line.group)
     photo = jpeg(line.photo) if line.photo is not None else None
     platform.say(Sender(line.who, line.who), address, text, photo=photo, event_id=line.id)

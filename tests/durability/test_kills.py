@@ -7,8 +7,13 @@ import random
 
 import pytest
 
+from bot.messages import Address, Outbound
 from storage.failpoints import NAMES
+from tests.durability import street
+from tests.durability.checker import Verdict, judge_marks
 from tests.durability.conftest import Story
+from tests.durability.life import START, history_of
+from tests.kit.fake_platform import Arrival, FakePlatform
 
 # more rounds of random kills, for a nightly run: QIANSHAO_KILL_ROUNDS=300 pytest tests/durability
 ROUNDS = int(os.environ.get("QIANSHAO_KILL_ROUNDS", "3"))
@@ -50,9 +55,37 @@ def test_killed_in_a_later_lot(story: Story) -> None:
     story.live()
     verdict = story.judge()
     assert not verdict.faults
-    # a send that the second kill met halfway waits for an officer, who may have it sent again
-    assert GROUPS - verdict.ambiguous <= verdict.sent <= GROUPS
+    # what a kill met in the hands of the bot, begun or not, waits for an officer, who may have it sent again
+    assert verdict.reached + verdict.undecided == GROUPS
     assert verdict.repeated <= verdict.ambiguous
+
+
+@pytest.mark.timeout(600)
+def test_killed_with_posts_in_hand(story: Story) -> None:
+    """None of them had begun, which nobody can know afterwards: they wait for an officer, and the other groups get theirs."""
+    story.lot = 1
+    assert story.live("outbox.claimed")
+    in_hand = len(story.deaths.claimed)
+    story.live()
+    verdict = story.judge()
+    assert not verdict.faults
+    assert (verdict.reached, verdict.undecided) == (GROUPS - in_hand, in_hand)
+    assert verdict.repeated == verdict.ambiguous == 0
+
+
+def test_what_is_read_twice_has_to_say_so() -> None:
+    """The same words that are put into the same message twice are read once."""
+    said, again = (Outbound(key="a", text=text) for text in ("已受理", "（重发）已受理"))
+    platform = FakePlatform()
+    chat = Address("web", "main", "g")
+    for what, message in ((said, "m1"), (said, "m1"), (again, "m2")):
+        platform.arrived.append(Arrival(chat, what, message, START))
+    verdict = Verdict()
+    judge_marks(platform, verdict)
+    assert not verdict.faults
+    platform.arrived.append(Arrival(chat, said, "m3", START))
+    judge_marks(platform, verdict)
+    assert verdict.faults == ["duplicated: a arrived again and does not say so"]
 
 
 @pytest.mark.timeout(600)
@@ -83,6 +116,20 @@ def test_killed_at_random(story: Story) -> None:
         story.live(kill_after=chance.uniform(0.05, 1.2))
     story.live()
     assert not story.judge().faults
+
+
+@pytest.mark.timeout(600)
+def test_killed_while_people_begin_to_talk(story: Story) -> None:
+    """Not the bot is cut short but the story, in the middle of a line: who has not spoken yet does so in the next life."""
+    platform = FakePlatform(street.PLATFORM, street.PLATFORM, path=history_of(story.folder))
+    for line in street.OPENING[:3]:
+        street.say(platform, line, line.text)
+    with history_of(story.folder).open("a", encoding="utf-8") as history:
+        history.write('{"what": "event", "event": {"event_id": "report-2"')
+    story.live()
+    verdict = story.judge()
+    assert not verdict.faults
+    assert verdict.acknowledged == len(street.LINES)
 
 
 @pytest.mark.timeout(600)

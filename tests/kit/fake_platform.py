@@ -17,7 +17,7 @@ import base64
 import json
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +37,7 @@ from tests.kit.peer import Arrival, Fault, Hang, Lost, Peer
 if TYPE_CHECKING:
     from bot.app import App
 
-__all__ = ["Arrival", "FakePlatform", "Fault", "Hang", "Lost", "read_arrival", "read_inbound"]
+__all__ = ["Arrival", "FakePlatform", "Fault", "Hang", "Lost", "read_arrival", "read_history", "read_inbound"]
 
 
 @dataclass(slots=True)
@@ -259,7 +259,7 @@ class FakePlatform(Peer):
         return Receipt(arrival.message_id, arrival.at)
 
     def _note(self, **line: Any) -> None:
-        """One line to the file, in one write: `kill -9` cannot take back what the kernel has."""
+        """One line to the file, in one write: `kill -9` cannot take back what the kernel has, only cut it short between pages."""
         if self.path is None:
             return
         data = (json.dumps(line, ensure_ascii=False) + "\n").encode()
@@ -270,10 +270,8 @@ class FakePlatform(Peer):
             os.close(file)
 
     def _load(self, path: Path) -> None:
-        for line in path.read_text(encoding="utf-8").rstrip("\n").split("\n"):
-            if not line:
-                continue
-            entry = json.loads(line)
+        _cut_off_torn_line(path)
+        for entry in read_history(path):
             match entry["what"]:
                 case "event":
                     event = read_inbound(entry["event"])
@@ -289,6 +287,20 @@ class FakePlatform(Peer):
                 case "recalled":
                     self.recalled.append((Address(**entry["to"]), entry["id"]))
         self._count = len(self.arrived)
+
+
+def read_history(path: Path) -> Iterator[dict[str, Any]]:
+    """What the file tells; a last line that a kill has cut short tells nothing."""
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        yield json.loads(line)
+
+
+def _cut_off_torn_line(path: Path) -> None:
+    """What is written next must not stand in it."""
+    history = path.read_bytes()
+    whole = history.rfind(b"\n") + 1
+    if whole < len(history):
+        os.truncate(path, whole)
 
 
 def _plain(value: Inbound | Arrival) -> dict[str, Any]:
