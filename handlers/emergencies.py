@@ -64,7 +64,7 @@ def answer_emergency(
         )
     )
     if message.text.lstrip()[:1] not in ("/", "／"):  # what follows a command belongs to its case or tip
-        listen(raised.alarm, dialogs)
+        listen(raised.alarm, dialogs, now)
     if raised.advise:
         say.reply(rules.advice(danger, message.text), lane=Lane.ALARM)
     if raised.new:

@@ -1,13 +1,13 @@
 """What comes from where somebody is in danger, after the cry: photos and words go to whoever was called or has taken it over.
 
 The group hears nothing of it; in private, where nobody else reads along, it is said that it was passed on. Photos are heard for
-an hour, and once it has become a case they are added to that while it is open; words are heard for a quarter of an hour.
+an hour, and once it has become a case they are added to that while it is open; words are heard until nothing was said for a
+quarter of an hour, and no longer than the hour either.
 """
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
@@ -17,13 +17,14 @@ from bot.messages import Inbound
 from bot.notices import Lane
 from bot.router import Router, named_number
 from bot.say import Say
-from bot.turn import NotMine, Photos
-from bot.understanding.meaning import Danger, Intent, Meaning
+from bot.turn import Menu, NotMine, Photos
+from bot.understanding.meaning import Danger, Meaning
 from cases.alarms import Alarms
 from cases.desk import CaseDesk
 from cases.lifecycle import ABOUT, State
 from handlers.additions import THANKS
 from handlers.cards import place_or_group, tell_holder, trouble_with
+from handlers.cries import calls_ours, is_address, is_another_matter
 from handlers.hearing import ADDRESS
 from handlers.origin import origin_of
 from handlers.reports import author_of
@@ -32,19 +33,17 @@ from storage.tables import Alarm, Case
 router = Router("scene")
 
 WORDS, PHOTOS = "alarm.scene", "scene.photo"
-HEARD_FOR = timedelta(minutes=15)  # so long after a cry what its author says belongs to it
-SHOWN_FOR = timedelta(hours=1)  # and what he shows
+HEARD_FOR = timedelta(minutes=15)  # so long after a cry, or after the last of his words, what its author says belongs to it
+SHOWN_FOR = timedelta(hours=1)  # and what he shows after the cry
 OWN_REPORT = timedelta(minutes=2)  # a photo that follows a report so closely is of that
 MOST_PHOTOS = 20  # of one emergency; who sends more is believed
 LONGEST = 300
-ABOUT_IT = (Intent.CHAT, Intent.FEEDBACK, Intent.HAZARD, Intent.DISPUTE)  # 我在楼顶上 is no loose tile then
-_ADDRESS = re.compile(ADDRESS)
 
 
-def listen(alarm: Alarm, dialogs: Dialogs) -> None:
+def listen(alarm: Alarm, dialogs: Dialogs, now: datetime) -> None:
     """From now on what whoever cried sends goes to the officers."""
     data = {"alarm": str(alarm.id)}
-    dialogs.listen(WORDS, wait=HEARD_FOR, data=data)
+    dialogs.listen(WORDS, wait=HEARD_FOR, data=data | {"until": (now + SHOWN_FOR).isoformat()})
     dialogs.listen(PHOTOS, wait=SHOWN_FOR, data=data)
 
 
@@ -58,17 +57,27 @@ def came_with_the_cry(photos: Photos, alarms: Alarms, dialogs: Dialogs, say: Say
 
 
 @router.dialog(WORDS, hears=ADDRESS)
-def told_after_the_cry(message: Inbound, meaning: Meaning, pending: Pending, alarms: Alarms, dialogs: Dialogs, say: Say) -> None:
+def told_after_the_cry(
+    message: Inbound,
+    meaning: Meaning,
+    pending: Pending,
+    menu: Menu,
+    alarms: Alarms,
+    dialogs: Dialogs,
+    say: Say,
+    now: datetime,
+) -> None:
     """An address, and in private whatever is no other matter."""
     alarm = alarms.get(int(pending.data["alarm"]))
     if alarm is None or alarm.safe_at is not None:
         dialogs.end()
         raise NotMine
     text = message.text.strip()
-    if message.copied or message.quote is not None or message.attachments or not _belongs(message, meaning, text):
+    if message.copied or message.quote is not None or message.attachments or not _belongs(message, meaning, text, alarm, menu):
         raise NotMine
     _pass_on(alarm, text, alarms, say)
-    dialogs.listen(WORDS, wait=HEARD_FOR, data=pending.data)
+    left = datetime.fromisoformat(pending.data["until"]) - now
+    dialogs.listen(WORDS, wait=min(HEARD_FOR, left), data=pending.data)
     if message.address.private:
         say.reply("emergency.passed_on")
 
@@ -92,7 +101,7 @@ def shown_after_the_cry(
         dialogs.end()
         raise NotMine
     text = message.text.strip()
-    if not message.attachments or not _shows_it(message, meaning, text) or alarms.shown(alarm) >= MOST_PHOTOS:
+    if not message.attachments or not _shows_it(message, meaning, text, alarm) or alarms.shown(alarm) >= MOST_PHOTOS:
         raise NotMine
     if alarm.safe_at is None:
         if text and not message.lone_photo and photos.ids:
@@ -140,17 +149,21 @@ def _tell_who_has_it(case: Case, alarm: Alarm, alarms: Alarms, say: Say, session
     say.to_officers(officers, "desk.addition", case=case, number=case.number, place=place, **values)
 
 
-def _belongs(message: Inbound, meaning: Meaning, text: str) -> bool:
-    if _ADDRESS.fullmatch(text):
+def _belongs(message: Inbound, meaning: Meaning, text: str, alarm: Alarm, menu: Menu) -> bool:
+    if is_address(text):
         return True
-    return message.address.private and meaning.intent in ABOUT_IT and THANKS.fullmatch(text) is None
+    if not message.address.private or THANKS.fullmatch(text) or calls_ours(text, menu):
+        return False
+    return not is_another_matter(text, meaning, Danger(alarm.danger))
 
 
-def _shows_it(message: Inbound, meaning: Meaning, text: str) -> bool:
+def _shows_it(message: Inbound, meaning: Meaning, text: str, alarm: Alarm) -> bool:
     """Whether it is no other matter, nor about a case that is named."""
     if message.quote is not None and (message.copied or named_number(message.quote.text) is not None):
         return False
-    return not text or (not message.copied and named_number(text) is None and meaning.intent in ABOUT_IT)
+    if not text:
+        return True
+    return not message.copied and named_number(text) is None and not is_another_matter(text, meaning, Danger(alarm.danger))
 
 
 def _pass_on(alarm: Alarm, text: str, alarms: Alarms, say: Say) -> None:

@@ -15,6 +15,7 @@ from bot.turn import Effects, LoosePhotos, NotMine
 from cases.tips import MOST_PICTURES, NewPicture, Tips, read_receipt
 from cases.tips.records import Held
 from handlers.cards import trouble_with
+from handlers.hearing import RECEIPT
 
 router = Router("tips")
 
@@ -111,7 +112,7 @@ def tip_pictures(
     _say_lost(photos, say)
 
 
-@router.keyword(r"^[\s\d０-９\-－—]{20,40}$")
+@router.keyword(RECEIPT)
 def receipt_shown(message: Inbound, tips: Tips, dialogs: Dialogs, say: Say, zone: ZoneInfo, effects: Effects) -> None:
     """The receipt opens the dialogue again: what officers answered, and the next message is added."""
     digits = read_receipt(message.text)

@@ -27,6 +27,7 @@ def opened(settings: Settings, folder: Path, district: District, peer: Peer) -> 
     plain, laid = not settings.storage.url, _laid.get(peer.name)
     if plain and laid and not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(0o600)  # as the bot makes it
         file.write_bytes(laid)
     writer = open_database(settings.database_url)
     if not (plain and laid):

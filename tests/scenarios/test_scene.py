@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from storage.tables import Attachment, Case
@@ -137,3 +139,80 @@ def test_in_private_it_is_said_where_a_photo_went(chat: Scenario) -> None:
     chat.expect("张阿姨", "好的，已补充到2611-0001。")
     chat.skip_officers()
     assert chat.rows(Attachment.case_id) == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("words", "call"),
+    [
+        ("快点", FIRE),
+        ("在三楼", FIRE),
+        ("错了，是5号楼2单元", FIRE),
+        ("不是3号楼，是5号楼", FIRE),
+        ("怎么还没来", FIRE),
+        ("有个老人在屋里", FIRE),
+        ("在6单元门口等你们", FIRE),
+        ("消防车进不来，3号楼门口停满了车", FIRE),
+        ("我在3号楼顶上", "我不想活了"),
+        ("对方说是公安局的", "刚把钱转给骗子了"),
+    ],
+)
+def test_in_private_what_is_added_goes_to_the_officers(chat: Scenario, words: str, call: str) -> None:
+    cry(chat, call, where=PRIVATE)
+    chat.say("张阿姨", PRIVATE, words)
+    chat.expect("张阿姨", "已转给值班民警。*")
+    chat.expect("刘卫东", f"【紧急】私聊求助的人又说：{words}")
+    chat.silence()
+    assert chat.rows(Case.id) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("5号楼2单元的井盖丢了", "收到，编号2611-0001*"),
+        ("身份证怎么补办", "*身份证*"),
+        ("/帮助", "*"),
+        ("我要举报5号楼302有人聚众赌博", "收到了，已加密保存。*"),
+        ("有人在3号楼地下室开赌场", "收到了，已加密保存。*"),
+        ("我要投诉物业乱收费", "*"),
+        ("我想举报", "*"),
+        ("2611-0042", "*"),
+    ],
+)
+def test_in_private_another_matter_goes_its_own_way(chat: Scenario, words: str, answer: str) -> None:
+    cry(chat, where=PRIVATE)
+    chat.say("张阿姨", PRIVATE, words)
+    said = chat.expect("张阿姨", answer).what.text
+    assert "已转给值班民警" not in said
+    for officer in chat.district.officers:
+        assert [
+            one.what.text for one in chat.unseen(officer.name) if words in one.what.text and "【紧急】" in one.what.text
+        ] == []
+    chat.skip("张阿姨")
+    chat.skip_officers()
+
+
+def test_the_receipt_of_a_tip_is_shown_to_nobody(chat: Scenario) -> None:
+    chat.say("张阿姨", PRIVATE, "/举报 5号楼302有人聚众赌博，每天晚上都有很多人")
+    found = re.search(r"\d{4}(?:[ -]?\d{4}){4,}", chat.expect("张阿姨", "收到了，已加密保存。*").what.text)
+    assert found is not None
+    cry(chat, where=PRIVATE)
+    chat.say("张阿姨", PRIVATE, found[0])
+    for officer in chat.district.officers:
+        assert [one for one in chat.unseen(officer.name) if found[0] in one.what.text] == []
+    assert "已转给值班民警" not in chat.expect("张阿姨", "*").what.text
+    chat.skip_officers()
+
+
+def test_words_are_heard_no_longer_than_an_hour(chat: Scenario) -> None:
+    cry(chat, where=PRIVATE)
+    chat.say("刘卫东", PRIVATE, "/值班")
+    chat.skip("张阿姨", "刘卫东")
+    for minutes in (14, 14, 14, 14):
+        chat.wait(minutes=minutes)
+        chat.say("张阿姨", PRIVATE, "在三楼")
+        chat.expect("刘卫东", "【紧急】私聊求助的人又说：在三楼")
+    chat.skip("张阿姨")
+    chat.wait(minutes=5)
+    chat.say("张阿姨", PRIVATE, "在三楼")
+    assert "已转给值班民警" not in chat.expect("张阿姨", "*").what.text
+    chat.silence()
