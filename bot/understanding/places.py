@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from bot.understanding.lexicon import WordFile, any_of
 from bot.understanding.meaning import Place
+from bot.understanding.shapes import SHAPED, Shapes
 from bot.understanding.text import Plain, tagged
 from content.words import load_words
 
@@ -41,19 +42,26 @@ _LOOSE = re.compile(
 _NAMED_BEFORE = tuple("路街巷弄道村里园庄苑寓城镇")
 # endings by which jieba's place names of three characters and more are believed; others have to be in a list
 _ENDINGS = frozenset(
-    "省市县区镇乡村州旗盟街路道巷弄里站港湾岛湖河江桥洲寨庄屯堡关城宫山园寺庙庵塔阁殿谷峡峰岭崖沟坡滩潭溪泉池塘堰坝渠海原漠陵墓窟馆堂亭门口场店楼"
+    "省市县区镇乡村州旗盟街路道巷弄里站港湾岛湖河江桥洲寨庄屯堡关城宫山园寺庙庵塔阁殿谷峡峰岭崖沟坡滩潭溪泉池塘堰坝渠海原漠陵墓窟馆堂亭门口场店楼台营峪嘴墩埠集铺坊碑洼坪岗坳冲岸角滘塬"
 )
 # with these even what jieba takes for a person is a place ("张庄村", "清真寺"), with the others only by what stands around it
 _SURELY = frozenset("村镇乡县区路街巷弄桥寺庙庵阁渠堰塘坝屯寨庄苑")
-_PERHAPS = frozenset("湖坊亭宫园楼院塔门口场馆站店厂沟岭山河江岛城湾谷峡坪坳坡岗冲")
+_PERHAPS = frozenset("局湖坊亭宫园楼院塔门口场馆站店厂沟岭山河江岛城湾谷峡坪坳坡岗冲")
 _NAMES = frozenset({"nr", "nz", "nt", "nrt", "nrfg", "ns"})
 # these alone end the name before them when the segmenter parts them ("向阳|渠", "三里|桥")
-_PARTED = frozenset("桥渠湖河江村镇乡街巷路寺庙庵塘坝堰屯寨庄")
-_SELDOM = frozenset("渠寺庙庵坝堰屯寨")  # of these also what is a common word by itself ("东风|渠")
+_PARTED = frozenset("桥渠湖河江村镇乡街巷路寺庙庵塘坝堰屯寨庄沟岗岭洼坪墩营湾")
+_WATERS = frozenset("湖河江山楼阁塔寺桥")  # that hardly any name of a person ends with
+_SELDOM = frozenset("渠寺庙庵坝堰屯寨沟岗岭洼坪街")  # of these also what is a common word by itself ("东风|渠")
 _OLD_OR_NEW = frozenset("新老大小")  # "到老江口去", "大上海"
 _FROM_THERE = frozenset("人话菜队")  # "越南人" in one word is as much of Vietnam as "越南" and "人" in two
 _COUNTED = tuple("里号孔眼步角堡")  # "三里桥", "五孔桥", and not "一座桥"
 _NAME_TAGS = ("n", "j", "b", "eng", "f", "s", "vn", "an", "m", "q", "a", "z", "g", "k", "i", "l")
+# a single character of direction, and not the beginning of another word: "广场|上班", "安徽|下雨"
+_ON = (
+    "旁|边|侧|段|处|里(?!程|斯|加)|内(?!容|蒙|衣|部)|外(?!卖|地|国|婆|公|套)"
+    "|上(?![门班雨雪学车来去课映升周次个市头述网])|下(?![雨雪班车来去课午降周次个水单了载])"
+)
+_TOLD_BY = frozenset("点分秒天年月份个次遍趟圈半多")  # "六点|榕树底下", "一趟|超市"
 _QUOTES = "“”\"'‘’＂*（）()＋+×xX某甲乙丙丁"
 _LONGEST = 30
 
@@ -68,7 +76,7 @@ class _Word(Struct, frozen=True):
 class Places:
     """Finds place spans in plain text."""
 
-    def __init__(self, file: WordFile, regions: frozenset[str], namesakes: frozenset[str]) -> None:
+    def __init__(self, file: WordFile, shapes: WordFile, regions: frozenset[str], namesakes: frozenset[str]) -> None:
         def listed(name: str) -> tuple[str, ...]:
             return file.texts(file.tables, name)
 
@@ -78,32 +86,47 @@ class Places:
         self._regions = regions
         self._closing = self._heads | regions
         self._perhaps = namesakes | frozenset(listed("known")) | _PARTED
+        self._known = self._closing | self._perhaps
+        self._shapes = Shapes(shapes, self._known, self._heads, self._not)
         self._any_end = self._ends | _ENDINGS | _SURELY | _PERHAPS
         self._last = self._any_end | _FROM_THERE
         self._ways, self._gone = frozenset(listed("ways")), listed("ways")
         self._doings = frozenset(listed("doings"))
+        self._called = frozenset(listed("called"))
+        self._surnames = frozenset(shapes.expand("{surname}"))
         after = listed("after")
-        self._tail = re.compile(any_of((*listed("heads"), *after)))
-        self._beside = re.compile(any_of((*(word for word in after if len(word) > 1), *listed("told"))))
+        self._tail = re.compile(f"{any_of((*listed('heads'), *(word for word in after if len(word) > 1)))}|{_ON}")
+        beside = any_of((*(word for word in after if len(word) > 1), *listed("told")))
+        self._beside = re.compile(rf"{beside}|{_NUMBER}(?:楼|层|号门|号楼)")
         self._office = re.compile(rf"[^省市县区镇乡村路街巷弄号楼\d]*(?:{any_of(listed('offices'))})")
-        self._of = re.compile(r"牌|网(?![\u4e00-\u9fff])|(?<=大学)生")
+        self._of = re.compile(
+            r"(?<!站)牌|网(?![\u4e00-\u9fff])|(?:教授|博士|硕士|学霸|招生|毕业生)|(?<=大学)生|(?<=堆)[了着成得满]"
+        )
         self._of_region = re.compile(rf"{any_of(listed('goods'))}|(?:..局|价格认[证定]中心)(?!{self._beside.pattern})")
         alone = any_of(listed("generic"))
-        self._vague = re.compile(rf"(?:该|本|这个?|那个?|我们?|自己|同|一个)?(?:{alone})(?:内|里|上|中|外|旁|处|门)?")
+        self._vague = re.compile(
+            rf"(?:该|本|这个?|那个?|我们?|自己|同|[一两二三四五六七八九十几\d]+个)?(?:{alone})(?:内|里|上|中|外|旁|处|门)?"
+        )
 
     @staticmethod
     def load(folder: Path) -> Places:
         """Read `places.toml` and the lists of names from the lexicon folder."""
         regions = load_words(folder / "regions.txt") | load_words(folder / "sights.txt")
-        return Places(WordFile(folder / "places.toml"), regions, load_words(folder / "namesakes.txt"))
+        files = WordFile(folder / "places.toml"), WordFile(folder / "shapes.toml")
+        return Places(*files, regions, load_words(folder / "namesakes.txt"))
 
     def marks(self) -> Iterator[str]:
         """Words and characters without any of which no text names a place."""
         ends = self._any_end | _NUMBERED_BY
         yield from ends
+        yield from (word for word in self._shapes.marks() if ends.isdisjoint(word))
         for name in self._closing | self._perhaps:  # two characters of a name will do: the fewer words, the smaller the one pass
             if ends.isdisjoint(name):
                 yield name[:2]
+
+    def warm(self) -> None:
+        """Make ready now what is otherwise made when a text first needs it. Safe from any thread, and more than once."""
+        self._shapes.warm()
 
     def find(self, plain: Plain) -> tuple[Place, ...]:
         """The places of a text, with positions in the original text."""
@@ -112,9 +135,10 @@ class Places:
         numbered: dict[int, int] = {}
         if _COUNTS.search(text) is not None:
             numbered = {match.start(): match.end() for match in NUMBERED.finditer(text) if self._names(text, match)}
-        if not numbered and not self._may_close(said):
+        shaped = self._shapes.find(text, said)
+        if not numbered and not shaped and not self._may_close(said):
             return ()
-        words = _words(said)
+        words = _words(said, shaped)
         spans: list[tuple[int, int]] = []
         index = 0
         while index < len(words):
@@ -147,9 +171,9 @@ class Places:
 
     def _may_close(self, said: Sequence[tuple[str, str]]) -> bool:
         """Whether one of the words with their tags may end a place: for most messages this says no, and is cheap."""
-        closing, perhaps, ends = self._closing, self._perhaps, self._last
+        known, ends = self._known, self._last
         for word, tag in said:
-            if word in closing or word in perhaps:
+            if word in known:
                 return True
             if tag[0] not in "njsl" or (word[-1] not in ends and tag != "ns"):
                 continue
@@ -159,12 +183,12 @@ class Places:
 
     def _closes(self, text: str, words: list[_Word], index: int, numbered: dict[int, int]) -> bool:
         word = words[index]
-        if word.start in numbered:
+        if word.start in numbered or word.tag == SHAPED:
             return True
-        if word.tag[0] not in "njsl" and word.text not in self._closing and word.text not in self._perhaps:
+        if word.tag[0] not in "njsl" and word.text not in self._known:
             return False
         if self._ends_place(word.text, word.tag):
-            return True
+            return word.tag != "ns" or index == 0 or words[index - 1].tag != "nr" or len(words[index - 1].text) > 1  # "陈|黄河"
         return self._may_end(word.text, word.tag) and self._fits(text, words, index)
 
     def _fits(self, text: str, words: list[_Word], index: int) -> bool:
@@ -189,7 +213,7 @@ class Places:
             return False
         if word.tag == "m":
             return word.text.endswith(_COUNTED) and ending != "路"  # "五里路" is how far it is
-        return word.tag in _NAMES or (word.tag == "n" and ending in _SELDOM)
+        return word.tag in _NAMES or word.text in self._called or (word.tag == "n" and ending in _SELDOM)
 
     def _is_place(self, text: str, start: int, end: int) -> bool:
         """Whether a span is more than "the shop", a brand ("上海牌"), or an office that acts and is nowhere."""
@@ -215,9 +239,13 @@ class Places:
         if tag[:2] == "nr":
             if len(word) < 3:
                 return False
-            return word[-1] in _SURELY or word[-2:] in self._heads or (word[1] == "家" and word[-1] in _PERHAPS)  # "李家湾"
+            if word[-1] in _SURELY or word[-2:] in self._heads or (word[1] == "家" and word[-1] in _PERHAPS):  # "李家湾"
+                return True
+            return word[-1] in _WATERS and word[0] not in self._surnames and word[-2:] != "江湖"  # "鹿鸣湖"
+        if len(word) > 3 and tag[0] in "lnj" and word[-2:] in self._heads:
+            return True  # "五一广场", "重庆大学"
         if tag == "l":
-            return word[-2:] in self._heads  # "五一广场"
+            return False
         if tag[0] not in "njs" or word[-1] not in self._ends or word[-1] in "号期" or len(word) < 2:
             return False
         if NUMBERED.fullmatch(word):
@@ -232,8 +260,14 @@ class Places:
             if word.start < limit or words[index].end - word.start > _LONGEST:
                 break
             ends = len(word.text) == 1 and word.text in self._ends  # "村" of "王家村三组"
-            named = ends or (word.tag.startswith(_NAME_TAGS) and word.tag != "f" and word.text not in self._not)
+            named = (
+                ends
+                or word.text in self._called
+                or (word.tag.startswith(_NAME_TAGS) and word.tag != "f" and word.text not in self._not)
+            )
             if word.text in self._strangers or (len(word.text) > 1 and word.text[-1] in "去到"):
+                break
+            if word.tag == "m" and word.text[-1] in _TOLD_BY:
                 break
             if not named and word.text not in self._before and not all(char in _QUOTES for char in word.text):
                 break
@@ -253,9 +287,23 @@ class Places:
         return Place(plain.original[first:last], first, last)
 
 
-def _words(said: Sequence[tuple[str, str]]) -> list[_Word]:
+def _words(said: Sequence[tuple[str, str]], shaped: Sequence[tuple[int, int, str]]) -> list[_Word]:
+    """The words with their positions; a name that was told by its shape is one word, whatever the segmenter made of it."""
     words, position = [], 0
     for word, tag in said:
         words.append(_Word(word, tag, position, position + len(word)))
         position += len(word)
+    for start, end, tag in shaped:
+        first = next(i for i, word in enumerate(words) if word.end > start)
+        last = next(i for i, word in enumerate(words) if word.end >= end)
+        if words[first].tag == SHAPED and words[first].start < start:
+            continue  # a part of the name before it
+        head, tail = words[first], words[last]
+        name = "".join([word.text for word in words[first : last + 1]])[start - head.start :][: end - start]
+        parts = [_Word(name, tag, start, end)]
+        if head.start < start:
+            parts.insert(0, _Word(head.text[: start - head.start], head.tag, head.start, start))
+        if tail.end > end:
+            parts.append(_Word(tail.text[end - tail.end :], tail.tag, end, tail.end))
+        words[first : last + 1] = parts
     return words

@@ -106,6 +106,7 @@ class Understanding:
         self._vocabulary.look("")
         self._emergencies.warm()
         tagged("")
+        self._places.warm()
 
     def with_model(self, model: Model | None) -> Understanding:
         """The same rules with other weights, or with none; for measuring and training."""

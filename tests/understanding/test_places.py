@@ -43,6 +43,24 @@ from tests.understanding.marked import marked, overlap
         ("自来水公司门口有个坑", ["自来水公司门口"]),
         ("嵊州市公安局回复了", []),
         ("我妈胸口疼得厉害，尾号3021", []),
+        ("人民西路新开了个羊肉馆，建设三路明早封路", ["人民西路", "建设三路"]),
+        ("打车到松涛苑要我六十", ["松涛苑"]),
+        ("我屋老汉儿去青龙嘴钓鱼，王家冲也找了", ["青龙嘴", "王家冲"]),
+        ("别停实验二小西侧，送到二中", ["实验二小西侧", "二中"]),
+        ("一小时到，三中选一", []),
+        ("灯泡在老孟五金拿的，阿炳修车铺不开", ["老孟五金", "阿炳修车铺"]),
+        ("老奶奶五金牌", []),
+        ("我在大转盘等你们，老槐树底下也行", ["大转盘", "老槐树底下"]),
+        ("有去禾川的车吗", ["禾川"]),
+        ("有去上班的车吗", []),
+        ("金鳌花园、翠屏苑、石榴园三个小区停气", ["金鳌花园", "翠屏苑", "石榴园"]),
+        ("德州扒鸡拼单，北京时间十一点，新疆大盘鸡加皮带面", []),
+        ("快递堆在门口，垃圾堆了仨礼拜，屋里有蚊子", []),
+        ("烧烤店门口打起来了，有人往充电棚跑", ["烧烤店门口", "充电棚"]),
+        ("公交站台灯箱电人，我在东风广场上班", ["公交站台", "东风广场"]),
+        ("人在吉隆坡，下礼拜飞乌得勒支", ["吉隆坡", "乌得勒支"]),
+        ("陈黄河是不是换号了", []),
+        ("上午十点菜市场打球", ["菜市场"]),
     ],
 )
 def test_spans(understanding: Understanding, text: str, places: list[str]) -> None:
@@ -57,7 +75,10 @@ def test_positions_are_those_of_the_original(understanding: Understanding, text:
         assert text[place.start : place.end] == place.text
 
 
-@pytest.mark.parametrize(("corpus", "recall", "precision"), [("heldout_places", 0.95, 0.9), ("heldout_places_second", 0.9, 0.8)])
+@pytest.mark.parametrize(
+    ("corpus", "recall", "precision"),
+    [("heldout_places", 0.95, 0.9), ("heldout_places_second", 0.9, 0.85), ("heldout_places_third", 0.9, 0.9)],
+)
 def test_places_of_residents(understanding: Understanding, corpus: str, recall: float, precision: float) -> None:
     told = met = found = right = 0
     for text, true in marked(DATA / f"{corpus}.txt"):

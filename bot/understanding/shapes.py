@@ -1,0 +1,121 @@
+"""Names of places told by their shape, where the segmenter parts them or glues them to what follows.
+
+"松涛苑要" is no word, "建设|三路" are two, and "实验二小" is a number and an adjective to it. The shapes are patterns of
+`content/lexicon/shapes.toml`; names that stand in a list ("樟宜机场") are found here too, whatever the segmenter made of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ahocorasick_rs import AhoCorasick, Implementation
+from msgspec import Struct
+
+from bot.errors import ConfigError
+from bot.understanding.text import words
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Container, Iterable, Sequence
+
+    from bot.understanding.lexicon import WordFile
+
+SHAPED = "nsh"  # the tag of a word that is a place by its shape
+LISTED = "ns"
+# two characters of which one is as often a word by itself ("新|都") are a name only where the segmenter says so
+_ALONE = frozenset("新和中大内来道都于天将里外多安上日俄美韩朝渝沪田")
+_SHORTEST_PARTED = 3
+_STRANGE = frozenset({"ns", "nz", "nr", "nrt", "nrfg", "nt"})
+_SINGLE = frozenset("njgbxi")  # first letters of the tags of single characters that may make up a name
+
+
+class _Shape(Struct, frozen=True):
+    pattern: re.Pattern[str]
+    strange: bool  # only what is no word to the segmenter
+
+
+class Shapes:
+    """The shapes and the listed names; finds them in a text."""
+
+    def __init__(self, file: WordFile, names: Iterable[str], nouns: Iterable[str], never: Container[str]) -> None:
+        self._never = never
+        self._shapes: list[_Shape] = []
+        self._needs: dict[str, list[int]] = {}
+        rows = file.tables.get("shape", [])
+        for row in rows if isinstance(rows, list) else []:
+            words_needed, pattern = file.texts(row, "needs"), file.compile((file.text(row, "pattern"),))
+            if pattern is None or not words_needed:
+                raise ConfigError(f"{file.path}: a shape needs a pattern, and words of which one has to be there")
+            for word in words_needed:
+                self._needs.setdefault(word, []).append(len(self._shapes))
+            self._shapes.append(_Shape(pattern, bool(row.get("strange"))))
+        self._names = [name for name in names if len(name) >= _SHORTEST_PARTED or _ALONE.isdisjoint(name)]
+        self._nouns = frozenset(nouns)  # glued to anything: "烧烤|店门口"
+        self._listed: frozenset[str] = frozenset()
+        self._words: list[str] = []
+        self._automaton: AhoCorasick | None = None
+
+    def marks(self) -> Iterable[str]:
+        """Words without any of which no text has a shape."""
+        return self._needs
+
+    def warm(self) -> AhoCorasick:
+        """Make ready now what is otherwise made when the first text is looked at: which names the segmenter parts."""
+        self._listed = frozenset(name for name in self._names if name not in words(f"在{name}的")).union(
+            noun for noun in self._nouns if len(noun) >= _SHORTEST_PARTED
+        )
+        self._words = sorted(self._listed.union(self._needs))
+        self._automaton = AhoCorasick(self._words, implementation=Implementation.ContiguousNFA)
+        return self._automaton
+
+    def find(self, text: str, said: Sequence[tuple[str, str]]) -> list[tuple[int, int, str]]:
+        """Where names stand, with the tags of the words that they are; in order, those that begin first and are longest first."""
+        seen = (self._automaton or self.warm()).find_matches_as_indexes(text, overlapping=True)
+        if not seen:
+            return []
+        edges = _edges(said)
+        found: list[tuple[int, int, str]] = []
+        tried: set[int] = set()
+        for number, start, end in seen:
+            word = self._words[number]
+            if word in self._listed and self._is_parted(start, end, text, edges):
+                found.append((start, end, LISTED))
+            if word in self._needs:
+                tried.update(self._needs[word])
+        for shape in map(self._shapes.__getitem__, sorted(tried)):
+            for match in shape.pattern.finditer(text):
+                start, end = match.span(match.lastgroup or 0)
+                while start not in edges and start < end - 2 and not shape.strange:
+                    start += 1
+                if text[start:end] not in self._never and (not shape.strange or _is_strange(said, edges, start, end)):
+                    found.append((start, end, SHAPED))
+        found.sort(key=lambda name: (name[0], -name[1]))
+        return found
+
+    def _is_parted(self, start: int, end: int, text: str, edges: dict[int, int]) -> bool:
+        """Whether a listed name is not a word already, nor stands across words of something else."""
+        if start not in edges or (end not in edges and end - start < _SHORTEST_PARTED):
+            return False
+        if end in edges:
+            return edges[end] != edges[start] + 1
+        before = max(edge for edge in edges if edge < end)
+        after = min(edge for edge in edges if edge > end)
+        # "安大略" in "安大略省" is no more than that word; in "公交|站台" two nouns are met, not one that is glued to something
+        return before > start and text[before:after] not in self._nouns
+
+
+def _edges(said: Sequence[tuple[str, str]]) -> dict[int, int]:
+    """Where words begin, and where the last one ends, with their numbers."""
+    edges, position = {0: 0}, 0
+    for number, (word, _) in enumerate(said, 1):
+        position += len(word)
+        edges[position] = number
+    return edges
+
+
+def _is_strange(said: Sequence[tuple[str, str]], edges: dict[int, int], start: int, end: int) -> bool:
+    """Whether what stands there is a name or no word at all."""
+    if start not in edges or end not in edges:
+        return False
+    words = said[edges[start] : edges[end]]
+    return all(tag in _STRANGE or (len(word) == 1 and tag[0] in _SINGLE) for word, tag in words)
