@@ -47,6 +47,7 @@ class Knowledge:
         self._seen: tuple[int, date] | None = None
         self._turn = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
+        self.patience = PATIENCE_SECONDS
 
     async def search(self, question: str, address: Address) -> Answered:
         """The best answers to a question that was asked there, best first, and articles of law that may belong to it."""
@@ -85,7 +86,7 @@ class Knowledge:
             self._seen = seen
             self._reading = asyncio.create_task(self._renew(today))
         if self._reading is not None and not self._reading.done():
-            await asyncio.wait((self._reading,), timeout=PATIENCE_SECONDS)
+            await asyncio.wait((self._reading,), timeout=self.patience)
         return self._laws
 
     async def _renew(self, today: date) -> None:

@@ -107,7 +107,7 @@ async def live(order: Order, library: Library) -> None:
     }
     settings = load_settings(Path("config.toml"), environ)
     writer = await asyncio.to_thread(open_database, order.url)
-    photos = PhotoWorker()
+    photos = PhotoWorker(patience_seconds=60)
     clock: Clock = WrongClock(order.skew) if order.plant == "own clock" else NodeClock(order.skew)
     rule = PacingRule(order.per_second, 0.0, 1_000_000_000, 0) if order.per_second else PacingRule.unlimited()
     pacing = Pacing(default=rule, overall_per_second=order.overall or float("inf"), booking=order.plant != "limiter in memory")

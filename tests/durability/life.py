@@ -98,7 +98,7 @@ async def live(order: Order, library: Library) -> None:
         warnings.simplefilter("ignore")
         writer = await asyncio.to_thread(open_database, order.url or settings.database_url)
     await writer.run(lambda session: seed(session, load_district(CONTENT / "demo" / "district.toml"), START))
-    photos = PhotoWorker()
+    photos = PhotoWorker(patience_seconds=order.patience)
     clock = GoingClock(folder)
     platform = FakePlatform(street.PLATFORM, street.PLATFORM, clock=clock, path=history_of(folder))
     platform._note(what="life", failpoint=order.failpoint)

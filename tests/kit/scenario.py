@@ -330,8 +330,8 @@ class Scenario(Hearing):
         self._statements = lend(writer.engine)
         file = writer.engine.url.database if not writer.shared else None
         self._commits = sqlite3.connect(file, isolation_level=None) if file else None
-        self._photos = PhotoWorker() if self.cell.plain else NearPhotos()
-        self._reader = PictureReader(idle_seconds=600) if self._reads else None
+        self._photos = PhotoWorker(patience_seconds=PATIENCE) if self.cell.plain else NearPhotos()
+        self._reader = PictureReader(patience_seconds=PATIENCE, idle_seconds=600) if self._reads else None
         house: list[App] = []
         self._adapter: Adapter = self.platform.adapter(self.settings, writer, self.clock, house)
         self._app = App(
@@ -346,6 +346,7 @@ class Scenario(Hearing):
             gazetteer=sample_places(),
             lease_rule=LONG_LEASES,
         )
+        self._app._knowledge.patience = PATIENCE
         house.append(self._app)
         self._leave = asyncio.Event()
         ready = asyncio.Event()

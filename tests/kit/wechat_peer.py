@@ -89,6 +89,7 @@ class WechatPeer(Peer):
         patient = settings.wechat.model_copy(update={"gap_told_seconds": NEVER})
         [inner] = wechat_platforms(settings.model_copy(update={"wechat": patient}), writer, clock, house)
         self.inner = inner
+        inner.order_seconds = PATIENCE  # what two people say comes in their order, however slow the service is today
         self._before, self._heard_of = self.puppet.emitted, 0
         on_event = inner._on_event
 

@@ -24,7 +24,7 @@ LOAN = draw_anew((DATA / "loan.png").read_bytes()).jpeg
 
 @pytest.fixture
 async def reader() -> AsyncIterator[PictureReader]:
-    one = PictureReader()
+    one = PictureReader(patience_seconds=120)
     yield one
     await one.close()
 

@@ -28,7 +28,7 @@ from bot.platforms.wechat.client import CallFailed, NotUs, Puppet, Refused, Told
 from bot.platforms.wechat.duplicates import Duplicates
 from bot.platforms.wechat.files import Files
 from bot.platforms.wechat.groups import Groups
-from bot.platforms.wechat.intake import Intake, Source
+from bot.platforms.wechat.intake import ORDER_SECONDS, Intake, Source
 from bot.platforms.wechat.names import Names
 from bot.platforms.wechat.parse import Malformed, Me
 from bot.platforms.wechat.safety import Severity
@@ -61,7 +61,7 @@ class WechatPlatform:
     `data_dir` is below what the photos of outgoing messages lie. `siblings` are the names of all our WeChat accounts. `on_gap` is
     told of every gap once it is kept; `on_caution` what the account holds back, and the how manieth warning of a day brought it
     (0: it is an old one). `quiet` says whether nobody is to be greeted now. `monotonic` (seconds), `sleep` and `rng` are given by
-    tests.
+    tests. `order_seconds`: see `Intake`.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class WechatPlatform:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         rng: random.Random | None = None,
+        order_seconds: float = ORDER_SECONDS,
     ) -> None:
         """Raises ConfigError for settings that cannot work."""
         settings.check()
@@ -114,6 +115,7 @@ class WechatPlatform:
         self._caution = Caution()
         self.last_gap: Gap | None = None
         self.told = 0  # events that were for the bot, since the start
+        self.order_seconds = order_seconds  # from the next `listen` on
 
     @property
     def name(self) -> str:
@@ -155,7 +157,15 @@ class WechatPlatform:
         await self._groups.load()
         source = Source(self._connection, self._who, self._clock, self._sleep)
         self._intake = Intake(
-            feed, source, self._book, self._groups, self._names, self.duplicates, self._sending.echoes.heard, self._on_heard
+            feed,
+            source,
+            self._book,
+            self._groups,
+            self._names,
+            self.duplicates,
+            self._sending.echoes.heard,
+            self._on_heard,
+            self.order_seconds,
         )
         tasks = {
             asyncio.create_task(self._intake.run(), name="wechat intake"),

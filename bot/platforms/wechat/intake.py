@@ -77,6 +77,7 @@ class Intake:
         duplicates: Duplicates,
         on_own: Callable[[Payload], None],
         on_heard: Callable[[Inbound], None],
+        order_seconds: float = ORDER_SECONDS,
     ) -> None:
         self._feed = feed
         self._source = source
@@ -86,6 +87,7 @@ class Intake:
         self._duplicates = duplicates
         self._on_own = on_own
         self._on_heard = on_heard
+        self._order_seconds = order_seconds
         self._room = asyncio.Semaphore(MOST_WAITING)
         self._line: deque[Slot] = deque()  # in the order in which they were told of
         self._todo: deque[Slot] = deque()  # those nobody has begun with
@@ -114,12 +116,12 @@ class Intake:
         self._queue(event)
 
     async def run(self) -> None:
-        """Let nobody wait for a slow payload for longer than ORDER_SECONDS; until cancelled."""
+        """Let nobody wait for a slow payload for longer than `order_seconds`; until cancelled."""
         while True:
-            await asyncio.sleep(ORDER_SECONDS / 4)
-            late = asyncio.get_running_loop().time() - ORDER_SECONDS
+            await asyncio.sleep(self._order_seconds / 4)
+            late = asyncio.get_running_loop().time() - self._order_seconds
             while self._line and self._line[0].at < late and not self._line[0].done:
-                self._line.popleft().late = True  # its sender waits for it, the others go on
+                self._line.popleft().late = True  # it comes when it comes, the others go on
                 self._go_on()
 
     def _go_on(self) -> None:

@@ -19,7 +19,7 @@ from tests.platforms.web.conftest import picture, until
 
 @pytest.fixture
 async def worker() -> AsyncIterator[PhotoWorker]:
-    one = PhotoWorker()
+    one = PhotoWorker(patience_seconds=60)
     yield one
     await one.close()
 

@@ -53,9 +53,9 @@ def order(event: object) -> int:
     return -1 if kind is Kind.JOINED else int((event.event_id if kind is Kind.RECALL else message_id).removeprefix("in"))  # type: ignore[attr-defined]
 
 
-async def test_one_person_is_heard_in_order_and_nobody_waits_for_a_slow_payload(line: Line) -> None:
+async def test_everybody_is_heard_in_order(line: Line) -> None:
     puppet, feed = line.puppet, line.feed
-    async with line.platform():
+    async with line.platform({"order_seconds": 60.0}):
         await puppet.say("张阿姨", ROOM, "第0句话")
         await feed.until(lambda: len(feed.taken) == 2)
         await puppet.fault("messagePayload", delay=400)  # the first of the next ones
@@ -64,7 +64,13 @@ async def test_one_person_is_heard_in_order_and_nobody_waits_for_a_slow_payload(
         await feed.until(lambda: len(feed.taken) == 31)
         assert line.heard() == [f"第{number}句话" for number in range(30)]
 
-        await puppet.fault("messagePayload", delay=2500)
+
+async def test_nobody_waits_for_a_slow_payload(line: Line) -> None:
+    puppet, feed = line.puppet, line.feed
+    async with line.platform({"order_seconds": 0.1}):
+        await puppet.say("李叔", ROOM, "我先来")
+        await feed.until(lambda: "我先来" in line.heard())
+        await puppet.fault("messagePayload", delay=4000)
         await puppet.say("张阿姨", ROOM, "这句慢得很")
         await puppet.say("李叔", ROOM, "我不等他")
         await feed.until(lambda: "这句慢得很" in line.heard())

@@ -56,7 +56,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def photos() -> AsyncIterator[PhotoWorker]:
     """One for all tests: starting it takes longer than most of them."""
-    worker = PhotoWorker()
+    worker = PhotoWorker(patience_seconds=60)
     yield worker
     await worker.close()
 
