@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, func, select, update
 
 from bot.campaigns import PostRules, Request
 from bot.campaigns.loop import CampaignLoop
@@ -178,6 +178,27 @@ async def test_a_group_that_has_just_reported_something_keeps_nobody_waiting(tmp
     await night.live(1, step=0.25)
     assert night.reached() == {f"t{n}" for n in range(270)}
     night.writer.close()
+
+
+async def test_what_is_on_its_way_has_not_ended(night: Night) -> None:
+    """The planner hears that it is over when the last one has arrived, and that all have it."""
+    night.send_a_post()
+    await night.live(1)
+    last = night.writer.read_now(lambda session: session.exec(select(func.max(Notice.id)).where(Notice.state == "pending")).one())
+
+    def lent(owner: str) -> None:
+        """Somebody is sending it, or nobody is."""
+        whose = update(Notice).where(col(Notice.id) == last).values(owner=owner, lease_until=night.clock() + timedelta(hours=1))
+        night.writer.run_now(lambda session: session.exec(whose))
+
+    lent("m/other")
+    await night.live(20)
+    assert len(night.reached()) == 269
+    assert "发完了" not in night.told()[-1]
+    lent("")
+    night.outbox.wake()
+    await night.live(6)
+    assert night.told()[-1] == "推送1号（《law/a 标题》）发完了：270个群收到。"
 
 
 async def test_a_kill_while_the_first_five_are_sent_halts_nothing(night: Night) -> None:

@@ -15,7 +15,7 @@ from storage.lots import waiting
 from storage.outbox import STATE
 from storage.tables import Campaign, CampaignGroup, CampaignPart, Notice
 
-OPEN_STATES = ("pending", "held")
+OPEN_STATES = ("pending", "held")  # of the rows, where what is on its way is pending, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Progress:
 
     @property
     def open(self) -> int:
-        return sum(self.notices.get(state, 0) for state in OPEN_STATES)
+        """What has not ended: it waits, is held, or is on its way."""
+        return sum(self.notices.get(state, 0) for state in (*OPEN_STATES, "sending"))
 
     @property
     def sent(self) -> int:
