@@ -95,12 +95,14 @@ class Dialogs:
         new = Pending(name, step, data or {}, case_id, self._now + wait)
         self._store(key, [new, *beneath][:MOST_WAITING])
 
-    def listen(self, name: str, *, wait: timedelta, data: dict[str, str]) -> None:
-        """What this message's sender says next may belong to `name`, after whatever he is asked; nothing of that ends by it."""
-        if self._own is None:
+    def listen(self, name: str, *, wait: timedelta, data: dict[str, str], of: DialogKey | None = None) -> None:
+        """What somebody (default: this message's sender) says next may belong to `name`, after whatever he is asked; nothing of
+        that ends by it."""
+        key = of or self._own
+        if key is None:
             raise ValueError("a dialog needs somebody who is listened to")
-        others = [other for other in self._load(self._own) if not other.same_matter(name, None)]
-        self._store(self._own, [*others[: MOST_WAITING - 1], Pending(name, "", data, None, self._now + wait)])
+        others = [other for other in self._load(key) if not other.same_matter(name, None)]
+        self._store(key, [*others[: MOST_WAITING - 1], Pending(name, "", data, None, self._now + wait)])
 
     def end(self) -> None:
         """The question that is being answered is settled."""

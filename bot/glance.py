@@ -94,6 +94,8 @@ def hint_of(event: Inbound, senses: Senses, mind: Mind) -> Hint:
     hint = senses.glance(_said(event.text, senses)) if event.text else QUIET
     if hint.danger is Danger.MISSING and mind.is_late_forward(event.text):
         return QUIET  # whoever it was is found
+    if hint.danger in LIKE_A_SIGHTING and mind.is_calm(event):
+        return replace(hint, danger=None)  # "认错人了，还没找到" of whoever said that somebody is found
     if hint.danger in LIKE_A_SIGHTING and mind.may_be_sighting(event, stranger=hint.danger is Danger.INTRUDER):
         return replace(hint, danger=None, report=True, sighting=True)  # who saw somebody sounds like who looks for somebody
     if hint.danger and event.copied and not event.address.private:

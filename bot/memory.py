@@ -83,7 +83,7 @@ class RowMemory(Memory):
         return await self._writer.read(lambda session: self._read(session, key, lane, now))
 
     def _read(self, session: Session, key: LaneKey, lane: str, now: datetime) -> Mind:
-        mind = Mind(self.mind.hears, self.mind.shows)
+        mind = Mind(self.mind.hears, self.mind.shows, self.mind.calm)
         own = DialogKey.of(key.address, key.sender)
         row = row_of(session, own)
         if row is not None:

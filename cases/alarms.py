@@ -138,6 +138,11 @@ class Alarms:
         alarm.safe_at, alarm.case_id = self._now, case_id
         self._session.add(alarm)
 
+    def goes_on(self, alarm: Alarm) -> None:
+        """It was not over after all."""
+        alarm.safe_at, alarm.case_id = None, None
+        self._session.add(alarm)
+
     def next_round(self, alarm: Alarm) -> None:
         alarm.rounds += 1
         self._session.add(alarm)

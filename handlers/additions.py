@@ -60,7 +60,7 @@ def about_a_case(
         say.reply("help.needs_slash", meant=meant)
         return
     known = session.exec(select(Case).where(Case.number == number)).first()
-    if known is not None and about_missing(message, known, group, photos, rights, desk, say, session, now):
+    if known is not None and about_missing(message, known, group, photos, rights, desk, say, timers, session, now):
         return
     if known is None and about_appeal(message, number, group, photos, rights, say, session, now):
         return

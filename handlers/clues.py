@@ -9,10 +9,12 @@ from datetime import datetime
 from sqlmodel import Session, select
 
 from bot.campaigns.missing import LOOKED_FOR, Chain, alerts_in, missing_of
+from bot.dialogs import Dialogs
 from bot.messages import Inbound
 from bot.permissions import Rights
 from bot.router import CaseNumber, Router
 from bot.say import Say
+from bot.timers import Timers
 from bot.turn import NotMine, Photos
 from bot.understanding.clues import (
     adds_nothing,
@@ -28,8 +30,8 @@ from bot.understanding.clues import (
 from bot.understanding.meaning import Danger, Intent, Meaning
 from cases.desk import CaseDesk
 from handlers.cards import trouble_with
-from handlers.hearing import says_found, says_only_back
-from handlers.missing import tell_found
+from handlers.found import said_found, take_up, tell_found
+from handlers.hearing import says_found, says_not_found, says_only_back
 from storage.tables import Attachment, Case, Group, Missing, Officer
 
 router = Router("clues")
@@ -48,7 +50,9 @@ def heard(
     group: Group | None,
     photos: Photos,
     desk: CaseDesk,
+    dialogs: Dialogs,
     say: Say,
+    timers: Timers,
     session: Session,
 ) -> None:
     """Somebody says that they have seen the person, quoting the alert or not, in a group that got it or anywhere else."""
@@ -66,7 +70,7 @@ def heard(
     if known is None or case is None:
         raise NotMine
     if found and group is not None:
-        tell_found(message, known, case, group.name, desk, say, session, own=False)
+        tell_found(message, known, case, group.name, desk, dialogs, say, timers, session)
         return
     _take(message, known, case, group, photos, desk, say, session)
 
@@ -79,6 +83,7 @@ def about_missing(
     rights: Rights,
     desk: CaseDesk,
     say: Say,
+    timers: Timers,
     session: Session,
     now: datetime,
 ) -> bool:
@@ -86,6 +91,11 @@ def about_missing(
     missing = missing_of(session, case.id) if case.kind == "missing" else None
     if missing is not None and missing.state == Chain.PENDING and rights.officer is not None and _AGREES.fullmatch(message.text):
         say.reply("missing.to_approve", case=case, number=case.number)  # a note would look as if it had gone
+        return True
+    if missing is not None and rights.officer is not None and says_not_found(message.text) and said_found(case, desk) is not None:
+        rights.require("missing.write", grid_id=case.grid_id, unit_ids=desk.units(case), target=case.number)
+        take_up(missing, case, message.text, "", desk, say, timers, session, by=rights.officer)
+        say.reply("missing.taken_up", case=case, number=case.number)
         return True
     if missing is None or missing.campaign_id is None:
         return False

@@ -21,8 +21,8 @@ from cases.alarms import Alarms
 from cases.desk import CaseDesk, NewCase
 from cases.roster import Roster
 from handlers.cards import tell_holder
+from handlers.found import listen_for_not_found, searches_for, tell_found
 from handlers.hearing import says_found, says_only_back, says_only_found
-from handlers.missing import searches_for, tell_found
 from handlers.origin import origin_of
 from handlers.scene import listen, own_search
 from storage.tables import Alarm, Group
@@ -119,7 +119,9 @@ def people_are_safe(
     group: Group | None,
     alarms: Alarms,
     desk: CaseDesk,
+    dialogs: Dialogs,
     say: Say,
+    timers: Timers,
     effects: Effects,
     session: Session,
     zone: ZoneInfo,
@@ -132,7 +134,7 @@ def people_are_safe(
     if alarm.danger == Danger.MISSING:
         searched = searches_for(session, alarm, alarms.grid_id(alarm))
         for missing, sought in searched:
-            tell_found(message, missing, sought, alarms.group_name(alarm), desk, say, session, own=own)
+            tell_found(message, missing, sought, alarms.group_name(alarm), desk, dialogs, say, timers, session, alarm=alarm)
         if says_only_found(message.text) and not own:
             # whoever did not cry may have found something else: the officers look, and nothing ends by it
             told = alarms.concerned(alarm)
@@ -146,6 +148,7 @@ def people_are_safe(
             ended = brought if brought is not None else searched[0][1]
             desk.attach(ended, alarms.photos_for_case(alarm), "reporter")
             alarms.safe(alarm, ended.id)
+            listen_for_not_found(message, ended, dialogs, alarm)
             effects.alarms[message.address] = None
             say.reply("emergency.found")
             return
@@ -157,6 +160,8 @@ def people_are_safe(
             "hazard", category, "T1", f"{when}群里求助：{name}。{message.text}", "", origin_of(message, group), needs_place=False
         )
     )
+    if alarm.danger == Danger.MISSING:
+        listen_for_not_found(message, case, dialogs, alarm)
     photos = alarms.photos_for_case(alarm)
     alarms.safe(alarm, case.id)
     effects.alarms[message.address] = None

@@ -64,6 +64,19 @@ _WHO = re.compile(
     r"[谢感]谢|大家|各位|邻居们?|好消息|报告|不用再?找了|别找了|人|已经|刚刚?|终于|总算|都|已|自己|平安|(?:找到|找着|寻到|回来|到家|回家)人?[了啦]|[，。,！!～~\s]"
 )
 
+# That it was not so, or was somebody else. A whole text, bounded.
+_PERSON = r"(?:人|(?:我们?家?(?:的)?)?(?:奶奶|爷爷|外婆|外公|妈妈?|爸爸?|老人|老伴|孩子|儿子|女儿|弟弟|妹妹|哥哥|姐姐|她|他))"
+_ERROR = rf"(?:我|是|他们)?(?:搞|弄|认|看|找|说|听|传)错(?:人)?[了啦]|(?:这|那)?不是(?:同一个人|{_PERSON})"
+_NOT_YET = (
+    rf"{_PERSON}?(?:还是|还|都|仍|一直|到现在|根本){{0,2}}(?:没有?|未)(?:能)?(?:找到|找着|寻到|见到)(?:{_PERSON})?[呢啊呀]?"
+)
+NOT_FOUND = (
+    r"(?:不好意思|对不起|抱歉|刚才|刚刚|大家|各位|[，,。.!！\s]){0,6}"
+    rf"(?:(?:{_ERROR}|{_NOT_YET})[，,。.!！\s]{{0,2}}){{1,3}}"
+    r"(?:继续|接着|还在|大家|请|再|帮忙|帮我们?|找|留意|一下|吧|麻烦|谢谢|[，,。.!！~\s]){0,10}"
+)
+_NOT_FOUND = re.compile(NOT_FOUND)
+
 # What begins a talk and is no matter yet. Anchored: for `Router.keyword`.
 _POLITE = r"^[\s,，.。]*(?:(?:你好|您好|请问|同志|民警|警官|喂|那)[\s,，.。!！]*){0,3}"
 _END = r"[啊呀呢吧哦啦嘛]{0,2}[\s?？!！。.…~]*$"
@@ -161,6 +174,11 @@ def says_only_found(text: str) -> bool:
 def says_only_back(text: str) -> bool:
     """That somebody came back, without a word about who: only whoever looked for somebody means them by it."""
     return says_only_found(text) and _FOUND.search(simplified(text)) is None
+
+
+def says_not_found(text: str) -> bool:
+    """Whether it says, and nothing else, that who was said to be found is not, or was somebody else."""
+    return _NOT_FOUND.fullmatch(simplified(text.strip())) is not None
 
 
 def is_opening(text: str) -> bool:

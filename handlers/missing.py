@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec.structs import replace as changed
-from sqlmodel import Session, and_, col, or_, select
+from sqlmodel import Session, col, select
 
 from bot.campaigns import Campaigns
 from bot.campaigns.chain import EVERYBODY, hearers, split_groups
 from bot.campaigns.missing import Chain, end, missing_of, tell_more, verify
-from bot.campaigns.steps import officers_for
 from bot.errors import NotAllowed
 from bot.messages import Inbound
 from bot.permissions import Rights, Role
@@ -23,14 +21,15 @@ from bot.timers import Due, Timers
 from bot.turn import Photos
 from bot.understanding.meaning import Intent, Meaning
 from cases.desk import CaseDesk, NewCase
-from cases.dispatch import handlers_of
 from content.masking import mask
 from content.refusal import Refusal
 from content.spelling import simplified
 from handlers.cards import trouble_with
+from handlers.found import ASK_AGAIN_AFTER, UNVERIFIED, said_found, take_up, verifiers
+from handlers.hearing import says_not_found
 from handlers.origin import origin_of
 from handlers.reports import Reports, said_already
-from storage.tables import Alarm, Attachment, Case, Group, Missing, Officer, OfficerAccount
+from storage.tables import Attachment, Case, Group, Missing, Officer, OfficerAccount
 
 router = Router("missing")
 
@@ -38,13 +37,7 @@ SHORTEST, LONGEST = 8, 400  # characters of a description
 SHOWN = 5  # names of those who are asked
 SHORTEST_MORE = 3  # of what is told later
 SHORTEST_NOTE = 2  # of the words for the groups; a single character is a slip
-SAID_FOUND = "found"  # the kind of the history's line
 ALL_THE_SAME = "照发"
-LONGEST_FOUND = 100
-TOLD_AGAIN_AFTER = timedelta(minutes=10)
-BEFORE_A_CRY = timedelta(hours=2)  # a search that was written down before the cry may be about the same person
-UNVERIFIED = "missing.unverified"
-ASK_AGAIN_AFTER = timedelta(minutes=3)
 MOST_REMINDERS = 5
 _OFF = re.compile(r"\s*(?:撤回|撤销|不找了|取消)\s*(.*)", re.DOTALL)
 
@@ -89,6 +82,10 @@ def look_for(
         timers.after(ASK_AGAIN_AFTER, UNVERIFIED, str(case.id), round="1")
     elif found := _OFF.fullmatch(simplified(words)):
         _end(case, missing, Chain.WITHDRAWN, words[found.start(1) :], rights, campaigns, desk, say)
+    elif says_not_found(words) and said_found(case, desk) is not None:
+        rights.require("missing.write", grid_id=case.grid_id, unit_ids=desk.units(case), target=case.number)
+        take_up(missing, case, words, "", desk, say, timers, session, by=rights.officer)
+        say.privately("missing.taken_up", case=case, number=case.number)
     elif missing.state == Chain.PENDING:
         _write_again(case, missing, words, photos, rights, campaigns, say, session)
         timers.after(ASK_AGAIN_AFTER, UNVERIFIED, str(case.id), round="1")
@@ -119,9 +116,9 @@ def ask_again(due: Due, campaigns: Campaigns, desk: CaseDesk, say: Say, timers: 
     """Nobody has verified it yet, and minutes count: whoever can is asked again, and the writer is told whom to call."""
     case, count = desk.get(int(due.key)), int(due.data["round"])
     missing = missing_of(session, case.id) if case is not None else None
-    if case is None or missing is None or missing.state != Chain.PENDING or _said_found(case, desk) is not None:
+    if case is None or missing is None or missing.state != Chain.PENDING or said_found(case, desk) is not None:
         return
-    others = [officer for officer in _verifiers(session, case, campaigns.now) if officer.id != missing.officer_id]
+    others = [officer for officer in verifiers(session, case, campaigns.now) if officer.id != missing.officer_id]
     minutes = int(count * ASK_AGAIN_AFTER.total_seconds() // 60)
     say.to_officers(others, "missing.verify_again", case=case, number=case.number, minutes=minutes, text=mask(missing.text))
     writer = session.get(Officer, missing.officer_id)
@@ -140,7 +137,7 @@ def verify_missing(case: Case, words: str, rights: Rights, campaigns: Campaigns,
         raise Refusal("missing.no_notice", number=case.number)
     if missing.officer_id == officer.id:
         raise NotAllowed("missing.own", action="missing.verify", target=case.number)
-    said = _said_found(case, desk)
+    said = said_found(case, desk)
     if said is not None and missing.state == Chain.PENDING and words != ALL_THE_SAME:
         raise Refusal("missing.said_found", number=case.number, text=said)
     text = say.word("missing.alert", number=case.number, text=mask(missing.text))
@@ -151,11 +148,6 @@ def verify_missing(case: Case, words: str, rights: Rights, campaigns: Campaigns,
     if writer is not None:
         by = f"{officer.title}{officer.name}"
         say.to_officers([writer], "missing.was_verified", case=case, number=case.number, by=by, groups=groups, campaign=alert.id)
-
-
-def _said_found(case: Case, desk: CaseDesk) -> str | None:
-    """The first words that said that the person is found."""
-    return next((line.text for line in desk.history(case) if line.kind == SAID_FOUND), None)
 
 
 def _write_down(
@@ -229,7 +221,7 @@ def _write_again(
 
 def _ask_to_verify(case: Case, missing: Missing, trouble: str, campaigns: Campaigns, say: Say, session: Session) -> None:
     writer = session.get(Officer, missing.officer_id)
-    others = [officer for officer in _verifiers(session, case, campaigns.now) if officer.id != missing.officer_id]
+    others = [officer for officer in verifiers(session, case, campaigns.now) if officer.id != missing.officer_id]
     text = say.word("missing.alert", number=case.number, text=mask(missing.text))
     whom, getting = hearers(campaigns, missing.labels)
     values: dict[str, Any] = {
@@ -248,18 +240,6 @@ def _ask_to_verify(case: Case, missing: Missing, trouble: str, campaigns: Campai
         **values,
     )
     say.privately("missing.written", case=case, asked=asked, trouble=trouble, **values)
-
-
-def _verifiers(session: Session, case: Case, now: datetime) -> list[Officer]:
-    """Who can stand for it: the officers of that place, and whoever approves for the district."""
-    units = (case.unit_id,) if case.unit_id is not None else ()
-    near = [
-        officer
-        for officer in handlers_of(session, case)
-        if officer.active and Rights(session, officer, case.platform, now).covers("missing.verify", case.grid_id, units)
-    ]
-    known = {officer.id: officer for officer in (*near, *officers_for(session, "missing.verify"))}
-    return list(known.values())
 
 
 def _tell_more(
@@ -304,46 +284,6 @@ def _end(
     say.privately(f"missing.ended.{state}", case=case, number=case.number, groups=groups)
     if state is Chain.FOUND and not _is_officer(case, campaigns.session):
         say.to_reporter_alone(case, "missing.reporter_told", number=case.number)
-
-
-def searches_for(session: Session, alarm: Alarm, grid_id: int | None) -> list[tuple[Missing, Case]]:
-    """The searches that a cry for somebody who is missing may have led to, and that are not over: of its chat, of its grid, or
-    written by whoever took it over."""
-    of_it = [and_(col(Case.platform) == alarm.platform, col(Case.chat) == alarm.chat)]
-    of_it += [col(Case.grid_id) == grid_id] if grid_id is not None else []
-    of_it += [col(Missing.officer_id) == alarm.officer_id] if alarm.officer_id is not None else []
-    wanted = (
-        select(Missing, Case)
-        .join(Case, col(Case.id) == col(Missing.case_id))
-        .where(col(Missing.state).in_((Chain.PENDING, Chain.ACTIVE)), Missing.created_at >= alarm.started_at - BEFORE_A_CRY)
-        .where(or_(*of_it))
-    )
-    return list(session.exec(wanted.order_by(col(Missing.id))).all())
-
-
-def tell_found(
-    message: Inbound, missing: Missing, case: Case, where: str, desk: CaseDesk, say: Say, session: Session, *, own: bool
-) -> None:
-    """Somebody says that the person is found: whoever searches hears it, and ends it or goes on. `own`: whoever cried says so."""
-    told = any(line.kind == SAID_FOUND and desk.now - line.at < TOLD_AGAIN_AFTER for line in desk.history(case))
-    desk.note_from_reporter(case, SAID_FOUND, message.text[:LONGEST_FOUND])
-    if told and not own:
-        return  # a group repeats good news
-    pending = missing.state == Chain.PENDING
-    known = dict.fromkeys((missing.officer_id, missing.verified_by, case.officer_id))
-    officers = {key: officer for key in known if key is not None and (officer := session.get(Officer, key)) is not None}
-    if pending:
-        officers |= {officer.id: officer for officer in _verifiers(session, case, desk.now) if officer.id is not None}
-    say.to_officers(
-        list(officers.values()),
-        "missing.said_found_card",
-        case=case,
-        number=case.number,
-        where=where,
-        own=own,
-        text=message.text[:LONGEST_FOUND],
-        pending=pending,
-    )
 
 
 def _is_officer(case: Case, session: Session) -> bool:

@@ -107,7 +107,7 @@ class App:
             settings, library, self.phrases, gazetteer or Gazetteer(), self._sealer.fingerprint_key, writer, clock, demo=demo
         )
         self.router = build_router(settings.bot.handlers)
-        self.mind = Mind(self.router.hears, self.router.shows)
+        self.mind = Mind(self.router.hears, self.router.shows, self.router.calm)
         self.voice = self._make_voice()
         self.nodes: Nodes | None = None
         if writer.shared:

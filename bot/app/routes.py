@@ -45,6 +45,7 @@ from handlers import (
     echoes,
     emergencies,
     followups,
+    found,
     groups,
     hazards,
     identity,
@@ -78,7 +79,7 @@ NEIGHBOURS = (wishes, lost, disputes, volunteers, proposals, deeds, visits)
 HANDLERS = (
     *(emergencies, scene, scams, hazards, echoes, additions, followups, openings, questions, tips, tip_desk),
     *(desk, dispatching, casework, talk, callback, closing, clocks, shift),
-    *(officers, help_, privacy, posts, missing, appeals, clues, away, groups, identity),
+    *(officers, help_, privacy, posts, missing, found, appeals, clues, away, groups, identity),
     *(keeping, confirm, roles, blocks, lookalikes),
     *NEIGHBOURS,
 )

@@ -1,0 +1,138 @@
+"""Somebody says that who is looked for is found: nobody forgets a search that waits for an answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage.tables import Alarm, Campaign, Case, Missing
+from tests.kit.scenario import PRIVATE, Scenario
+from tests.scenarios.searching import CHIEF, ONE, WRITER, send_out, write
+
+ASKED = "【寻人{}】十分钟前港新1号网格有人说找到了：找到了*"
+
+
+def said(chat: Scenario, who: str = "张阿姨") -> str:
+    """The family cried, an officer took it over and wrote the search down; now `who` says that she is found."""
+    chat.say("张阿姨", ONE, "奶奶走丢了，找不到了")
+    chat.say(WRITER, PRIVATE, "/值班")
+    chat.skip_officers()
+    number = write(chat)
+    chat.say(who, ONE, "找到了")
+    chat.skip(ONE)
+    chat.skip_officers()
+    return number
+
+
+@pytest.mark.every_cell
+@pytest.mark.parametrize("who", ["张阿姨", "陈大爷"])
+def test_who_is_responsible_is_reminded_once_of_what_was_said(chat: Scenario, who: str) -> None:
+    chat.hears_clocks = False
+    number = said(chat, who)
+    chat.wait(minutes=9)
+    chat.silence()
+    chat.restart(minutes=1)
+    for officer in (WRITER, CHIEF):
+        chat.expect(officer, f"{ASKED.format(number)}/找到 {number}*/批准 {number} 照发*/寻人 {number} 还没找到")
+    chat.wait(minutes=30)
+    chat.silence()
+
+
+@pytest.mark.parametrize("end", ["/找到 {}", "/寻人 {} 撤回"])
+def test_nobody_is_reminded_of_what_is_ended(chat: Scenario, end: str) -> None:
+    chat.hears_clocks = False
+    number = said(chat)
+    chat.say(CHIEF, PRIVATE, end.format(number))
+    chat.skip_officers()
+    chat.wait(minutes=30)
+    chat.silence()
+
+
+def test_of_a_search_that_is_out_it_is_asked_too(chat: Scenario) -> None:
+    chat.hears_clocks = False
+    number = send_out(chat)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.say("陈大爷", ONE, "人找到了")
+    chat.skip_officers()
+    chat.wait(minutes=10)
+    for officer in (WRITER, CHIEF):
+        chat.expect(
+            officer, f"【寻人{number}】十分钟前{ONE}有人说找到了：人找到了\n*/找到 {number}\n还没找到就不用回，寻人照旧。"
+        )
+    chat.wait(minutes=30)
+    chat.silence()
+
+
+@pytest.mark.parametrize("words", ["还没找到", "搞错了，人没找到", "不好意思认错人了，不是我奶奶"])
+@pytest.mark.parametrize("first", ["张阿姨", "陈大爷"])
+def test_that_it_was_not_so_takes_the_search_up_again(chat: Scenario, words: str, first: str) -> None:
+    chat.hears_clocks = False
+    number = said(chat, first)
+    chat.say("张阿姨", ONE, words)
+    chat.expect(ONE, "知道了，已经告诉民警，接着找。")
+    for officer in (WRITER, CHIEF):
+        chat.expect(officer, f"【寻人{number}】{ONE}又说还没找到：{words}\n寻人还没发出，接着等核实。属实，回：/批准 {number}")
+    chat.wait(minutes=3)
+    chat.expect(CHIEF, f"【还没核实】寻人{number}*")
+    chat.skip_officers()
+    chat.say(CHIEF, PRIVATE, f"/批准 {number}")
+    chat.expect(CHIEF, f"寻人{number}正在发到*")
+    chat.skip_officers()
+    for _ in range(3):
+        chat.wait(seconds=5)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.skip_officers()
+    chat.wait(minutes=30)
+    chat.silence()
+    assert chat.rows(Alarm.safe_at) == [None]  # "找到了" will be heard as the first time
+
+
+def test_a_neighbour_takes_back_what_he_said_and_the_group_hears_nothing(chat: Scenario) -> None:
+    number = said(chat, "陈大爷")
+    for words in ("找错人了", "还没找到"):
+        chat.say("陈大爷", ONE, words)
+    chat.expect(CHIEF, f"【寻人{number}】{ONE}又说还没找到：找错人了*")
+    chat.expect(WRITER, f"【寻人{number}】*")
+    chat.say("林小雨", ONE, "还没找到吗")
+    chat.silence()
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_an_officer_who_knows_better_takes_it_up(chat: Scenario, quoted: bool) -> None:
+    number = said(chat)
+    card = chat.last(WRITER)
+    if quoted:
+        chat.say(WRITER, PRIVATE, "还没找到", quoting=card)
+    else:
+        chat.say(WRITER, PRIVATE, f"/寻人 {number} 还没找到")
+    chat.expect(WRITER, f"好，寻人{number}接着办。")
+    chat.expect(CHIEF, f"【寻人{number}】社区民警王建国又说还没找到：还没找到*/批准 {number}")
+    chat.silence()
+    chat.wait(minutes=3)
+    chat.expect(CHIEF, f"【还没核实】寻人{number}*")
+    chat.skip_officers()
+    assert chat.rows(Campaign.id) == []
+    assert chat.rows(Missing.text)[0].startswith("王奶奶")
+
+
+def test_found_after_all_ends_it_as_before(chat: Scenario) -> None:
+    number = said(chat)
+    chat.say("张阿姨", ONE, "还没找到")
+    chat.skip(ONE)
+    chat.skip_officers()
+    chat.say("张阿姨", ONE, "找到了")
+    chat.expect(ONE, "找到就好，已经告诉民警。")
+    chat.expect(CHIEF, f"【寻人{number}】{ONE}求助的人说找到了：找到了*")
+    chat.skip_officers()
+
+
+def test_where_no_officer_wrote_it_down_the_case_reads_so(chat: Scenario) -> None:
+    chat.say("张阿姨", ONE, "奶奶走丢了，找不到了")
+    chat.say(WRITER, PRIVATE, "/值班")
+    chat.say("张阿姨", ONE, "找到了")
+    chat.skip(ONE)
+    chat.skip_officers()
+    chat.say("张阿姨", ONE, "认错人了，还没找到")
+    chat.expect(ONE, "知道了，已经告诉民警，接着找。")
+    assert any("认错人了，还没找到" in card.what.text for card in chat.unseen(WRITER))
+    chat.skip_officers()
+    assert chat.rows(Case.id) == [1]
