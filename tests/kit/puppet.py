@@ -19,7 +19,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -30,6 +29,7 @@ from typing import Any, ClassVar
 
 from bot.platforms.base import Feed
 from bot.platforms.wechat import WechatPlatform, WechatSettings
+from tests.kit.ports import HeldPort
 
 FOLDER = Path(__file__).resolve().parents[1] / "peers" / "wechat"
 TOKEN = "puppet_workpro_canary1234567890"
@@ -46,13 +46,6 @@ def missing() -> str:
     if not (FOLDER / "node_modules" / "wechaty-puppet-service").is_dir():
         return "the peers are not installed; run: make peers"
     return ""
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +124,10 @@ class Puppet:
         token: str = TOKEN,
         tls: tuple[str, str] | None = None,
         account: str = BOT,
-        port: int | None = None,
         synthetic: dict[str, Any] | None = None,
     ) -> None:
-        self.port = port or free_port()
+        self._place = HeldPort()  # ours before the service listens, and when it was killed
+        self.port = self._place.number
         self.token = token
         self.account = account
         self.sent: list[Sent] = []
@@ -181,6 +174,7 @@ class Puppet:
             except (ConnectionError, TimeoutError):
                 process.end()
         await self._hang_up()
+        self._place.give_back()
         if self._spare is not None:
             self._spare.give_back()
 

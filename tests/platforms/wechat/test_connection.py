@@ -17,7 +17,8 @@ from bot.platforms.wechat.client import Lost, Told
 from bot.platforms.wechat.client import Puppet as Client
 from bot.platforms.wechat.stream import Stream
 from storage.tables import WechatAccount, WechatGap
-from tests.kit.puppet import TOKEN, free_port, quick
+from tests.kit.ports import HeldPort
+from tests.kit.puppet import TOKEN, quick
 from tests.platforms.wechat.conftest import ROOM, Line, until
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore::storage.database.OldLibrary")]
@@ -165,9 +166,10 @@ async def test_nobody_there_is_tried_again_and_again_within_two_seconds(line: Li
         await asyncio.sleep(0.001)
 
     given = {"sleep": sleep}
-    async with line.vain(given, endpoint=f"127.0.0.1:{free_port()}", **LIFE) as platform:
-        await until(lambda: len(waits) > 10)
-        assert not platform.health().listening
+    with HeldPort() as port:
+        async with line.vain(given, endpoint=f"127.0.0.1:{port}", **LIFE) as platform:
+            await until(lambda: len(waits) > 10)
+            assert not platform.health().listening
     assert all(0.1 <= wait <= 2.0 for wait in waits)
     assert len({round(wait, 3) for wait in waits[5:]}) > 3  # jittered: many bots do not come back in step
 
