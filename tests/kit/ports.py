@@ -8,8 +8,8 @@ import socket
 class HeldPort:
     """A free port of this machine, bound and not listened on, until it is given back.
 
-    Nobody else is given it by chance meanwhile, and who connects is refused. A server that is told its number may listen on it, as
-    often as it likes: all of ours set SO_REUSEADDR.
+    Nobody else is given it by chance meanwhile, and who connects is refused. A server that is told its number may listen on it,
+    as often as it likes: all of ours set SO_REUSEADDR.
     """
 
     def __init__(self) -> None:
