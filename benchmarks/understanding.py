@@ -40,6 +40,7 @@ MIX = {
     "chat": 500, "hazard": 120, "question": 70, "dispute": 60, "emergency": 60, "scam_bait": 40, "feedback": 30, "lost_found": 30,
     "missing": 30, "scam_honest": 20, "scam_report": 20, "tip": 10, "wish": 10,
 }  # fmt: skip
+PLACES = tuple(f"heldout_places{which}" for which in ("", "_second", "_third", "_fourth", "_fifth"))
 SHORT = 60  # characters
 
 
@@ -116,7 +117,7 @@ def places(folder: Path | None) -> None:
     lexicon = ROOT / "content" / "lexicon"
     finder, normaliser = Places.load(lexicon), Normaliser.load(lexicon)
     total: Counter[str] = Counter()
-    sets = {name: list(marked(DATA / f"{name}.txt")) for name in ("heldout_places", "heldout_places_second")}
+    sets = {name: list(marked(DATA / f"{name}.txt")) for name in PLACES}
     if folder is not None:
         sets |= {name: list(opened(folder / f"{name}.jsonl")) for name in ("place_lawbench", "place_weibo_ner")}
     for name in ("place_weibo_ner",) if folder is not None else ():  # the errors of the even half were read, of the odd one never

@@ -99,6 +99,28 @@ class Wording:
         return self._compiled
 
 
+class Beginnings:
+    """Words of two characters and more, to see whether one of them begins at a place of a text.
+
+    A pattern of some hundred words tries one after the other; by their first two characters few are left to try.
+    """
+
+    __slots__ = ("_by_two",)
+
+    def __init__(self, words: Iterable[str]) -> None:
+        by_two: dict[str, list[str]] = {}
+        for word in sorted(set(words), key=len, reverse=True):
+            by_two.setdefault(word[:2], []).append(word)
+        self._by_two = by_two
+
+    def end(self, text: str, at: int) -> int:
+        """Where the longest word ends that begins there; `at` when none does."""
+        for word in self._by_two.get(text[at : at + 2], ()):
+            if text.startswith(word, at):
+                return at + len(word)
+        return at
+
+
 def any_of(words: Iterable[str]) -> str:
     """A pattern of these words as they are, of two at one place the longer."""
     return "|".join(map(re.escape, sorted(set(words), key=len, reverse=True)))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from bot.understanding.lexicon import WordFile, any_of
+from bot.understanding.lexicon import Beginnings, WordFile
 from bot.understanding.meaning import Place
 from bot.understanding.shapes import SHAPED, Shapes
 from bot.understanding.text import Plain, tagged
@@ -42,25 +42,31 @@ _LOOSE = re.compile(
 _NAMED_BEFORE = tuple("路街巷弄道村里园庄苑寓城镇")
 # endings by which jieba's place names of three characters and more are believed; others have to be in a list
 _ENDINGS = frozenset(
-    "省市县区镇乡村州旗盟街路道巷弄里站港湾岛湖河江桥洲寨庄屯堡关城宫山园寺庙庵塔阁殿谷峡峰岭崖沟坡滩潭溪泉池塘堰坝渠海原漠陵墓窟馆堂亭门口场店楼台营峪嘴墩埠集铺坊碑洼坪岗坳冲岸角滘塬"
+    "省市县区镇乡村州旗盟街路道巷弄里站港湾岛湖河江桥洲寨庄屯堡关城宫山园寺庙庵塔阁殿谷峡峰岭崖沟坡滩潭溪泉池塘堰坝渠海原漠陵墓窟馆堂亭门口场店楼台营峪墩埠坊碑洼坪岗坳冲"
 )
 # with these even what jieba takes for a person is a place ("张庄村", "清真寺"), with the others only by what stands around it
 _SURELY = frozenset("村镇乡县区路街巷弄桥寺庙庵阁渠堰塘坝屯寨庄苑")
 _PERHAPS = frozenset("局湖坊亭宫园楼院塔门口场馆站店厂沟岭山河江岛城湾谷峡坪坳坡岗冲")
 _NAMES = frozenset({"nr", "nz", "nt", "nrt", "nrfg", "ns"})
 # these alone end the name before them when the segmenter parts them ("向阳|渠", "三里|桥")
-_PARTED = frozenset("桥渠湖河江村镇乡街巷路寺庙庵塘坝堰屯寨庄沟岗岭洼坪墩营湾")
-_WATERS = frozenset("湖河江山楼阁塔寺桥")  # that hardly any name of a person ends with
-_SELDOM = frozenset("渠寺庙庵坝堰屯寨沟岗岭洼坪街")  # of these also what is a common word by itself ("东风|渠")
+_PARTED = frozenset("桥渠湖河江村镇乡街巷路寺庙庵塘坝堰屯寨庄沟岗岭洼坪墩营湾坨")
+_WATERS = frozenset("湖河江山楼阁塔寺桥沿")  # that hardly any name of a person ends with
+_SELDOM = frozenset("渠寺庙庵坝堰屯寨沟岗岭洼坪街湾坨村")  # of these also what is a common word by itself ("东风|渠")
 _OLD_OR_NEW = frozenset("新老大小")  # "到老江口去", "大上海"
 _FROM_THERE = frozenset("人话菜队")  # "越南人" in one word is as much of Vietnam as "越南" and "人" in two
 _COUNTED = tuple("里号孔眼步角堡")  # "三里桥", "五孔桥", and not "一座桥"
 _NAME_TAGS = ("n", "j", "b", "eng", "f", "s", "vn", "an", "m", "q", "a", "z", "g", "k", "i", "l")
 # a single character of direction, and not the beginning of another word: "广场|上班", "安徽|下雨"
-_ON = (
+_ON = re.compile(
     "旁|边|侧|段|处|里(?!程|斯|加)|内(?!容|蒙|衣|部)|外(?!卖|地|国|婆|公|套)"
     "|上(?![门班雨雪学车来去课映升周次个市头述网])|下(?![雨雪班车来去课午降周次个水单了载])"
 )
+_FLOOR = re.compile(rf"{_NUMBER}(?:楼|层|号门|号楼)")
+_BUREAU = re.compile("..局|价格认[证定]中心")
+_THIS = re.compile(r"该|当地|本|这个?|那个?|我们?|自己|同|[一两二三四五六七八九十几\d]+个")
+_INSIDE = frozenset("内里上中外旁处门")
+_LOCATED = re.compile(r"[省市县区镇乡村路街巷弄号楼\d]")  # "人民路自来水公司"
+_OF = re.compile(r"(?<!站)牌|网(?![\u4e00-\u9fff])|(?:教授|博士|硕士|学霸|招生|毕业生)|(?<=大学)生|(?<=堆)[了着成得满]")
 _TOLD_BY = frozenset("点分秒天年月份个次遍趟圈半多")  # "六点|榕树底下", "一趟|超市"
 _QUOTES = "“”\"'‘’＂*（）()＋+×xX某甲乙丙丁"
 _LONGEST = 30
@@ -76,53 +82,47 @@ class _Word(Struct, frozen=True):
 class Places:
     """Finds place spans in plain text."""
 
-    def __init__(self, file: WordFile, shapes: WordFile, regions: frozenset[str], namesakes: frozenset[str]) -> None:
+    def __init__(
+        self, file: WordFile, shapes: WordFile, regions: frozenset[str], sights: frozenset[str], namesakes: frozenset[str]
+    ) -> None:
         def listed(name: str) -> tuple[str, ...]:
             return file.texts(file.tables, name)
 
         self._heads, self._not = frozenset(listed("heads")), frozenset(listed("not_places"))
         self._ends = frozenset(file.text(file.tables, "ends"))
         self._before, self._strangers = frozenset(listed("before")), frozenset(listed("strangers"))
-        self._regions = regions
-        self._closing = self._heads | regions
+        self._wide, self._regions = regions | namesakes, regions | sights
+        self._closing = self._heads | self._regions
         self._perhaps = namesakes | frozenset(listed("known")) | _PARTED
         self._known = self._closing | self._perhaps
         self._shapes = Shapes(shapes, self._known, self._heads, self._not)
         self._any_end = self._ends | _ENDINGS | _SURELY | _PERHAPS
-        self._last = self._any_end | _FROM_THERE
+        self._last = self._any_end | _FROM_THERE | {head[-1] for head in self._heads}
         self._ways, self._gone = frozenset(listed("ways")), listed("ways")
         self._doings = frozenset(listed("doings"))
         self._called = frozenset(listed("called"))
         self._surnames = frozenset(shapes.expand("{surname}"))
         after = listed("after")
-        self._tail = re.compile(f"{any_of((*listed('heads'), *(word for word in after if len(word) > 1)))}|{_ON}")
-        beside = any_of((*(word for word in after if len(word) > 1), *listed("told")))
-        self._beside = re.compile(rf"{beside}|{_NUMBER}(?:楼|层|号门|号楼)")
-        self._office = re.compile(rf"[^省市县区镇乡村路街巷弄号楼\d]*(?:{any_of(listed('offices'))})")
-        self._of = re.compile(
-            r"(?<!站)牌|网(?![\u4e00-\u9fff])|(?:教授|博士|硕士|学霸|招生|毕业生)|(?<=大学)生|(?<=堆)[了着成得满]"
-        )
-        self._of_region = re.compile(rf"{any_of(listed('goods'))}|(?:..局|价格认[证定]中心)(?!{self._beside.pattern})")
-        alone = any_of(listed("generic"))
-        self._vague = re.compile(
-            rf"(?:该|本|这个?|那个?|我们?|自己|同|[一两二三四五六七八九十几\d]+个)?(?:{alone})(?:内|里|上|中|外|旁|处|门)?"
-        )
+        further = [word for word in after if len(word) > 1]
+        self._tail, self._beside = Beginnings((*listed("heads"), *further)), Beginnings((*further, *listed("told")))
+        self._offices, self._goods = listed("offices"), Beginnings(listed("goods"))
+        self._generic = frozenset(listed("generic"))
 
     @staticmethod
     def load(folder: Path) -> Places:
         """Read `places.toml` and the lists of names from the lexicon folder."""
-        regions = load_words(folder / "regions.txt") | load_words(folder / "sights.txt")
+        lists = (load_words(folder / name) for name in ("regions.txt", "sights.txt", "namesakes.txt"))
         files = WordFile(folder / "places.toml"), WordFile(folder / "shapes.toml")
-        return Places(*files, regions, load_words(folder / "namesakes.txt"))
+        return Places(*files, *lists)
 
     def marks(self) -> Iterator[str]:
         """Words and characters without any of which no text names a place."""
         ends = self._any_end | _NUMBERED_BY
         yield from ends
         yield from (word for word in self._shapes.marks() if ends.isdisjoint(word))
-        for name in self._closing | self._perhaps:  # two characters of a name will do: the fewer words, the smaller the one pass
+        for name in self._known:  # three characters of a name will do: the fewer words, the smaller the one pass
             if ends.isdisjoint(name):
-                yield name[:2]
+                yield name[:3]
 
     def warm(self) -> None:
         """Make ready now what is otherwise made when a text first needs it. Safe from any thread, and more than once."""
@@ -165,7 +165,7 @@ class Places:
 
     def _names(self, text: str, number: re.Match[str]) -> bool:
         """Whether a number names a place by itself, or by what follows it."""
-        if _LOOSE.fullmatch(number[0]) is None or self._tail.match(text, number.end()) is not None:
+        if _LOOSE.fullmatch(number[0]) is None or self._goes_on(text, number.end()) > number.end():
             return True
         return text[number.start() - 1 : number.start()] in _NAMED_BEFORE if number.start() else False
 
@@ -196,15 +196,17 @@ class Places:
         word, before = words[index], words[index - 1] if index else None
         if word.text in _PARTED:
             return before is not None and self._is_name(before, word.text)
+        if before is not None and word.tag == "ns" and before.tag == "n" and len(before.text) == 1 and word.text[-1] in _WATERS:
+            return before.text != "人"  # "柳|溪河"
         if before is not None and before.text in _OLD_OR_NEW and index > 1:
             before = words[index - 2]
-        return (before is not None and before.text in self._ways) or self._beside.match(text, word.end) is not None
+        return (before is not None and before.text in self._ways) or self._is_beside(text, word.end)
 
     def _may_end(self, word: str, tag: str) -> bool:
         """Whether what stands around a word can make a place of it, as `_fits` looks."""
         if word in self._perhaps:
             return True
-        if tag not in _NAMES or word in self._not:
+        if word in self._not or (tag not in _NAMES and word[-1] != "局"):
             return False
         return (tag == "ns" and len(word) == 2) or (len(word) >= 3 and word[-1] in _PERHAPS)
 
@@ -217,13 +219,48 @@ class Places:
 
     def _is_place(self, text: str, start: int, end: int) -> bool:
         """Whether a span is more than "the shop", a brand ("上海牌"), or an office that acts and is nowhere."""
-        if self._vague.fullmatch(text, start, end) or self._of.match(text, end):
+        if self._is_vague(text, start, end) or _OF.match(text, end):
             return False
-        if self._of_region.match(text, end) and (text[start:end] in self._regions or text[end - 1] in "省市县区"):
+        if text[start - 1 : start] == "【" and text[end : end + 1] == "】":
+            return False  # who sends it
+        wide = text[end - 1] in "省市县区" or any(
+            text[end - size : end] in self._wide for size in (2, 3, 4) if end - size >= start
+        )
+        if wide and self._is_of(text, end):
             return False
-        if self._office.fullmatch(text, start, end) is None or text[max(0, start - 2) : start].endswith(self._gone):
+        if not text.endswith(self._offices, start, end) or _LOCATED.search(text, start, end) is not None:
+            return True
+        if text[max(0, start - 2) : start].endswith(self._gone):
             return True
         return any(text[start : start + size] in self._regions for size in (2, 3, 4))  # "湖南一家公司"
+
+    def _is_vague(self, text: str, start: int, end: int) -> bool:
+        """Whether a span says no more than that something is somewhere: "这个小区里"."""
+        if self._is_generic(text, start, end):
+            return True
+        this = _THIS.match(text, start, end)
+        return this is not None and self._is_generic(text, this.end(), end)
+
+    def _is_generic(self, text: str, start: int, end: int) -> bool:
+        return text[start:end] in self._generic or (text[end - 1] in _INSIDE and text[start : end - 1] in self._generic)
+
+    def _is_of(self, text: str, end: int) -> bool:
+        """Whether a region that ends there only tells whose goods these are, or which office acts: "青岛|啤酒"."""
+        if self._goods.end(text, end) > end:
+            return True
+        office = _BUREAU.match(text, end)
+        return office is not None and not self._is_beside(text, office.end())
+
+    def _is_beside(self, text: str, at: int) -> bool:
+        return self._beside.end(text, at) > at or _FLOOR.match(text, at) is not None
+
+    def _goes_on(self, text: str, at: int) -> int:
+        """Where a part or a direction ends that begins there; `at` when none does."""
+        end = self._tail.end(text, at)
+        if end == at:
+            match = _ON.match(text, at)
+            return match.end() if match is not None else at
+        return end
 
     def _ends_place(self, word: str, tag: str) -> bool:
         if word in self._heads:
@@ -277,10 +314,11 @@ class Places:
     def _reach_forward(self, text: str, end: int) -> int:
         """Over numbers, parts and directions that follow: "3号楼" + "2单元" + "楼道" + "门口"."""
         while True:
-            match = NUMBERED.match(text, end) or self._tail.match(text, end)
-            if match is None or match.end() == end:
+            match = NUMBERED.match(text, end)
+            further = match.end() if match is not None else self._goes_on(text, end)
+            if further == end:
                 return end
-            end = match.end()
+            end = further
 
     def _place(self, plain: Plain, start: int, end: int) -> Place:
         first, last = plain.span(start, end)
@@ -293,11 +331,13 @@ def _words(said: Sequence[tuple[str, str]], shaped: Sequence[tuple[int, int, str
     for word, tag in said:
         words.append(_Word(word, tag, position, position + len(word)))
         position += len(word)
+    told = 0
     for start, end, tag in shaped:
+        if start < told:
+            continue  # a part of the name before it
+        told = end
         first = next(i for i, word in enumerate(words) if word.end > start)
         last = next(i for i, word in enumerate(words) if word.end >= end)
-        if words[first].tag == SHAPED and words[first].start < start:
-            continue  # a part of the name before it
         head, tail = words[first], words[last]
         name = "".join([word.text for word in words[first : last + 1]])[start - head.start :][: end - start]
         parts = [_Word(name, tag, start, end)]

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, count
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from ahocorasick_rs import AhoCorasick, Implementation
@@ -24,6 +26,7 @@ SHAPED = "nsh"  # the tag of a word that is a place by its shape
 LISTED = "ns"
 # two characters of which one is as often a word by itself ("新|都") are a name only where the segmenter says so
 _ALONE = frozenset("新和中大内来道都于天将里外多安上日俄美韩朝渝沪田")
+_WORD = itemgetter(0)  # of a word with its tag
 _SHORTEST_PARTED = 3
 _STRANGE = frozenset({"ns", "nz", "nr", "nrt", "nrfg", "nt"})
 _SINGLE = frozenset("njgbxi")  # first letters of the tags of single characters that may make up a name
@@ -106,11 +109,7 @@ class Shapes:
 
 def _edges(said: Sequence[tuple[str, str]]) -> dict[int, int]:
     """Where words begin, and where the last one ends, with their numbers."""
-    edges, position = {0: 0}, 0
-    for number, (word, _) in enumerate(said, 1):
-        position += len(word)
-        edges[position] = number
-    return edges
+    return dict(zip(accumulate(map(len, map(_WORD, said)), initial=0), count(), strict=False))
 
 
 def _is_strange(said: Sequence[tuple[str, str]], edges: dict[int, int], start: int, end: int) -> bool:
