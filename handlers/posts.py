@@ -8,7 +8,7 @@ from functools import partial
 
 from sqlmodel import Session
 
-from bot.campaigns import Campaigns, CampaignState, Plan, Request, Skipped, correct
+from bot.campaigns import Campaigns, CampaignState, Plan, Request, Skipped, correct, sent_just_now
 from bot.campaigns.appeals import appeal_of
 from bot.campaigns.correction import SHORTEST
 from bot.campaigns.steps import approvers
@@ -35,6 +35,7 @@ _NUMBERED = re.compile(r"\s*(\d{1,9})\s*[号號]?(?:\s+|$)(.*)", re.DOTALL)
 _TITLES = re.compile(r"\s*(?:(?P<what>\S+?)\s*(?:目录|有哪些)|目录\s*(?P<behind>\S*))\s*")
 _HOW_FAR = ("进度", "结果", "列表", "最近")
 _CARD = re.compile(r"推送(\d{1,9})号")
+_ONCE_MORE = re.compile(r"(.*\S)\s*再推\s*(\d{1,9})\s*[号號]?[\s。.!！]*", re.DOTALL)
 _GO_ON = ("继续", "接着发")
 
 
@@ -98,15 +99,32 @@ def send(message: Inbound, words: Words, rights: Rights, campaigns: Campaigns, c
         _about(campaigns.get(int(numbered[1])), numbered[2].strip(), rights, campaigns, say)
         return
     editor = rights.require("post.send")
-    request = read_request(words, campaigns, editor, labels_needed=True)
+    once_more = _ONCE_MORE.fullmatch(words)
+    said = once_more[1] if once_more is not None else str(words)
+    request = read_request(said, campaigns, editor, labels_needed=True)
+    if (before := sent_just_now(campaigns, request)) is not None and (once_more is None or int(once_more[2]) != before.id):
+        _ask_back(before, said, campaigns, say)
+        return
     ahead = campaigns.plan(request)
     if confirmations.needed_for(ahead.sent) and not campaigns.needs_approval(ahead):
         about = say.word("confirm.about_post", what=_title(ahead), whom=campaigns.spell(request.whom))
-        sent: dict[str, str | int] = {"words": str(words), "posts": ",".join(post.slug for post in ahead.posts)}
+        sent: dict[str, str | int] = {"words": said, "posts": ",".join(post.slug for post in ahead.posts)}
         confirmations.ask("post.send", editor, scope=f"{ahead.sent}个群", about=about, payload=sent)
         return
     campaign, plan = campaigns.send(request)
     _say_sent(campaign, plan, request, campaigns, say)
+
+
+def _ask_back(before: Campaign, words: str, campaigns: Campaigns, say: Say) -> None:
+    """The same was sent a moment ago: only a number that was read there sends it again."""
+    say.privately(
+        "posts.just_sent",
+        number=before.id,
+        title=campaigns.named_to_groups(before),
+        state=say.word(f"posts.state.{before.state}"),
+        minutes=int((campaigns.now - before.created_at).total_seconds() // 60),
+        words=words.strip(),
+    )
 
 
 def carry_out_post(act: Act) -> None:

@@ -6,6 +6,7 @@ transaction, `steps` and `loop` what happens by itself afterwards, `correction` 
 
 from __future__ import annotations
 
+from bot.campaigns.again import sent_just_now
 from bot.campaigns.campaigns import Campaigns
 from bot.campaigns.correction import Corrected, correct, follow, taken_back
 from bot.campaigns.plan import Account, Plan, Planned, Request
@@ -27,5 +28,6 @@ __all__ = [
     "correct",
     "finish_campaigns",
     "follow",
+    "sent_just_now",
     "taken_back",
 ]

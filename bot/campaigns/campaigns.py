@@ -23,6 +23,7 @@ from bot.campaigns.rules import TWO_PEOPLE, CampaignState, Kind, Skipped
 from bot.campaigns.shelf import Shelf
 from bot.notices import cancel_campaign
 from content.expressions import EVERY, spell
+from content.posts import Post
 from content.refusal import Refusal
 from storage.engine import announce
 from storage.lots import Part, insert_groups
@@ -72,6 +73,10 @@ class Campaigns(Shelf):
         posts.sort(key=lambda post: (post.slug in booked, post.slug not in timely, history.last.get(post.slug, never), post.slug))
         quiet = self.rules.is_quiet(at)
         return Plan(request, tuple(self._plan_group(group, posts, history, quiet) for group in meant))
+
+    def may_take(self, request: Request) -> list[Post]:
+        """The posts that it may take, in no order. Raises Refusal when there are none."""
+        return self._candidates(request.what, max(self.now, request.starts_at or self.now))
 
     def needs_approval(self, plan: Plan) -> bool:
         """Whether a second person has to agree: notices of the police, appeals, and whatever goes to many groups."""

@@ -380,7 +380,7 @@ def test_what_the_editor_was_told_goes_out_at_its_time(chat: Scenario) -> None:
 def test_who_quotes_a_card_may_leave_the_number_out(chat: Scenario) -> None:
     cards = []
     for number in (1, 2):
-        chat.say(EDITOR, PRIVATE, "/推送 警方 综合")
+        chat.say(EDITOR, PRIVATE, "/推送 警方 综合" + (" 再推1" if number > 1 else ""))
         chat.skip(EDITOR)
         cards.append(chat.expect(CHIEF, f"【待批准】推送{number}号*"))
     chat.say(CHIEF, PRIVATE, "同意", quoting=cards[0])
