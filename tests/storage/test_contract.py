@@ -292,11 +292,11 @@ class held:
     def __enter__(self) -> None:
         def work(session: Session) -> None:
             self._in.set()
-            self._go.wait(5)
+            self._go.wait(60)
 
         self._thread = threading.Thread(target=lambda: self._writer.run_now(work))
         self._thread.start()
-        self._in.wait(5)
+        self._in.wait(60)
 
     def __exit__(self, *_: object) -> None:
         self._go.set()

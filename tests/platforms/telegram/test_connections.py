@@ -138,6 +138,25 @@ async def peer() -> AsyncIterator[Peer]:
     await made.stop()
 
 
+Forward = Callable[[float], Awaitable[None]]
+
+
+@pytest.fixture
+async def forward(monkeypatch: pytest.MonkeyPatch) -> Forward:
+    """Lets so many seconds pass by the event loop's clock, and what rings then ring."""
+    loop, ahead = asyncio.get_running_loop(), 0.0
+    real = loop.time
+    monkeypatch.setattr(loop, "time", lambda: real() + ahead)
+
+    async def move(seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    return move
+
+
 @contextlib.asynccontextmanager
 async def pool(connections: int = 2, read: float = 20.0, connect: float = 20.0) -> AsyncIterator[ApiRequest]:
     made = ApiRequest(connections=connections, read=read, connect=connect, proxies=False)
@@ -263,16 +282,19 @@ async def test_what_nobody_asked_for_is_nobodys_answer(peer: Peer) -> None:
         assert await say(made, peer.root) == 2
 
 
-async def test_patience_with_an_answer_ends(peer: Peer) -> None:
+async def test_patience_with_an_answer_ends(peer: Peer, forward: Forward) -> None:
     peer.acts = [writes(whole(7)[:20])]
-    async with pool(read=0.05) as made:
+    async with pool(read=20.0) as made:
+        asked = asyncio.create_task(say(made, peer.root))
+        await until(lambda: bool(peer.requests))
+        await forward(21)
         with pytest.raises(NoAnswer):
-            await say(made, peer.root)
+            await asked
     async with pool() as made:  # its answer would come now: nobody may get it
         assert await say(made, peer.root) == 2
 
 
-async def test_a_longer_patience_is_not_cut_short_by_an_earlier_one(peer: Peer) -> None:
+async def test_a_longer_patience_is_not_cut_short_by_an_earlier_one(peer: Peer, forward: Forward) -> None:
     answer = asyncio.Event()
 
     async def late(line: Line) -> None:
@@ -280,21 +302,25 @@ async def test_a_longer_patience_is_not_cut_short_by_an_earlier_one(peer: Peer) 
         await line.write(whole(7))
 
     peer.acts = [answers(1), late]
-    async with pool(read=0.05) as made:
+    async with pool(read=20.0) as made:
         await say(made, peer.root)
-        slow = asyncio.create_task(made.call(f"{peer.root}/bot1:x/getUpdates", {}, 30.0))
-        await asyncio.sleep(0.1)  # longer than the patience of the first
+        slow = asyncio.create_task(made.call(f"{peer.root}/bot1:x/getUpdates", {}, 60.0))
+        await until(lambda: len(peer.requests) == 2)
+        await forward(30)  # longer than the patience of the first
         answer.set()
         assert await slow == {"message_id": 7}
 
 
-async def test_no_place_is_certainly_not_sent(peer: Peer) -> None:
+async def test_no_place_is_certainly_not_sent(peer: Peer, forward: Forward) -> None:
     peer.acts = [writes()]
-    async with pool(1, connect=0.05) as made:
+    async with pool(1, read=60.0, connect=20.0) as made:
         first = asyncio.create_task(say(made, peer.root))
         await until(lambda: bool(peer.requests))
+        second = asyncio.create_task(say(made, peer.root))
+        await asyncio.sleep(0)
+        await forward(21)
         with pytest.raises(NotSent):
-            await say(made, peer.root)
+            await second
         assert len(peer.requests) == 1
         await made.shutdown()
         with pytest.raises(NoAnswer):
