@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from bot.album import Album
 from bot.clock import Clock
+from bot.glance import LIKE_A_SIGHTING
 from bot.jobs import Job
 from bot.judge import Judge
 from bot.kept import failed
@@ -108,6 +109,8 @@ class Worker:
         key = LaneKey(event.address, event.sender.id)
         now = self._clock()
         mind = await self._memory.of(event, now)
+        if job.hint.danger in LIKE_A_SIGHTING and mind.is_calm(event):  # where another node listens, its glance may not know yet
+            job = replace(job, hint=replace(job.hint, danger=None))
         if event.bare_call and any(photo.attachments for photo in self._waiting_photos(mind, key, now)):
             job = replace(job, waiting=True)  # it is about them, and they go on waiting for words
         wanted = job.waiting and (mind.just_reported(key, now) or self._question_wants_photos(mind, event, now))

@@ -125,6 +125,7 @@ def test_found_after_all_ends_it_as_before(chat: Scenario) -> None:
     chat.skip_officers()
 
 
+@pytest.mark.every_cell
 def test_where_no_officer_wrote_it_down_the_case_reads_so(chat: Scenario) -> None:
     chat.say("张阿姨", ONE, "奶奶走丢了，找不到了")
     chat.say(WRITER, PRIVATE, "/值班")
