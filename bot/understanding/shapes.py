@@ -14,7 +14,7 @@ from ahocorasick_rs import AhoCorasick, Implementation
 from msgspec import Struct
 
 from bot.errors import ConfigError
-from bot.understanding.text import words
+from bot.understanding.text import mended, words
 
 if TYPE_CHECKING:
     import re
@@ -73,7 +73,11 @@ class Shapes:
 
     def find(self, text: str, said: Sequence[tuple[str, str]]) -> list[tuple[int, int, str]]:
         """Where names stand, with the tags of the words that they are; in order, those that begin first and are longest first."""
-        seen = (self._automaton or self.warm()).find_matches_as_indexes(text, overlapping=True)
+        automaton = self._automaton or self.warm()
+        try:
+            seen = automaton.find_matches_as_indexes(text, overlapping=True)
+        except UnicodeEncodeError:  # half a surrogate pair, as when an emoji was cut in two
+            seen = automaton.find_matches_as_indexes(mended(text), overlapping=True)
         if not seen:
             return []
         edges = _edges(said)
