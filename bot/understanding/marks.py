@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from bot.understanding.text import Normaliser
     from bot.understanding.triggers import Seen, Vocabulary
 
-_SAFE, _SCAM, _RAW, _ASK, _PLACE, RULES = 16, 17, 18, 19, 20, 21
+_SAFE, _SCAM, _RAW, _ASK, _PLACE, _SHAPE, RULES = 16, 17, 18, 19, 20, 21, 22
 _DANGERS = (1 << _SAFE) - 1
 SAFE, SCAM = 1 << _SAFE, 1 << _SCAM
 RAW = 1 << _RAW  # not in plain form yet
 ASK = 1 << _ASK  # a word that makes a reading by the model worth while
 PLACE = 1 << _PLACE  # what a place may be named by
+SHAPE = 1 << _SHAPE  # what a name that the segmenter parts may be told by
 
 
 class Marks:
@@ -42,7 +43,7 @@ class Marks:
     ) -> None:
         self.classed = RULES + len(intents.rules)  # from this bit on classes of words
         self._families = self.classed + len(classes.names)  # and from this one families
-        self.known = (1 << self.classed) - 1 & ~PLACE  # what says that a text is about something
+        self.known = (1 << self.classed) - 1 & ~(PLACE | SHAPE)  # what says that a text is about something
         self._low = (1 << self._families) - 1
         self._dangers: dict[int, tuple[Danger, ...]] = {}  # by their bits
         masks: dict[str, int] = {}
@@ -70,6 +71,8 @@ class Marks:
             mark(word, RAW)
         for word in places.marks():
             mark(word, PLACE)
+        for word in places.shape_marks():
+            mark(word, PLACE | SHAPE)
         self.triggers = Triggers(vocabulary, masks)
 
     def of(self, seen: Seen) -> tuple[int, int]:

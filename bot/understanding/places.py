@@ -20,7 +20,7 @@ from bot.understanding.text import Plain, tagged
 from content.words import load_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 _NUMBER = r"(?:\d+|\*+|[零一二三四五六七八九十百〇两]+|[a-z])"
@@ -52,6 +52,7 @@ _NAMES = frozenset({"nr", "nz", "nt", "nrt", "nrfg", "ns"})
 _PARTED = frozenset("桥渠湖河江村镇乡街巷路寺庙庵塘坝堰屯寨庄沟岗岭洼坪墩营湾坨")
 _WATERS = frozenset("湖河江山楼阁塔寺桥沿")  # that hardly any name of a person ends with
 _SELDOM = frozenset("渠寺庙庵坝堰屯寨沟岗岭洼坪街湾坨村")  # of these also what is a common word by itself ("东风|渠")
+_LAST_OF_TWO = frozenset("行心学堂舍")  # of words like "银行", "中心" that end a longer one
 _OLD_OR_NEW = frozenset("新老大小")  # "到老江口去", "大上海"
 _FROM_THERE = frozenset("人话菜队")  # "越南人" in one word is as much of Vietnam as "越南" and "人" in two
 _COUNTED = tuple("里号孔眼步角堡")  # "三里桥", "五孔桥", and not "一座桥"
@@ -83,7 +84,13 @@ class Places:
     """Finds place spans in plain text."""
 
     def __init__(
-        self, file: WordFile, shapes: WordFile, regions: frozenset[str], sights: frozenset[str], namesakes: frozenset[str]
+        self,
+        file: WordFile,
+        shapes: WordFile,
+        regions: frozenset[str],
+        sights: frozenset[str],
+        namesakes: frozenset[str],
+        parted: frozenset[str],
     ) -> None:
         def listed(name: str) -> tuple[str, ...]:
             return file.texts(file.tables, name)
@@ -95,9 +102,9 @@ class Places:
         self._closing = self._heads | self._regions
         self._perhaps = namesakes | frozenset(listed("known")) | _PARTED
         self._known = self._closing | self._perhaps
-        self._shapes = Shapes(shapes, self._known, self._heads, self._not)
+        self._shapes = Shapes(shapes, parted, self._heads, self._not)
         self._any_end = self._ends | _ENDINGS | _SURELY | _PERHAPS
-        self._last = self._any_end | _FROM_THERE | {head[-1] for head in self._heads}
+        self._last = self._any_end | _FROM_THERE | _LAST_OF_TWO
         self._ways, self._gone = frozenset(listed("ways")), listed("ways")
         self._doings = frozenset(listed("doings"))
         self._called = frozenset(listed("called"))
@@ -111,7 +118,7 @@ class Places:
     @staticmethod
     def load(folder: Path) -> Places:
         """Read `places.toml` and the lists of names from the lexicon folder."""
-        lists = (load_words(folder / name) for name in ("regions.txt", "sights.txt", "namesakes.txt"))
+        lists = (load_words(folder / name) for name in ("regions.txt", "sights.txt", "namesakes.txt", "parted.txt"))
         files = WordFile(folder / "places.toml"), WordFile(folder / "shapes.toml")
         return Places(*files, *lists)
 
@@ -119,23 +126,29 @@ class Places:
         """Words and characters without any of which no text names a place."""
         ends = self._any_end | _NUMBERED_BY
         yield from ends
-        yield from (word for word in self._shapes.marks() if ends.isdisjoint(word))
         for name in self._known:  # three characters of a name will do: the fewer words, the smaller the one pass
             if ends.isdisjoint(name):
                 yield name[:3]
 
-    def warm(self) -> None:
-        """Make ready now what is otherwise made when a text first needs it. Safe from any thread, and more than once."""
-        self._shapes.warm()
+    def names(self) -> frozenset[str]:
+        """All words and names of the lists that may end a place."""
+        return self._known
 
-    def find(self, plain: Plain) -> tuple[Place, ...]:
-        """The places of a text, with positions in the original text."""
+    def shape_marks(self) -> Iterable[str]:
+        """Words without any of which no text has a name that the segmenter parts."""
+        return self._shapes.marks()
+
+    def find(self, plain: Plain, *, shapes: bool = True) -> tuple[Place, ...]:
+        """The places of a text, with positions in the original text.
+
+        `shapes` is whether any of the `shape_marks` is there, which the one pass over a message knows already.
+        """
         text = plain.text[:2000]
         said = tagged(text)
         numbered: dict[int, int] = {}
         if _COUNTS.search(text) is not None:
             numbered = {match.start(): match.end() for match in NUMBERED.finditer(text) if self._names(text, match)}
-        shaped = self._shapes.find(text, said)
+        shaped = self._shapes.find(text, said) if shapes else []
         if not numbered and not shaped and not self._may_close(said):
             return ()
         words = _words(said, shaped)

@@ -14,11 +14,11 @@ from ahocorasick_rs import AhoCorasick, Implementation
 from msgspec import Struct
 
 from bot.errors import ConfigError
-from bot.understanding.text import mended, words
+from bot.understanding.text import mended
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from bot.understanding.lexicon import WordFile
 
@@ -32,6 +32,11 @@ _STRANGE = frozenset({"ns", "nz", "nr", "nrt", "nrfg", "nt"})
 _SINGLE = frozenset("njgbxi")  # first letters of the tags of single characters that may make up a name
 
 
+def may_be_parted(name: str) -> bool:
+    """Whether a listed name is looked for as it stands; a shorter one counts only where the segmenter says that it is a word."""
+    return len(name) >= _SHORTEST_PARTED or _ALONE.isdisjoint(name)
+
+
 class _Shape(Struct, frozen=True):
     pattern: re.Pattern[str]
     strange: bool  # only what is no word to the segmenter
@@ -40,8 +45,8 @@ class _Shape(Struct, frozen=True):
 class Shapes:
     """The shapes and the listed names; finds them in a text."""
 
-    def __init__(self, file: WordFile, names: Iterable[str], nouns: Iterable[str], never: Container[str]) -> None:
-        self._never = never
+    def __init__(self, file: WordFile, parted: frozenset[str], nouns: frozenset[str], never: frozenset[str]) -> None:
+        self._listed, self._nouns, self._never = parted, nouns, never
         self._shapes: list[_Shape] = []
         self._needs: dict[str, list[int]] = {}
         rows = file.tables.get("shape", [])
@@ -52,32 +57,19 @@ class Shapes:
             for word in words_needed:
                 self._needs.setdefault(word, []).append(len(self._shapes))
             self._shapes.append(_Shape(pattern, bool(row.get("strange"))))
-        self._names = [name for name in names if len(name) >= _SHORTEST_PARTED or _ALONE.isdisjoint(name)]
-        self._nouns = frozenset(nouns)  # glued to anything: "烧烤|店门口"
-        self._listed: frozenset[str] = frozenset()
-        self._words: list[str] = []
-        self._automaton: AhoCorasick | None = None
-
-    def marks(self) -> Iterable[str]:
-        """Words without any of which no text has a shape."""
-        return self._needs
-
-    def warm(self) -> AhoCorasick:
-        """Make ready now what is otherwise made when the first text is looked at: which names the segmenter parts."""
-        self._listed = frozenset(name for name in self._names if name not in words(f"在{name}的")).union(
-            noun for noun in self._nouns if len(noun) >= _SHORTEST_PARTED
-        )
         self._words = sorted(self._listed.union(self._needs))
         self._automaton = AhoCorasick(self._words, implementation=Implementation.ContiguousNFA)
-        return self._automaton
+
+    def marks(self) -> Iterable[str]:
+        """Words without any of which `find` finds nothing."""
+        return self._words
 
     def find(self, text: str, said: Sequence[tuple[str, str]]) -> list[tuple[int, int, str]]:
         """Where names stand, with the tags of the words that they are; in order, those that begin first and are longest first."""
-        automaton = self._automaton or self.warm()
         try:
-            seen = automaton.find_matches_as_indexes(text, overlapping=True)
+            seen = self._automaton.find_matches_as_indexes(text, overlapping=True)
         except UnicodeEncodeError:  # half a surrogate pair, as when an emoji was cut in two
-            seen = automaton.find_matches_as_indexes(mended(text), overlapping=True)
+            seen = self._automaton.find_matches_as_indexes(mended(text), overlapping=True)
         if not seen:
             return []
         edges = _edges(said)

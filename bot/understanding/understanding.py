@@ -12,7 +12,7 @@ from bot.understanding.classes import Classes
 from bot.understanding.emergencies import A_FEW_WORDS, CALM, Emergencies
 from bot.understanding.features import Features
 from bot.understanding.intents import Intents
-from bot.understanding.marks import PLACE, RAW, SAFE, Marks
+from bot.understanding.marks import PLACE, RAW, SAFE, SHAPE, Marks
 from bot.understanding.meaning import CATEGORY, Danger, Hint, Intent, Meaning
 from bot.understanding.model import Model, characters, named
 from bot.understanding.places import Places
@@ -106,7 +106,6 @@ class Understanding:
         self._vocabulary.look("")
         self._emergencies.warm()
         tagged("")
-        self._places.warm()
 
     def with_model(self, model: Model | None) -> Understanding:
         """The same rules with other weights, or with none; for measuring and training."""
@@ -144,7 +143,7 @@ class Understanding:
         """
         before = hint.sight
         sight = before if isinstance(before, Sight) and before.plain.original == text else self._look(text)
-        places = self._places.find(sight.plain) if sight.mask & PLACE else ()
+        places = self._places.find(sight.plain, shapes=bool(sight.mask & SHAPE)) if sight.mask & PLACE else ()
         scam = self._bait.judge(sight)
         if sight.alarm is not None:
             danger = sight.alarm.danger

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from bot.understanding.places import Places
+from bot.understanding.shapes import may_be_parted
+from bot.understanding.text import words
 from bot.understanding.understanding import Understanding
+from content.words import load_words
 from tests.understanding.conftest import DATA
 from tests.understanding.marked import marked, overlap
 
@@ -98,3 +104,9 @@ def test_places_of_residents(understanding: Understanding, corpus: str, recall: 
         told, met, found, right = told + len(true), met + hit, found + len(ours), right + fitting
     assert met >= recall * told
     assert right >= precision * found
+
+
+def test_what_the_segmenter_parts_is_listed() -> None:
+    lexicon = Path("content/lexicon")
+    names = (name for name in Places.load(lexicon).names() if may_be_parted(name))
+    assert load_words(lexicon / "parted.txt") == {name for name in names if name not in words(f"在{name}的")}
