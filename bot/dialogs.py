@@ -104,6 +104,14 @@ class Dialogs:
         others = [other for other in self._load(key) if not other.same_matter(name, None)]
         self._store(key, [*others[: MOST_WAITING - 1], Pending(name, "", data, None, self._now + wait)])
 
+    def stop(self, *names: str) -> None:
+        """Nothing of these names is heard from this message's sender here any more."""
+        if self._own is None:
+            return
+        waiting = self._load(self._own)
+        if any(one.name in names for one in waiting):
+            self._store(self._own, [one for one in waiting if one.name not in names])
+
     def end(self) -> None:
         """The question that is being answered is settled."""
         if self._own is None or self.current is None:

@@ -24,7 +24,7 @@ from handlers.cards import tell_holder
 from handlers.found import listen_for_not_found, searches_for, tell_found
 from handlers.hearing import says_found, says_only_back, says_only_found
 from handlers.origin import origin_of
-from handlers.scene import listen, own_search
+from handlers.scene import listen, own_search, take_in_noted
 from storage.tables import Alarm, Group
 
 router = Router("emergencies")
@@ -130,6 +130,7 @@ def people_are_safe(
     alarm = _meant(message, alarms)
     if alarm is None:
         raise NotMine
+    take_in_noted(alarm, alarms, dialogs)
     own = message.sender.id == alarm.sender
     if alarm.danger == Danger.MISSING:
         searched = searches_for(session, alarm, alarms.grid_id(alarm))

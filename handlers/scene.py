@@ -47,6 +47,18 @@ def listen(alarm: Alarm, dialogs: Dialogs, now: datetime) -> None:
     dialogs.listen(PHOTOS, wait=SHOWN_FOR, data=data)
 
 
+def listen_no_more(dialogs: Dialogs) -> None:
+    """What this person says and shows here from now on is something else; of a tip no officer may learn whose it is."""
+    dialogs.stop(WORDS, PHOTOS)
+
+
+def take_in_noted(alarm: Alarm, alarms: Alarms, dialogs: Dialogs) -> None:
+    """The photos whose numbers an older version noted with what it listened for."""
+    for pending in dialogs.waiting():
+        if pending.name == WORDS and pending.data["alarm"] == str(alarm.id):
+            alarms.show(alarm, [int(photo) for photo in pending.data.get("photos", "").split(",") if photo])
+
+
 @router.special("scene")
 def came_with_the_cry(photos: Photos, alarms: Alarms, dialogs: Dialogs, say: Say) -> None:
     """The photos of the cry itself, once the advice is given."""
@@ -76,8 +88,9 @@ def told_after_the_cry(
     if message.copied or message.quote is not None or message.attachments or not _belongs(message, meaning, text, alarm, menu):
         raise NotMine
     _pass_on(alarm, text, alarms, say)
-    left = datetime.fromisoformat(pending.data["until"]) - now
-    dialogs.listen(WORDS, wait=min(HEARD_FOR, left), data=pending.data)
+    data = {"until": (now + HEARD_FOR).isoformat()} | pending.data  # what was noted by an older version knows no end
+    left = datetime.fromisoformat(data["until"]) - now
+    dialogs.listen(WORDS, wait=min(HEARD_FOR, left), data=data)
     if message.address.private:
         say.reply("emergency.passed_on")
 

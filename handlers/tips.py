@@ -16,6 +16,7 @@ from cases.tips import MOST_PICTURES, NewPicture, Tips, read_receipt
 from cases.tips.records import Held
 from handlers.cards import trouble_with
 from handlers.hearing import RECEIPT
+from handlers.scene import listen_no_more
 
 router = Router("tips")
 
@@ -36,6 +37,7 @@ def tip_announced(message: Inbound, dialogs: Dialogs, say: Say) -> None:
     """ "我想举报" is no tip yet."""
     if not message.address.private or message.attachments or message.copied:
         raise NotMine
+    listen_no_more(dialogs)
     dialogs.ask("tip.words", wait=TELL_WAIT)
     say.reply("tips.tell", platform=message.address.platform, quote=False)
 
@@ -59,6 +61,7 @@ def tip_command(
     elif len(words) >= SHORTEST or photos.photos:
         _receive(message, words, photos, tips, dialogs, say, effects)
     else:
+        listen_no_more(dialogs)
         dialogs.ask("tip.words", wait=TELL_WAIT)
         say.reply("tips.tell", platform=message.address.platform, quote=False)
 
@@ -123,6 +126,7 @@ def receipt_shown(message: Inbound, tips: Tips, dialogs: Dialogs, say: Say, zone
         return
     effects.unsay = True
     held = tips.by_receipt(digits, _who(message))
+    listen_no_more(dialogs)
     dialogs.ask("tip.more", wait=TELL_WAIT, data={"held": tips.begin(held)})
     _tell_status(held, tips, say, zone)
 
@@ -181,6 +185,7 @@ def tip_identity(message: Inbound, pending: Pending, tips: Tips, dialogs: Dialog
 
 def _receive(message: Inbound, text: str, photos: LoosePhotos, tips: Tips, dialogs: Dialogs, say: Say, effects: Effects) -> None:
     effects.unsay = True
+    listen_no_more(dialogs)
     receipt = tips.receive(_words(text, photos, say), _pictures(photos))
     say.secretly("tips.received", receipt=receipt.shown, platform=message.address.platform, pictures=len(_pictures(photos)))
     _say_lost(photos, say)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
+from sqlmodel import Session, select
 
-from storage.tables import Attachment, Case
+from storage.tables import Attachment, Case, Dialog
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
 GROUP = "港新1号网格"
@@ -216,3 +218,52 @@ def test_words_are_heard_no_longer_than_an_hour(chat: Scenario) -> None:
     chat.say("张阿姨", PRIVATE, "在三楼")
     assert "已转给值班民警" not in chat.expect("张阿姨", "*").what.text
     chat.silence()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_after_a_tip_nothing_goes_to_the_officers_of_a_cry(chat: Scenario, ended: bool) -> None:
+    cry(chat, where=PRIVATE)
+    chat.say("刘卫东", PRIVATE, "/值班")
+    if ended:
+        chat.say("张阿姨", PRIVATE, SAFE)
+    chat.skip("张阿姨")
+    chat.skip_officers()
+    chat.say("张阿姨", PRIVATE, "/举报 5号楼302有人聚众赌博，每天晚上都有很多人")
+    chat.expect("张阿姨", "收到了，已加密保存。*")
+    chat.skip_officers()
+    for words in ("带头的是个秃头", "晚上十点以后人最多", "每次都是老王开门"):
+        chat.say("张阿姨", PRIVATE, words)
+    photo(chat, 1, text="这是他们的门口", where=PRIVATE)
+    chat.wait(minutes=11)
+    photo(chat, 2, where=PRIVATE)
+    for officer in chat.district.officers:
+        assert [
+            one.what.text for one in chat.unseen(officer.name) if "【紧急】" in one.what.text or "补充" in one.what.text
+        ] == []
+    assert not any("已转给值班民警" in one.what.text or "已补充" in one.what.text for one in chat.unseen("张阿姨"))
+    assert [row for row in chat.rows(Attachment.case_id, Attachment.alarm_id) if row != (None, None)] == []
+    chat.skip("张阿姨")
+    chat.skip_officers()
+
+
+def test_what_an_older_version_noted_is_still_heard(chat: Scenario) -> None:
+    cry(chat)
+    photo(chat, 1)
+    chat.skip_officers()
+
+    def as_before(session: Session) -> None:
+        for row in session.exec(select(Dialog)).all():
+            kept = [one for one in json.loads(row.data) if one["name"] == "alarm.scene"]
+            row.data = json.dumps([one | {"data": {"alarm": one["data"]["alarm"], "photos": "1"}} for one in kept])
+            session.add(row)
+        for shown in session.exec(select(Attachment)).all():
+            shown.alarm_id = None
+            session.add(shown)
+
+    chat.run(chat.app.writer.run(as_before))
+    chat.restart()
+    for words in ("3号楼2单元", "3号楼2单元501"):
+        chat.say("张阿姨", GROUP, words)
+        chat.expect("王建国", f"【紧急】港新1号网格求助的人又说：{words}")
+    safe(chat)
+    assert chat.rows(Attachment.case_id) == [1]
