@@ -40,7 +40,7 @@ def glance(event: Inbound, mind: Mind, senses: Senses, now: datetime) -> Job | N
     text, private, addressed = event.text, event.address.private, event.addressed
     if not (text.strip() or event.attachments or event.location or event.quote or event.mentions_me):
         return None  # a sticker, or whatever else has no words for us
-    hint = hint_of(event, senses, mind)
+    hint = hint_of(event, senses, mind, now)
     if hint.danger:
         return Job(event, hint, addressed=addressed)
     command = senses.command(text) if text.lstrip()[:1] in ("/", "／") else None
@@ -90,12 +90,12 @@ def _glance_other(event: Inbound, senses: Senses) -> Job | None:
     return Job(event, QUIET, addressed=True)
 
 
-def hint_of(event: Inbound, senses: Senses, mind: Mind) -> Hint:
+def hint_of(event: Inbound, senses: Senses, mind: Mind, now: datetime) -> Hint:
     hint = senses.glance(_said(event.text, senses)) if event.text else QUIET
     if hint.danger is Danger.MISSING and mind.is_late_forward(event.text):
         return QUIET  # whoever it was is found
-    if hint.danger in LIKE_A_SIGHTING and mind.is_calm(event):
-        return replace(hint, danger=None)  # "认错人了，还没找到" of whoever said that somebody is found
+    if hint.danger in LIKE_A_SIGHTING and mind.is_calm(event, now):
+        return hint  # "认错人了，还没找到" of whoever said that somebody is found: a cry only if the question does not take it
     if hint.danger in LIKE_A_SIGHTING and mind.may_be_sighting(event, stranger=hint.danger is Danger.INTRUDER):
         return replace(hint, danger=None, report=True, sighting=True)  # who saw somebody sounds like who looks for somebody
     if hint.danger and event.copied and not event.address.private:

@@ -205,7 +205,7 @@ class Inbox:
             return None
         other = event.kind is not Kind.MESSAGE
         told_as_tip = not (other or event.addressed or event.text or event.attachments or event.location)
-        hint = QUIET if other else hint_of(event, self._senses, self.mind)
+        hint = QUIET if other else hint_of(event, self._senses, self.mind, self._clock())
         addressed = other or event.addressed
         command = event.text.lstrip()[:1] in ("/", "／")
         named = CASE_NUMBER.search(event.text) is not None

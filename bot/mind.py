@@ -23,13 +23,13 @@ CASE_NUMBER = re.compile(r"(?<!\d)\d{2}(?:0[1-9]|1[0-2])[-－]\d{4,6}(?!\d)")
 class Mind:
     """What the glance has to remember: who was asked something, where an emergency is open, whose photo waits for words.
 
-    `hears` says what an answer to a patient question sounds like, `shows` which of them a photo answers, `calm` of which an
-    answer is no cry (`Router.dialog`).
+    `hears` says what an answer to a patient question sounds like, `shows` which of them a photo answers, `calm` which
+    answers are no cry (`Router.dialog`).
     """
 
     hears: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     shows: Collection[str] = ()
-    calm: Collection[str] = ()
+    calm: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     dialogs: dict[DialogKey, tuple[Awaited, ...]] = field(default_factory=dict)
     alarms: dict[Address, int] = field(default_factory=dict)
     reports: dict[LaneKey, datetime] = field(default_factory=dict)  # who has just reported, and until when a photo belongs to it
@@ -50,13 +50,15 @@ class Mind:
         waiting = self.dialogs.get(DialogKey.of(event.address, event.sender.id), ())
         return [one.name for one in waiting if one.until > now and self._sounds_like(one.name, event)]
 
-    def is_calm(self, event: Inbound) -> bool:
-        """Whether it answers a question whose answer is never a cry."""
-        if not self.dialogs or event.copied:
+    def is_calm(self, event: Inbound, now: datetime) -> bool:
+        """Whether it may be an answer that is no cry, if the question takes it (`Turn`)."""
+        if not self.dialogs or event.copied or event.attachments:
             return False
         said = simplified(event.text.strip())
         waiting = self.dialogs.get(DialogKey.of(event.address, event.sender.id), ())
-        return any(one.name in self.calm and self.hears[one.name].fullmatch(said) is not None for one in waiting)
+        return any(
+            one.until > now and one.name in self.calm and self.calm[one.name].fullmatch(said) is not None for one in waiting
+        )
 
     def _sounds_like(self, name: str, event: Inbound) -> bool:
         if event.attachments and name in self.shows:

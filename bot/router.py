@@ -151,7 +151,7 @@ class Router:
     timers: dict[str, Handler] = field(default_factory=dict)
     hears: dict[str, re.Pattern[str]] = field(default_factory=dict)  # dialog -> what an answer to it sounds like
     shows: set[str] = field(default_factory=set)  # dialogs to which a photo may be an answer, whatever its words
-    calm: set[str] = field(default_factory=set)  # dialogs that know their answer so well that it is no cry, however it sounds
+    calm: dict[str, re.Pattern[str]] = field(default_factory=dict)  # which answers to a dialog are no cry, however they sound
     events: dict[Kind, list[Handler]] = field(default_factory=dict)
     always: set[str] = field(default_factory=set)  # dialogs whose answer is taken from somebody who is blocked, too
     keywords: list[tuple[re.Pattern[str], Handler]] = field(default_factory=list)
@@ -202,20 +202,23 @@ class Router:
         return self._into(self.intents, [Intent(name) for name in names])
 
     def dialog(
-        self, *names: str, hears: str | None = None, shows: bool = False, calm: bool = False, always: bool = False
+        self, *names: str, hears: str | None = None, shows: bool = False, calm: str | None = None, always: bool = False
     ) -> Callable[[Handler], Handler]:
         """Register who takes the next message of a person after a question of this name was asked.
 
         With `hears`, a regular expression for the whole text, the question is patient (`bot.dialogs`): what the person says in
         a group without speaking to us is looked at only when it matches, and is not kept otherwise. With `shows`, a photo is
-        looked at whatever words it has. `calm`: what matches is no cry, even if it sounds like somebody missing or a stranger.
+        looked at whatever words it has. `calm`, another expression: what it takes
+        of that is no cry, even if it sounds like somebody missing or a stranger; what else it takes is a cry as well.
         """
         if hears is not None:
             for name in names:
                 _put(self.hears, name, re.compile(hears, re.IGNORECASE))
         self.always.update(names if always else ())
         self.shows.update(names if shows else ())
-        self.calm.update(names if calm else ())
+        if calm is not None:
+            for name in names:
+                _put(self.calm, name, re.compile(calm, re.IGNORECASE))
         return self._into(self.dialogs, names)
 
     def timer(self, *kinds: str) -> Callable[[Handler], Handler]:
@@ -260,6 +263,7 @@ class Router:
             (self.dialogs, other.dialogs),
             (self.timers, other.timers),
             (self.hears, other.hears),
+            (self.calm, other.calm),
         ):
             for key, value in theirs.items():
                 _put(typing.cast("dict[Any, Any]", mine), key, value)
@@ -268,7 +272,6 @@ class Router:
         self.keywords.extend(other.keywords)
         self.always |= other.always
         self.shows |= other.shows
-        self.calm |= other.calm
         for slot in SLOTS:
             if (handler := getattr(other, slot)) is not None:
                 self.special(slot)(handler)

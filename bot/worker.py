@@ -109,8 +109,6 @@ class Worker:
         key = LaneKey(event.address, event.sender.id)
         now = self._clock()
         mind = await self._memory.of(event, now)
-        if job.hint.danger in LIKE_A_SIGHTING and mind.is_calm(event):  # where another node listens, its glance may not know yet
-            job = replace(job, hint=replace(job.hint, danger=None))
         if event.bare_call and any(photo.attachments for photo in self._waiting_photos(mind, key, now)):
             job = replace(job, waiting=True)  # it is about them, and they go on waiting for words
         wanted = job.waiting and (mind.just_reported(key, now) or self._question_wants_photos(mind, event, now))
@@ -123,7 +121,8 @@ class Worker:
                 return  # it has overtaken the photo that belongs to it
             job = replace(job, hint=replace(job.hint, danger=None))
         shown = event.attachments or job.parts or self._waiting_photos(mind, key, now)
-        if job.hint.danger is not None and not job.advised and (shown or self._is_command_with_photos(event)):
+        calm = job.hint.danger in LIKE_A_SIGHTING and mind.is_calm(event, now)
+        if job.hint.danger is not None and not (job.advised or calm) and (shown or self._is_command_with_photos(event)):
             # the advice first; then the rest, with its photos, which take their time to come
             job = await self._advise(job, key, now)
             if await self._memory.goes_in_turn(job):

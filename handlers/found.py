@@ -15,13 +15,14 @@ from bot.router import Router
 from bot.say import Say
 from bot.timers import Due, Timers
 from bot.turn import Effects, NotMine
+from bot.understanding.meaning import Meaning
 from cases.alarms import OPEN_FOR, Alarms
 from cases.desk import CaseDesk
 from cases.dispatch import handlers_of
 from cases.lifecycle import ABOUT, State
 from content.refusal import Refusal
 from handlers.cards import tell_holder
-from handlers.hearing import NOT_FOUND, says_not_found
+from handlers.hearing import NO_CRY, NOT_FOUND, says_not_found, says_without_cry
 from handlers.reports import author_of
 from storage.tables import Alarm, Case, Missing, Officer
 
@@ -140,9 +141,10 @@ def remind(due: Due, desk: CaseDesk, say: Say, session: Session) -> None:
         )
 
 
-@router.dialog(UNFOUND, hears=NOT_FOUND, calm=True)
+@router.dialog(UNFOUND, hears=NOT_FOUND, calm=NO_CRY)
 def not_found_after_all(
     message: Inbound,
+    meaning: Meaning,
     pending: Pending,
     alarms: Alarms,
     desk: CaseDesk,
@@ -172,6 +174,8 @@ def not_found_after_all(
     if alarm is not None and alarm.safe_at is not None and alarm.case_id == case.id:
         alarms.goes_on(alarm)
         effects.alarms[message.address] = alarm.id
+    if meaning.danger is not None and not says_without_cry(message.text):
+        return  # it may be another who is missing, so the advice is said
     if message.address.private or (alarm is not None and message.sender.id == alarm.sender):
         say.reply("missing.goes_on")
 

@@ -65,7 +65,8 @@ _WHO = re.compile(
 )
 
 # That it was not so, or was somebody else. A whole text, bounded.
-_PERSON = r"(?:人|(?:我们?家?(?:的)?)?(?:奶奶|爷爷|外婆|外公|妈妈?|爸爸?|老人|老伴|孩子|儿子|女儿|弟弟|妹妹|哥哥|姐姐|她|他))"
+_KIN = "奶奶|爷爷|外婆|外公|妈妈?|爸爸?|老人|老伴|孩子|儿子|女儿|弟弟|妹妹|哥哥|姐姐"
+_PERSON = rf"(?:人|(?:我们?家?(?:的)?)?(?:{_KIN}|她|他))"
 _ERROR = rf"(?:我|是|他们)?(?:搞|弄|认|看|找|说|听|传)错(?:人)?[了啦]|(?:这|那)?不是(?:同一个人|{_PERSON})"
 _NOT_YET = (
     rf"{_PERSON}?(?:还是|还|都|仍|一直|到现在|根本){{0,2}}(?:没有?|未)(?:能)?(?:找到|找着|寻到|见到)(?:{_PERSON})?[呢啊呀]?"
@@ -76,6 +77,9 @@ NOT_FOUND = (
     r"(?:继续|接着|还在|大家|请|再|帮忙|帮我们?|找|留意|一下|吧|麻烦|谢谢|[，,。.!！~\s]){0,10}"
 )
 _NOT_FOUND = re.compile(NOT_FOUND)
+# Of these what speaks of an error, or names nobody, is surely about whoever was said to be found; "孩子还没找到" may be another.
+NO_CRY = rf"(?=.*(?:{_ERROR})|(?!.*(?:{_KIN})))(?:{NOT_FOUND})"
+_NO_CRY = re.compile(NO_CRY)
 
 # What begins a talk and is no matter yet. Anchored: for `Router.keyword`.
 _POLITE = r"^[\s,，.。]*(?:(?:你好|您好|请问|同志|民警|警官|喂|那)[\s,，.。!！]*){0,3}"
@@ -179,6 +183,11 @@ def says_only_back(text: str) -> bool:
 def says_not_found(text: str) -> bool:
     """Whether it says, and nothing else, that who was said to be found is not, or was somebody else."""
     return _NOT_FOUND.fullmatch(simplified(text.strip())) is not None
+
+
+def says_without_cry(text: str) -> bool:
+    """Whether it says so of the one who was said to be found, and surely of nobody else."""
+    return _NO_CRY.fullmatch(simplified(text.strip())) is not None
 
 
 def is_opening(text: str) -> bool:

@@ -9,6 +9,7 @@ from bot.campaigns import Campaigns
 from bot.campaigns.echo import count_answer
 from bot.dialogs import Pending
 from bot.errors import NotAllowed
+from bot.glance import LIKE_A_SIGHTING
 from bot.jobs import Job
 from bot.kept import done
 from bot.messages import Kind
@@ -18,6 +19,7 @@ from bot.turn.parameters import Brought, Effects, NotMine
 from bot.turn.supplies import Supplies
 from bot.understanding.meaning import Intent
 from content.refusal import Refusal
+from content.spelling import simplified
 from storage.intake import park
 from storage.tables import Case
 
@@ -26,6 +28,8 @@ MOST_WORDS = 1000  # characters that an officer's command may put into a message
 
 class Turn(Supplies):
     """Picks the handler."""
+
+    _is_answer = False  # and no cry, however it sounds
 
     def run(self) -> Effects:
         """Handle the event: a refusal takes back what the handler did and says why; nothing else is half done."""
@@ -103,6 +107,10 @@ class Turn(Supplies):
         found = router.find_command(job.event.text) if job.event.kind in (Kind.MESSAGE, Kind.TAP) else None
         command = found if isinstance(found, Call) else None
         danger = self._calls_for_help(job, command)
+        if danger and command is None and job.hint.danger in LIKE_A_SIGHTING:
+            yield self._hear_answer
+            if self._is_answer:
+                return
         if danger and router.danger is not None and not job.advised:
             yield partial(call, router.danger, self)
             if command is None:
@@ -155,6 +163,22 @@ class Turn(Supplies):
         if self.event is not None:
             self._number = self._quoted_number() or named_number(self.event.text)
             self._taken(self.house.router.clue)
+
+    def _hear_answer(self) -> None:
+        """Offer what sounds like a cry to the questions that know better (`Router.dialog`)."""
+        event, router = self.event, self.house.router
+        if event is None or event.copied:
+            return
+        said = simplified(event.text.strip())
+        for pending in self.dialogs.waiting():
+            calm, handler = router.calm.get(pending.name), router.dialogs.get(pending.name)
+            if calm is None or handler is None or router.hears[pending.name].fullmatch(said) is None:
+                continue
+            self.dialogs.current = pending
+            if self._taken(handler):
+                self._is_answer = calm.fullmatch(said) is not None
+                break
+        self.dialogs.current = None
 
     def _route(self, job: Job, unknown_command: str) -> None:
         event, router = job.event, self.house.router

@@ -137,3 +137,49 @@ def test_where_no_officer_wrote_it_down_the_case_reads_so(chat: Scenario) -> Non
     assert any("认错人了，还没找到" in card.what.text for card in chat.unseen(WRITER))
     chat.skip_officers()
     assert chat.rows(Case.id) == [1]
+
+
+ADVICE = "现在就打110，不用等24小时*"
+CHILD = "我家孩子还没找到，帮我们找找"
+
+
+@pytest.mark.every_cell
+@pytest.mark.parametrize("hours", [3, 72])
+@pytest.mark.parametrize("who", ["张阿姨", "陈大爷"])
+def test_another_who_is_missing_is_cried_for_whatever_was_said_before(chat: Scenario, who: str, hours: int) -> None:
+    number = said(chat, who)
+    if hours == 3:
+        chat.say(who, ONE, "认错人了")
+        chat.skip(ONE)
+    else:
+        chat.say(CHIEF, PRIVATE, f"/找到 {number}")
+    chat.wait(hours=hours)
+    chat.skip_officers()
+    chat.say(who, ONE, CHILD)
+    chat.expect(ONE, ADVICE)
+    chat.expect(WRITER, "【紧急】港新1号网格有人求助：老人或孩子走失*")
+    chat.skip_officers()
+
+
+def test_a_name_with_not_found_is_a_cry_and_takes_the_search_up(chat: Scenario) -> None:
+    number = said(chat, "张阿姨")
+    chat.wait(minutes=2)
+    chat.say("张阿姨", ONE, "奶奶到现在还没找到")
+    chat.expect(ONE, ADVICE)
+    assert any(f"【寻人{number}】" in card.what.text and "还没找到" in card.what.text for card in chat.unseen(CHIEF))
+    chat.skip_officers()
+
+
+@pytest.mark.every_cell
+@pytest.mark.parametrize("hours", [1, 25])
+def test_what_no_search_takes_is_a_cry(chat: Scenario, hours: int) -> None:
+    """It is known, or the day is over in which it belongs to what was said."""
+    said(chat, "陈大爷")
+    if hours == 1:
+        chat.say("陈大爷", ONE, "认错人了，还没找到")
+    chat.wait(hours=hours)
+    chat.skip(ONE)
+    chat.skip_officers()
+    chat.say("陈大爷", ONE, "还没找到，大家帮忙找找")
+    chat.expect(ONE, ADVICE)
+    chat.skip_officers()
