@@ -24,7 +24,7 @@ from handlers.cards import tell_holder
 from handlers.found import listen_for_not_found, searches_for, tell_found
 from handlers.hearing import says_found, says_only_back, says_only_found
 from handlers.origin import origin_of
-from handlers.scene import listen, own_search, take_in_noted
+from handlers.scene import listen, own_search, search_of, take_in_noted
 from storage.tables import Alarm, Group
 
 router = Router("emergencies")
@@ -141,13 +141,14 @@ def people_are_safe(
             told = alarms.concerned(alarm)
             say.to_officers(told, "emergency.found_card", place=alarms.group_name(alarm), text=message.text[:LONGEST_FOUND])
             return
-        brought = own_search(message, desk) if own else None
+        brought = own_search(alarm, desk) if own else None
         if brought is not None and brought.id not in (sought.id for _, sought in searched):
             desk.add(brought, message.text, (), "reporter", message.message_id)
             tell_holder(brought, "desk.addition", say, session, text=message.text, photos=0)
         if searched or brought is not None:
             ended = brought if brought is not None else searched[0][1]
-            desk.attach(ended, alarms.photos_for_case(alarm), "reporter")
+            if (surely := search_of(alarm, desk, session)) is not None:
+                desk.attach(surely, alarms.photos_for_case(alarm), "reporter")
             alarms.safe(alarm, ended.id)
             listen_for_not_found(message, ended, dialogs, alarm)
             effects.alarms[message.address] = None

@@ -300,6 +300,8 @@ def _check(text: str) -> None:
 
 
 def _photo(case: Case, session: Session) -> str | None:
-    """The newest photo of the case: what was sent last is the better one."""
-    newest = session.exec(select(Attachment).where(Attachment.case_id == case.id).order_by(col(Attachment.id).desc())).first()
+    """The newest photo of the case: what was sent last is the better one. What came with a cry for help may show anything, and
+    goes to the groups only when an officer sends it himself."""
+    sent = select(Attachment).where(Attachment.case_id == case.id, col(Attachment.alarm_id).is_(None))
+    newest = session.exec(sent.order_by(col(Attachment.id).desc())).first()
     return newest.path if newest else None

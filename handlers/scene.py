@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, and_, col, or_, select
 
 from bot.dialogs import Dialogs, Pending
 from bot.messages import Inbound
@@ -25,10 +25,11 @@ from cases.lifecycle import ABOUT, State
 from handlers.additions import THANKS
 from handlers.cards import place_or_group, tell_holder, trouble_with
 from handlers.cries import calls_ours, is_address, is_another_matter
+from handlers.found import BEFORE_A_CRY
 from handlers.hearing import ADDRESS
 from handlers.origin import origin_of
 from handlers.reports import author_of
-from storage.tables import Alarm, Case
+from storage.tables import Alarm, Case, Missing
 
 router = Router("scene")
 
@@ -109,7 +110,7 @@ def shown_after_the_cry(
 ) -> None:
     """A photo of it, with its words if they are no other matter."""
     alarm = alarms.get(int(pending.data["alarm"]))
-    case = _case_of(alarm, message, desk) if alarm is not None else None
+    case = _case_of(alarm, desk, session) if alarm is not None else None
     if alarm is None or (alarm.safe_at is not None and case is None):
         dialogs.end()
         raise NotMine
@@ -138,19 +139,40 @@ def shown_after_the_cry(
         say.reply("emergency.passed_on")
 
 
-def own_search(message: Inbound, desk: CaseDesk) -> Case | None:
-    """The case that whoever cried has brought about the person, as by `/寻人`."""
-    mine = desk.of_reporter(message.address.platform, message.sender.id)
-    return next((case for case in mine if case.kind == "missing" and ABOUT[State(case.state)].open), None)
+def own_search(alarm: Alarm, desk: CaseDesk) -> Case | None:
+    """The one case that whoever cried has brought about the person, as by `/寻人`: then, or not long before."""
+    since = alarm.started_at - BEFORE_A_CRY
+    mine = [case for case in desk.of_reporter(alarm.platform, alarm.sender) if case.created_at >= since and _is_search(case)]
+    return mine[0] if len(mine) == 1 else None
 
 
-def _case_of(alarm: Alarm, message: Inbound, desk: CaseDesk) -> Case | None:
-    """The case of an emergency, if there is one and it is open."""
+def search_of(alarm: Alarm, desk: CaseDesk, session: Session) -> Case | None:
+    """The one search that is surely for whom this cry is about: of whoever cried, or written since in that chat or by whoever
+    took it over. None: it may be another, and a photo of somebody else must not go out with it."""
+    own = own_search(alarm, desk)
+    if own is not None:
+        return own
+    there = [and_(col(Case.platform) == alarm.platform, col(Case.chat) == alarm.chat)]
+    there += [col(Missing.officer_id) == alarm.officer_id] if alarm.officer_id is not None else []
+    since = select(Case).outerjoin(Missing, col(Missing.case_id) == col(Case.id)).where(Case.created_at >= alarm.started_at)
+    found = {case.id: case for case in session.exec(since.where(or_(*there))).all() if _is_search(case)}
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _is_search(case: Case) -> bool:
+    return case.kind == "missing" and ABOUT[State(case.state)].open
+
+
+def _case_of(alarm: Alarm, desk: CaseDesk, session: Session) -> Case | None:
+    """The case of an emergency, if there is one and it is open; of somebody missing only when it is surely for that person."""
+    search = search_of(alarm, desk, session) if alarm.danger == Danger.MISSING else None
     if alarm.case_id is None:
-        return own_search(message, desk) if alarm.danger == Danger.MISSING and alarm.safe_at is None else None
+        return search if alarm.safe_at is None else None
     case = desk.get(alarm.case_id)
-    known = desk.master_of(case) if case is not None else None
-    return known if known is not None and ABOUT[State(known.state)].open else None
+    if case is None or (case.kind == "missing" and (search is None or search.id != case.id)):
+        return None
+    known = desk.master_of(case)
+    return known if ABOUT[State(known.state)].open else None
 
 
 def _tell_who_has_it(case: Case, alarm: Alarm, alarms: Alarms, say: Say, session: Session, **values: Any) -> None:

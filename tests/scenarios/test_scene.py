@@ -8,7 +8,7 @@ import re
 import pytest
 from sqlmodel import Session, select
 
-from storage.tables import Attachment, Case, Dialog
+from storage.tables import Attachment, Case, Dialog, Missing
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
 GROUP = "港新1号网格"
@@ -267,3 +267,64 @@ def test_what_an_older_version_noted_is_still_heard(chat: Scenario) -> None:
         chat.expect("王建国", f"【紧急】港新1号网格求助的人又说：{words}")
     safe(chat)
     assert chat.rows(Attachment.case_id) == [1]
+
+
+def seen_for(chat: Scenario) -> list[tuple[str, int]]:
+    """Which case has how many photos of an emergency."""
+    of_it = [row for row, alarm in chat.rows(Attachment.case_id, Attachment.alarm_id) if alarm is not None]
+    return [(number, of_it.count(case)) for case, number in chat.rows(Case.id, Case.number) if of_it.count(case)]
+
+
+def test_a_photo_goes_into_no_older_search_of_the_same_person(chat: Scenario) -> None:
+    chat.say("张阿姨", GROUP, "/寻人 我家李爷爷，80岁，黑棉袄，上周在公园走失")
+    chat.wait(hours=50)
+    chat.skip(GROUP, "张阿姨")
+    chat.skip_officers()
+    cry(chat, "孩子走丢了，找不到了")
+    photo(chat, 1)
+    assert chat.expect("王建国", "【紧急】港新1号网格求助的人发来照片：*").what.photo is not None
+    chat.skip_officers()
+    assert seen_for(chat) == []
+
+
+def test_a_photo_goes_into_the_search_that_whoever_took_it_over_wrote_and_into_no_other(chat: Scenario) -> None:
+    chat.say("刘卫东", PRIVATE, "/寻人 李爷爷，80岁，黑棉袄，今早9点在公园走失，说话带海门口音", photo=jpeg(7))
+    chat.say("王建国", PRIVATE, "/寻人 陈奶奶，80岁，黑棉袄，今早9点在公园走失，说话带海门口音", photo=jpeg(8))
+    chat.wait(minutes=1)
+    cry(chat, GONE)
+    chat.say("王建国", PRIVATE, "/值班")
+    photo(chat, 1)
+    assert seen_for(chat) == []
+    chat.say("王建国", PRIVATE, "/寻人 王奶奶，78岁，1米55，蓝棉袄，今早8点在菜市场走失", photo=jpeg(9))
+    photo(chat, 2)
+    chat.say("张阿姨", GROUP, "找到了")
+    photo(chat, 3)
+    chat.skip(GROUP, "张阿姨")
+    chat.skip_officers()
+    assert seen_for(chat) == [("2611-0003", 2)]
+
+
+def test_with_several_searches_the_photos_stay_with_the_emergency(chat: Scenario) -> None:
+    cry(chat, GONE)
+    chat.say("王建国", PRIVATE, "/值班")
+    for words in ("王奶奶，78岁，1米55，蓝棉袄，今早8点在菜市场走失", "李爷爷，80岁，黑棉袄，今早9点在公园走失"):
+        chat.say("王建国", PRIVATE, f"/寻人 {words}", photo=jpeg(7))
+    photo(chat, 1)
+    chat.say("张阿姨", GROUP, "找到了")
+    photo(chat, 2)
+    chat.skip(GROUP, "张阿姨")
+    chat.skip_officers()
+    assert seen_for(chat) == []
+
+
+def test_a_photo_of_a_cry_goes_to_no_group_by_itself(chat: Scenario) -> None:
+    chat.say("王建国", PRIVATE, "/寻人 王奶奶，78岁，1米55，蓝棉袄，今早8点在菜市场走失", photo=jpeg(7))
+    [written] = chat.rows(Missing.photo)
+    cry(chat, "2号楼有个孩子不见了，找不到了", who="王建国")
+    photo(chat, 1, "王建国")
+    chat.say("王建国", PRIVATE, "/寻人 2611-0001 王奶奶，78岁，1米55，蓝棉袄，灰头发，今早8点在菜市场走失")
+    assert chat.rows(Missing.photo) == [written]
+    chat.say("王建国", PRIVATE, "/寻人 2611-0001", photo=jpeg(3))
+    assert chat.rows(Missing.photo) != [written]
+    chat.skip(GROUP)
+    chat.skip_officers()
