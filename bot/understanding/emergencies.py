@@ -43,8 +43,10 @@ BELOW = 3  # points fewer than any danger needs, from which on a phrase or scene
 PHRASE = 3  # points that a phrase or scene is worth by itself
 MOST_BEYOND = 4  # points for or against a phrase or scene, as the other signs of its message add up to more or less
 LACKING = 2  # points that signs may lack of what a danger needs, if the tone makes up for them
-CALM = -8  # quarters of a point: a tone up to which only what is plainly said is an alarm
-SERENE = -20  # quarters of a point: a tone up to which nothing is an alarm, "新开的店叫“失火烤肉”" (0319)
+CALM = 0  # quarters of a point: a tone up to which only what is plainly said is an alarm
+SERENE = -12  # quarters of a point: a tone up to which nothing is an alarm, "新开的店叫“失火烤肉”" (0319, 0327)
+EVEN = 4  # quarters: up to which the clause of the words may sound then; a louder one is heard whatever stands around it
+A_CLAUSE = 4  # characters: fewer ("着火了") have no tone of their own
 BEYOND = 3  # points more than a danger needs, from which on weak guards are not asked
 A_FEW_WORDS = 8  # characters: fewer have too few words for a tone of their own, "6栋301" sounded like a fire
 # guards against what only sounds like a cry: who saw somebody, who pasted a threat, what is told of gamblers, an empty lift
@@ -324,9 +326,9 @@ class Emergencies:
         )
 
     def _is_serene(self, words: str, text: str) -> bool:
-        """Whether the part of a text in which these words stand sounds as ordinary as can be, whatever stands around it."""
+        """Whether the part of a serene text in which these words stand is no cry by its own tone either."""
         parts = [part for part in _CLAUSES.split(text) if words in part]
-        return bool(parts) and all(len(part) >= SHORT and Said(self.tone, part).quarters() <= SERENE for part in parts)
+        return bool(parts) and all(len(part) >= A_CLAUSE and Said(self.tone, part).quarters() <= EVEN for part in parts)
 
     def _cleared(self, danger: Danger, heard: Heard) -> str:
         return heard.cleared(danger, self._by_danger[danger].quiet)

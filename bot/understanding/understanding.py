@@ -9,7 +9,7 @@ import numpy as np
 
 from bot.understanding.bait import Bait
 from bot.understanding.classes import Classes
-from bot.understanding.emergencies import A_FEW_WORDS, CALM, Emergencies
+from bot.understanding.emergencies import A_FEW_WORDS, Emergencies
 from bot.understanding.features import Features
 from bot.understanding.intents import Intents
 from bot.understanding.marks import PLACE, RAW, SAFE, SHAPE, Marks
@@ -33,17 +33,19 @@ NOTHING = Hint()
 _CHILD = ("孩", "娃", "宝宝", "儿子", "女儿", "孙", "学生", "弟弟", "妹妹", "小朋友", "婴", "闺女", "幼儿园", "放学")
 
 # Lines between speaking and silence, set on texts kept apart from training (`benchmarks/understanding.py`).
-SPEAK = 0.35  # of all wants together; small talk and what only sounds like a cry are none
+SPEAK = 0.5  # of all wants together; small talk and what only sounds like a cry are none
 PHOTO = 0.15  # so much lower is the line when a photo comes with the words
-SPEAK_UNASKED = 0.45  # the same in a group, for a message that was not put to us: silence is the default
-SPEAK_UNKNOWN = 0.5  # the same without a single word of the lexicon in it
+SPEAK_UNASKED = 0.55  # the same in a group, for a message that was not put to us: silence is the default
+SPEAK_UNKNOWN = 0.55  # the same without a single word of the lexicon in it
 A_LINE = 10  # characters: a shorter message without a word of the lexicon, or words of two classes, is not even read
 A_FEW = 5  # characters: less ("满意", "好了") says nothing in a group unless a rule knows it, and little where we were asked
+HALF = 0.5  # of the danger that the model sees counts as a want: what sounds like one and is no cry is seldom small talk
 OVERRULE = 0.5  # so sure must the model be of another want than the rule's to take its place
 # A cry that no rule hears: the tone and the model's log odds of danger are added up (0319)
 TOGETHER = 3  # quarters of tone that one unit of log odds weighs
 AGAINST = 6  # quarters that are wanted more when a rule finds something else in the message
 TOLD = 24  # the same when it is a fraud that somebody tells of: one that goes on calls officers without a cry
+UNMOVED = -8  # quarters: a tone up to which a short message without a known word is not read, and one with another want is no cry
 LEAST = 1e-4  # of doubt that a model may have
 FAINT = 0.02  # danger that is less likely to the model is none, whatever the tone
 DREAD = 0.9  # so sure of danger that neither rule nor tone shows: it is no alarm, but somebody should look at it
@@ -118,7 +120,7 @@ class Understanding:
         known = bool(first.mask & self._marks.known or first.stage)
         if not known:
             short = len(text) < A_LINE and not self._is_classed(text, first.mask)
-            if self._wants is None or (short and (len(text) < A_FEW_WORDS or first.said.quarters() <= CALM)):
+            if self._wants is None or (short and (len(text) < A_FEW_WORDS or first.said.quarters() <= UNMOVED)):
                 return NOTHING
         sight = self._look(text, first)
         if sight.alarm is not None:
@@ -168,7 +170,8 @@ class Understanding:
         if self._wants is None:
             return finding.intent if finding is not None else Intent.CHAT
         odds = self._wants.odds(sight)
-        if odds.wants < speak and (odds.danger < DREAD or self._emergencies.is_over(sight.plain.text, sight.seen)):
+        silent = odds.wants + HALF * odds.danger < speak
+        if silent and (odds.danger < DREAD or self._emergencies.is_over(sight.plain.text, sight.seen)):
             return Intent.CHAT
         if finding is not None and odds.most < OVERRULE * odds.wants:
             return finding.intent
@@ -264,7 +267,7 @@ class Understanding:
             return
         alone = sight
         if finding is not None:
-            if finding.intent is Intent.MISSING or sight.said.quarters() <= CALM:
+            if finding.intent is Intent.MISSING or sight.said.quarters() <= UNMOVED:
                 return  # somebody was seen or found, or it does not sound like a cry
             alone = Sight(sight.plain, sight.seen, sight.said, sight.mask, None, safe=False, finding=None)
         peril = wants.odds(alone).peril
