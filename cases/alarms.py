@@ -139,8 +139,8 @@ class Alarms:
         self._session.add(alarm)
 
     def goes_on(self, alarm: Alarm) -> None:
-        """It was not over after all."""
-        alarm.safe_at, alarm.case_id = None, None
+        """It was not over after all; if it became a case, that is still the one."""
+        alarm.safe_at = None
         self._session.add(alarm)
 
     def next_round(self, alarm: Alarm) -> None:

@@ -30,7 +30,7 @@ from bot.understanding.clues import (
 from bot.understanding.meaning import Danger, Intent, Meaning
 from cases.desk import CaseDesk
 from handlers.cards import trouble_with
-from handlers.found import said_found, take_up, tell_found
+from handlers.found import listen_for_not_found, said_found, take_up, tell_found
 from handlers.hearing import says_found, says_not_found, says_only_back
 from storage.tables import Attachment, Case, Group, Missing, Officer
 
@@ -70,7 +70,8 @@ def heard(
     if known is None or case is None:
         raise NotMine
     if found and group is not None:
-        tell_found(message, known, case, group.name, desk, dialogs, say, timers, session)
+        tell_found(message, known, case, group.name, desk, say, timers, session)
+        listen_for_not_found(message, [case], dialogs, None)
         return
     _take(message, known, case, group, photos, desk, say, session)
 

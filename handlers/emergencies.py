@@ -19,18 +19,19 @@ from bot.turn import Effects, NotMine, Rules
 from bot.understanding.meaning import CATEGORY, Danger, Meaning
 from cases.alarms import Alarms
 from cases.desk import CaseDesk, NewCase
+from cases.lifecycle import ABOUT, State
 from cases.roster import Roster
 from handlers.cards import tell_holder
-from handlers.found import listen_for_not_found, searches_for, tell_found
+from handlers.found import LONGEST_FOUND, listen_for_not_found, searches_for, tell_found
 from handlers.hearing import says_found, says_only_back, says_only_found
 from handlers.origin import origin_of
+from handlers.reports import author_of
 from handlers.scene import listen, own_search, search_of, take_in_noted
 from storage.tables import Alarm, Group
 
 router = Router("emergencies")
 
 MOST_ROUNDS = 30  # an hour of calling
-LONGEST_FOUND = 100
 
 
 @router.special("danger")
@@ -135,7 +136,9 @@ def people_are_safe(
     if alarm.danger == Danger.MISSING:
         searched = searches_for(session, alarm, alarms.grid_id(alarm))
         for missing, sought in searched:
-            tell_found(message, missing, sought, alarms.group_name(alarm), desk, dialogs, say, timers, session, alarm=alarm)
+            tell_found(message, missing, sought, alarms.group_name(alarm), desk, say, timers, session, alarm=alarm)
+        if searched:
+            listen_for_not_found(message, [sought for _, sought in searched], dialogs, alarm)
         if says_only_found(message.text) and not own:
             # whoever did not cry may have found something else: the officers look, and nothing ends by it
             told = alarms.concerned(alarm)
@@ -150,10 +153,21 @@ def people_are_safe(
             if (surely := search_of(alarm, desk, session)) is not None:
                 desk.attach(surely, alarms.photos_for_case(alarm), "reporter")
             alarms.safe(alarm, ended.id)
-            listen_for_not_found(message, ended, dialogs, alarm)
+            listen_for_not_found(message, [ended, *(one for _, one in searched)], dialogs, alarm)
             effects.alarms[message.address] = None
             say.reply("emergency.found")
             return
+    known = desk.get(alarm.case_id) if alarm.case_id is not None else None
+    again = desk.master_of(known) if known is not None else None
+    if again is not None and ABOUT[State(again.state)].open:
+        desk.add(again, message.text, (), author_of(message, again, desk), message.message_id)
+        desk.attach(again, alarms.photos_for_case(alarm), "reporter")
+        listen_for_not_found(message, [again], dialogs, alarm)
+        alarms.safe(alarm, again.id)
+        effects.alarms[message.address] = None
+        tell_holder(again, "desk.addition", say, session, text=message.text, photos=0)
+        say.reply("emergency.safe", case=again, number=again.number, category=desk.category(again).name)
+        return
     category = CATEGORY[Danger(alarm.danger)]
     name = desk.taxonomy.categories[category].name
     when = alarm.started_at.astimezone(zone).strftime("%m月%d日%H:%M")
@@ -163,7 +177,7 @@ def people_are_safe(
         )
     )
     if alarm.danger == Danger.MISSING:
-        listen_for_not_found(message, case, dialogs, alarm)
+        listen_for_not_found(message, [case], dialogs, alarm)
     photos = alarms.photos_for_case(alarm)
     alarms.safe(alarm, case.id)
     effects.alarms[message.address] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, and_, col, or_, select
@@ -10,12 +11,13 @@ from bot.campaigns.missing import Chain, missing_of
 from bot.campaigns.steps import officers_for
 from bot.dialogs import DialogKey, Dialogs, Pending
 from bot.messages import Address, Inbound
+from bot.notices import Lane
 from bot.permissions import Rights
 from bot.router import Router
 from bot.say import Say
 from bot.timers import Due, Timers
-from bot.turn import Effects, NotMine
-from bot.understanding.meaning import Meaning
+from bot.turn import Effects, NotMine, Rules
+from bot.understanding.meaning import Danger, Meaning
 from cases.alarms import OPEN_FOR, Alarms
 from cases.desk import CaseDesk
 from cases.dispatch import handlers_of
@@ -24,7 +26,7 @@ from content.refusal import Refusal
 from handlers.cards import tell_holder
 from handlers.hearing import NO_CRY, NOT_FOUND, says_not_found, says_without_cry
 from handlers.reports import author_of
-from storage.tables import Alarm, Case, Missing, Officer
+from storage.tables import Alarm, Case, CaseEntry, Group, Missing, Officer
 
 router = Router("found")
 
@@ -40,13 +42,19 @@ ASK_AGAIN_AFTER = timedelta(minutes=3)
 
 def said_found(case: Case, desk: CaseDesk) -> str | None:
     """The first words that said that the person is found, since anybody last said that it was not so."""
-    words: str | None = None
+    lines = _found_lines(case, desk)
+    return lines[0].text if lines else None
+
+
+def _found_lines(case: Case, desk: CaseDesk) -> list[CaseEntry]:
+    """Who has said that the person is found, since anybody last said that it was not so."""
+    lines: list[CaseEntry] = []
     for line in desk.history(case):
         if line.kind == SAID_NOT_FOUND:
-            words = None
-        elif line.kind == SAID_FOUND and words is None:
-            words = line.text
-    return words
+            lines = []
+        elif line.kind == SAID_FOUND:
+            lines.append(line)
+    return lines
 
 
 def verifiers(session: Session, case: Case, now: datetime) -> list[Officer]:
@@ -82,7 +90,6 @@ def tell_found(
     case: Case,
     where: str,
     desk: CaseDesk,
-    dialogs: Dialogs,
     say: Say,
     timers: Timers,
     session: Session,
@@ -94,9 +101,8 @@ def tell_found(
     `alarm`: the cry for the person; whoever cried is believed more.
     """
     own = alarm is not None and message.sender.id == alarm.sender
-    told = any(line.kind == SAID_FOUND and desk.now - line.at < TOLD_AGAIN_AFTER for line in desk.history(case))
+    told = any(desk.now - line.at < TOLD_AGAIN_AFTER for line in _found_lines(case, desk))
     desk.note_from_reporter(case, SAID_FOUND, message.text[:LONGEST_FOUND])
-    listen_for_not_found(message, case, dialogs, alarm)
     if told and not own:
         return  # a group repeats good news
     timers.after(REMINDED_AFTER, UNANSWERED, str(case.id), where=where)
@@ -112,9 +118,9 @@ def tell_found(
     )
 
 
-def listen_for_not_found(message: Inbound, case: Case, dialogs: Dialogs, alarm: Alarm | None) -> None:
+def listen_for_not_found(message: Inbound, cases: Iterable[Case], dialogs: Dialogs, alarm: Alarm | None) -> None:
     """Whoever said that somebody is found, and whoever cried, may say that it was not so."""
-    data = {"case": str(case.id), "alarm": str(alarm.id) if alarm is not None else ""}
+    data = {"case": ",".join(dict.fromkeys(str(case.id) for case in cases)), "alarm": str(alarm.id) if alarm is not None else ""}
     dialogs.listen(UNFOUND, wait=OPEN_FOR, data=data)
     if alarm is not None and alarm.sender != message.sender.id:
         where = Address(alarm.platform, alarm.account, alarm.chat, private=alarm.private, thread=alarm.thread)
@@ -128,15 +134,16 @@ def remind(due: Due, desk: CaseDesk, say: Say, session: Session) -> None:
     missing = missing_of(session, case.id) if case is not None else None
     if case is None or missing is None or missing.state not in (Chain.PENDING, Chain.ACTIVE):
         return
-    words = said_found(case, desk)
-    if words is not None:
+    lines = _found_lines(case, desk)
+    if lines:
         say.to_officers(
             _searchers(missing, case, desk, session),
             "missing.said_found_again",
             case=case,
             number=case.number,
             where=due.data["where"],
-            text=words,
+            text=lines[0].text,
+            minutes=int((desk.now - lines[0].at).total_seconds() // 60),
             pending=missing.state == Chain.PENDING,
         )
 
@@ -145,38 +152,54 @@ def remind(due: Due, desk: CaseDesk, say: Say, session: Session) -> None:
 def not_found_after_all(
     message: Inbound,
     meaning: Meaning,
+    group: Group | None,
     pending: Pending,
     alarms: Alarms,
     desk: CaseDesk,
-    dialogs: Dialogs,
     say: Say,
     timers: Timers,
     effects: Effects,
+    rules: Rules,
     session: Session,
 ) -> None:
     """It was somebody else: the search goes on, as does the emergency that was taken for over."""
-    case = desk.get(int(pending.data["case"]))
-    if case is None or not ABOUT[State(case.state)].open:
-        dialogs.end()
-        raise NotMine
     if message.copied or message.attachments or not says_not_found(message.text):
         raise NotMine
     alarm = alarms.get(int(pending.data["alarm"])) if pending.data["alarm"] else None
-    missing = missing_of(session, case.id)
-    if missing is None:
-        desk.add(case, message.text, (), author_of(message, case, desk), message.message_id)
-        tell_holder(case, "desk.addition", say, session, text=message.text, photos=0)
-    elif said_found(case, desk) is None:
-        raise NotMine  # that is known
-    else:
-        where = alarms.group_name(alarm) if alarm is not None else ""
-        take_up(missing, case, message.text, where, desk, say, timers, session)
-    if alarm is not None and alarm.safe_at is not None and alarm.case_id == case.id:
+    where = group.name if group is not None else say.word("missing.privately")
+    if alarm is not None:
+        where = alarms.group_name(alarm)
+    cases = [case for key in pending.data["case"].split(",") if (case := desk.get(int(key))) is not None]
+    open_again = alarm is not None and alarm.safe_at is not None and alarm.case_id in [case.id for case in cases]
+    told: set[int | None] = set()
+    taken = over = False
+    for case in cases:
+        missing = missing_of(session, case.id)
+        if missing is not None and said_found(case, desk) is None:
+            continue  # that is known
+        if missing is not None and missing.state in (Chain.PENDING, Chain.ACTIVE):
+            told.update(take_up(missing, case, message.text, where, desk, say, timers, session))
+        elif missing is not None:
+            told.update(_doubt_the_end(missing, case, message.text, where, desk, say, session))
+            over = True
+        elif ABOUT[State(case.state)].open:
+            desk.add(case, message.text, (), author_of(message, case, desk), message.message_id)
+            tell_holder(case, "desk.addition", say, session, text=message.text, photos=0)
+        elif not open_again:
+            continue
+        taken = True
+    if not taken:
+        raise NotMine
+    if alarm is not None and open_again:
         alarms.goes_on(alarm)
-        effects.alarms[message.address] = alarm.id
+        effects.alarms[Address(alarm.platform, alarm.account, alarm.chat, private=alarm.private, thread=alarm.thread)] = alarm.id
+        officers = [officer for officer in alarms.concerned(alarm) if officer.id not in told]
+        say.to_officers(officers, "emergency.open_again", lane=Lane.ALARM, place=where, text=message.text[:LONGEST_FOUND])
     if meaning.danger is not None and not says_without_cry(message.text):
         return  # it may be another who is missing, so the advice is said
-    if message.address.private or (alarm is not None and message.sender.id == alarm.sender):
+    if over and (alarm is None or alarm.safe_at is not None):
+        say.reply(rules.advice(Danger.MISSING, message.text), lane=Lane.ALARM)
+    elif message.address.private or (alarm is not None and message.sender.id == alarm.sender):
         say.reply("missing.goes_on")
 
 
@@ -191,10 +214,10 @@ def take_up(
     session: Session,
     *,
     by: Officer | None = None,
-) -> None:
+) -> list[int | None]:
     """A search of which somebody said that it is over goes on: what is not out yet is asked about as if just written.
 
-    `by`: the officer who says so, who need not be told.
+    `by`: the officer who says so, who need not be told. Returns who is told.
     """
     if missing.state not in (Chain.PENDING, Chain.ACTIVE):
         raise Refusal("missing.over", number=case.number)
@@ -203,21 +226,35 @@ def take_up(
     if missing.state == Chain.PENDING:
         timers.after(ASK_AGAIN_AFTER, UNVERIFIED, str(case.id), round="1")
     who = f"{by.title}{by.name}" if by is not None else ""
+    officers = [officer for officer in _searchers(missing, case, desk, session) if by is None or officer.id != by.id]
     say.to_officers(
-        [officer for officer in _searchers(missing, case, desk, session) if by is None or officer.id != by.id],
+        officers,
         "missing.said_not_found_card",
         case=case,
         number=case.number,
+        resident=by is None,
         where=where or who,
         text=words[:LONGEST_FOUND],
         pending=missing.state == Chain.PENDING,
     )
+    return [officer.id for officer in officers]
 
 
-def _searchers(missing: Missing, case: Case, desk: CaseDesk, session: Session) -> list[Officer]:
+def _doubt_the_end(
+    missing: Missing, case: Case, words: str, where: str, desk: CaseDesk, say: Say, session: Session
+) -> list[int | None]:
+    """An officer has ended the search, and now it was somebody else: only an officer can begin it anew. Returns who is told."""
+    desk.note_from_reporter(case, SAID_NOT_FOUND, words[:LONGEST_FOUND])
+    officers = _searchers(missing, case, desk, session, all_who_verify=True)
+    values = {"number": case.number, "where": where, "text": words[:LONGEST_FOUND]}
+    say.to_officers(officers, "missing.said_not_found_over", case=case, lane=Lane.ALARM, **values)
+    return [officer.id for officer in officers]
+
+
+def _searchers(missing: Missing, case: Case, desk: CaseDesk, session: Session, *, all_who_verify: bool = False) -> list[Officer]:
     """Whoever wrote it down, stands for it or has the case; before it is out everybody who could stand for it."""
     known = dict.fromkeys((missing.officer_id, missing.verified_by, case.officer_id))
     officers = {key: officer for key in known if key is not None and (officer := session.get(Officer, key)) is not None}
-    if missing.state == Chain.PENDING:
+    if all_who_verify or missing.state == Chain.PENDING:
         officers |= {officer.id: officer for officer in verifiers(session, case, desk.now) if officer.id is not None}
     return list(officers.values())

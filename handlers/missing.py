@@ -25,7 +25,7 @@ from content.masking import mask
 from content.refusal import Refusal
 from content.spelling import simplified
 from handlers.cards import trouble_with
-from handlers.found import ASK_AGAIN_AFTER, UNVERIFIED, said_found, take_up, verifiers
+from handlers.found import ASK_AGAIN_AFTER, UNANSWERED, UNVERIFIED, said_found, take_up, verifiers
 from handlers.hearing import says_not_found
 from handlers.origin import origin_of
 from handlers.reports import Reports, said_already
@@ -129,7 +129,9 @@ def ask_again(due: Due, campaigns: Campaigns, desk: CaseDesk, say: Say, timers: 
         timers.after(ASK_AGAIN_AFTER, UNVERIFIED, due.key, round=str(count + 1))
 
 
-def verify_missing(case: Case, words: str, rights: Rights, campaigns: Campaigns, desk: CaseDesk, say: Say) -> None:
+def verify_missing(
+    case: Case, words: str, rights: Rights, campaigns: Campaigns, desk: CaseDesk, say: Say, timers: Timers
+) -> None:
     """`/批准 2611-0042`: a second officer stands for it; with "照发" although somebody says that the person is found."""
     officer = rights.require("missing.verify", grid_id=case.grid_id, unit_ids=desk.units(case), target=case.number)
     missing = missing_of(campaigns.session, case.id)
@@ -142,6 +144,7 @@ def verify_missing(case: Case, words: str, rights: Rights, campaigns: Campaigns,
         raise Refusal("missing.said_found", number=case.number, text=said)
     text = say.word("missing.alert", number=case.number, text=mask(missing.text))
     alert, groups = verify(campaigns, missing, case, officer, text)
+    timers.cancel(UNANSWERED, str(case.id))
     desk.note(case, say.word("missing.noted_out", groups=groups))
     say.privately("missing.out", case=case, number=case.number, campaign=alert.id, groups=groups)
     writer = campaigns.session.get(Officer, missing.officer_id)

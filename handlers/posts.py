@@ -17,6 +17,7 @@ from bot.messages import Inbound
 from bot.permissions import Rights, Role
 from bot.router import CaseNumber, Router, Words, parse_number
 from bot.say import Say
+from bot.timers import Timers
 from bot.turn import NotMine
 from cases.desk import CaseDesk
 from content.refusal import Refusal
@@ -193,6 +194,7 @@ def approve(
     desk: CaseDesk,
     confirmations: Confirmations,
     say: Say,
+    timers: Timers,
     session: Session,
 ) -> None:
     """Let a campaign go (its number), or a missing person's alert or an appeal (the case number).
@@ -203,7 +205,7 @@ def approve(
         if (appeal := appeal_of(session, number)) is not None:
             approve_appeal(appeal, rights, campaigns, desk, say)
         else:
-            verify_missing(desk.find(number), words, rights, campaigns, desk, say)
+            verify_missing(desk.find(number), words, rights, campaigns, desk, say, timers)
         return
     found = NUMBER.fullmatch(words)
     meant = (int(found[1]) if found[1] else _quoted(message)) if found is not None else None

@@ -8,7 +8,7 @@ from storage.tables import Alarm, Campaign, Case, Missing
 from tests.kit.scenario import PRIVATE, Scenario
 from tests.scenarios.searching import CHIEF, ONE, WRITER, send_out, write
 
-ASKED = "【寻人{}】十分钟前港新1号网格有人说找到了：找到了*"
+ASKED = "【寻人{}】10分钟前港新1号网格有人说找到了：找到了*"
 
 
 def said(chat: Scenario, who: str = "张阿姨") -> str:
@@ -56,7 +56,7 @@ def test_of_a_search_that_is_out_it_is_asked_too(chat: Scenario) -> None:
     chat.wait(minutes=10)
     for officer in (WRITER, CHIEF):
         chat.expect(
-            officer, f"【寻人{number}】十分钟前{ONE}有人说找到了：人找到了\n*/找到 {number}\n还没找到就不用回，寻人照旧。"
+            officer, f"【寻人{number}】10分钟前{ONE}有人说找到了：人找到了\n*/找到 {number}\n还没找到就不用回，寻人照旧。"
         )
     chat.wait(minutes=30)
     chat.silence()
@@ -70,7 +70,9 @@ def test_that_it_was_not_so_takes_the_search_up_again(chat: Scenario, words: str
     chat.say("张阿姨", ONE, words)
     chat.expect(ONE, "知道了，已经告诉民警，接着找。")
     for officer in (WRITER, CHIEF):
-        chat.expect(officer, f"【寻人{number}】{ONE}又说还没找到：{words}\n寻人还没发出，接着等核实。属实，回：/批准 {number}")
+        chat.expect(
+            officer, f"【寻人{number}】{ONE}又有人说还没找到：{words}\n寻人还没发出，接着等核实。属实，回：/批准 {number}"
+        )
     chat.wait(minutes=3)
     chat.expect(CHIEF, f"【还没核实】寻人{number}*")
     chat.skip_officers()
@@ -90,7 +92,7 @@ def test_a_neighbour_takes_back_what_he_said_and_the_group_hears_nothing(chat: S
     number = said(chat, "陈大爷")
     for words in ("找错人了", "还没找到"):
         chat.say("陈大爷", ONE, words)
-    chat.expect(CHIEF, f"【寻人{number}】{ONE}又说还没找到：找错人了*")
+    chat.expect(CHIEF, f"【寻人{number}】{ONE}又有人说还没找到：找错人了*")
     chat.expect(WRITER, f"【寻人{number}】*")
     chat.say("林小雨", ONE, "还没找到吗")
     chat.silence()
@@ -182,4 +184,128 @@ def test_what_no_search_takes_is_a_cry(chat: Scenario, hours: int) -> None:
     chat.skip_officers()
     chat.say("陈大爷", ONE, "还没找到，大家帮忙找找")
     chat.expect(ONE, ADVICE)
+    chat.skip_officers()
+
+
+@pytest.mark.every_cell
+@pytest.mark.parametrize("first", ["张阿姨", "陈大爷"])
+def test_what_an_officer_has_ended_may_be_somebody_else(chat: Scenario, first: str) -> None:
+    number = said(chat, first)
+    chat.say(WRITER, PRIVATE, f"/找到 {number}")
+    chat.skip_officers()
+    chat.say("张阿姨" if first == "张阿姨" else first, ONE, "认错人了，还没找到")
+    for officer in (WRITER, CHIEF):
+        chat.expect(officer, f"【寻人{number}】已经结束了，{ONE}又有人说还没找到：认错人了，还没找到\n请马上联系家属*/寻人 描述*")
+    if first == "张阿姨":
+        chat.expect(ONE, "知道了，已经告诉民警，接着找。")
+        assert chat.rows(Alarm.safe_at) == [None]
+    chat.skip_officers()
+
+
+def test_of_a_search_without_a_cry_the_advice_is_said(chat: Scenario) -> None:
+    number = send_out(chat)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.say("陈大爷", ONE, "人找到了")
+    chat.say(CHIEF, PRIVATE, f"/找到 {number}")
+    chat.say(WRITER, PRIVATE, f"/办结 {number} 已送回家")
+    for _ in range(3):
+        chat.wait(seconds=5)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.skip_officers()
+    chat.say("陈大爷", ONE, "认错人了")
+    chat.expect(ONE, ADVICE)
+    for officer in (WRITER, CHIEF):
+        chat.expect(officer, f"【寻人{number}】已经结束了，{ONE}又有人说还没找到：认错人了*")
+    chat.skip_officers()
+
+
+def test_found_again_after_it_was_not_so_is_told_and_asked_about(chat: Scenario) -> None:
+    chat.hears_clocks = False
+    number = said(chat, "陈大爷")
+    chat.wait(minutes=1)
+    chat.say("陈大爷", ONE, "认错人了")
+    chat.skip_officers()
+    chat.wait(minutes=1)
+    chat.say("林小雨", ONE, "奶奶找到了")
+    chat.skip(ONE)
+    chat.expect(CHIEF, f"【寻人{number}】{ONE}有人说找到了：奶奶找到了*")
+    chat.skip_officers()
+    chat.wait(minutes=10)
+    chat.expect(CHIEF, f"【寻人{number}】10分钟前{ONE}有人说找到了：奶奶找到了*")
+    chat.skip_officers()
+
+
+def test_found_not_found_and_found_is_one_case(chat: Scenario) -> None:
+    chat.say("张阿姨", ONE, "奶奶走丢了，找不到了")
+    chat.say(WRITER, PRIVATE, "/值班")
+    chat.say("张阿姨", ONE, "找到了")
+    number = chat.rows(Case.number)[0]
+    chat.skip(ONE)
+    chat.skip_officers()
+    chat.say("张阿姨", ONE, "认错人了，还没找到")
+    chat.skip(ONE)
+    opened = [card.what.text for card in chat.unseen(WRITER)]
+    assert f"【紧急】{ONE}又有人说还没找到：认错人了，还没找到。求助还没有结束，请马上联系现场。" in opened
+    chat.wait(minutes=15)
+    chat.skip_officers()
+    chat.say("张阿姨", ONE, "找到了")
+    chat.expect(ONE, f"人没事就好。已记为{number}*")
+    chat.expect(WRITER, f"*{number}*找到了*")
+    chat.skip_officers()
+    assert chat.rows(Case.number) == [number]
+    assert chat.rows(Alarm.safe_at) != [None]
+
+
+def test_all_searches_that_were_taken_for_over_go_on(chat: Scenario) -> None:
+    chat.say("张阿姨", ONE, "奶奶走丢了，找不到了")
+    chat.say(WRITER, PRIVATE, "/值班")
+    chat.skip_officers()
+    one = write(chat)
+    chat.skip_officers()
+    two = write(chat, "王奶奶的老伴，80岁，黑棉袄，今早9点在公园走失，说话带海门口音")
+    chat.say("张阿姨", ONE, "找到了")
+    chat.skip(ONE)
+    chat.skip_officers()
+    chat.say("张阿姨", ONE, "认错人了，还没找到")
+    chat.skip(ONE)
+    said = [card.what.text for card in chat.unseen(CHIEF)]
+    for number in (one, two):
+        assert any(text.startswith(f"【寻人{number}】{ONE}又有人说还没找到") for text in said)
+        chat.skip_officers()
+        chat.say(CHIEF, PRIVATE, f"/批准 {number}")
+        chat.expect(CHIEF, f"寻人{number}正在发到*")
+    for _ in range(3):
+        chat.wait(seconds=5)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.skip_officers()
+
+
+def test_what_was_sent_all_the_same_is_not_asked_about(chat: Scenario) -> None:
+    chat.hears_clocks = False
+    number = said(chat)
+    chat.wait(minutes=2)
+    chat.say(CHIEF, PRIVATE, f"/批准 {number} 照发")
+    for _ in range(3):
+        chat.wait(seconds=5)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.skip_officers()
+    chat.wait(minutes=30)
+    chat.silence()
+
+
+def test_after_a_stop_it_is_asked_with_the_true_time(chat: Scenario) -> None:
+    chat.hears_clocks = False
+    number = said(chat)
+    chat.restart(minutes=180)
+    assert any(card.what.text.startswith(f"【寻人{number}】3小时前{ONE}有人说找到了") for card in chat.unseen(CHIEF))
+    chat.skip_officers()
+
+
+def test_a_search_without_a_cry_names_the_group(chat: Scenario) -> None:
+    number = send_out(chat)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.say("陈大爷", ONE, "人找到了")
+    chat.skip_officers()
+    chat.say("陈大爷", ONE, "认错人了")
+    chat.expect(WRITER, f"【寻人{number}】{ONE}又有人说还没找到：认错人了\n寻人没有停，照旧。")
     chat.skip_officers()
