@@ -28,7 +28,7 @@ def read_request(words: str, campaigns: Campaigns, editor: Officer, *, labels_ne
         what, glued = _apart(parts[0], campaigns)
         rest = [*glued, *rest]
     accounts = frozenset(f"{group.platform}:{group.account}" for group in campaigns.audiences.groups)
-    said = read_wording(" ".join(rest), campaigns.now, campaigns.rules.zone, accounts)
+    said = read_wording(" ".join(rest).rstrip(f" {_STOPS}"), campaigns.now, campaigns.rules.zone, accounts)
     if labels_needed and not said.rest:
         raise Refusal("posts.whom", what=parts[0])
     return Request(
