@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,12 +23,12 @@ CASE_NUMBER = re.compile(r"(?<!\d)\d{2}(?:0[1-9]|1[0-2])[-－]\d{4,6}(?!\d)")
 class Mind:
     """What the glance has to remember: who was asked something, where an emergency is open, whose photo waits for words.
 
-    `hears` says what an answer to a patient question sounds like, `shows` which of them a photo answers, `calm` which
-    answers are no cry (`Router.dialog`).
+    `hears` says what an answer to a patient question sounds like, `shows` which of them a photo answers and with which words,
+    `calm` which answers are no cry (`Router.dialog`).
     """
 
     hears: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
-    shows: Collection[str] = ()
+    shows: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     calm: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     dialogs: dict[DialogKey, tuple[Awaited, ...]] = field(default_factory=dict)
     alarms: dict[Address, int] = field(default_factory=dict)
@@ -61,9 +61,9 @@ class Mind:
         )
 
     def _sounds_like(self, name: str, event: Inbound) -> bool:
-        if event.attachments and name in self.shows:
-            return True
         pattern, text = self.hears.get(name), event.text.strip()
+        if event.attachments and name in self.shows:
+            return text == "" or event.address.private or event.addressed or self.shows[name].search(simplified(text)) is not None
         return pattern is None or (event.addressed and text != "") or pattern.fullmatch(simplified(text)) is not None
 
     def may_be_clue(self, event: Inbound) -> bool:

@@ -150,7 +150,7 @@ class Router:
     dialogs: dict[str, Handler] = field(default_factory=dict)
     timers: dict[str, Handler] = field(default_factory=dict)
     hears: dict[str, re.Pattern[str]] = field(default_factory=dict)  # dialog -> what an answer to it sounds like
-    shows: set[str] = field(default_factory=set)  # dialogs to which a photo may be an answer, whatever its words
+    shows: dict[str, re.Pattern[str]] = field(default_factory=dict)  # dialog -> words in a photo that may be an answer to it
     calm: dict[str, re.Pattern[str]] = field(default_factory=dict)  # which answers to a dialog are no cry, however they sound
     events: dict[Kind, list[Handler]] = field(default_factory=dict)
     always: set[str] = field(default_factory=set)  # dialogs whose answer is taken from somebody who is blocked, too
@@ -202,20 +202,21 @@ class Router:
         return self._into(self.intents, [Intent(name) for name in names])
 
     def dialog(
-        self, *names: str, hears: str | None = None, shows: bool = False, calm: str | None = None, always: bool = False
+        self, *names: str, hears: str | None = None, shows: str = "", calm: str | None = None, always: bool = False
     ) -> Callable[[Handler], Handler]:
         """Register who takes the next message of a person after a question of this name was asked.
 
         With `hears`, a regular expression for the whole text, the question is patient (`bot.dialogs`): what the person says in
-        a group without speaking to us is looked at only when it matches, and is not kept otherwise. With `shows`, a photo is
-        looked at whatever words it has. `calm`, another expression: what it takes
-        of that is no cry, even if it sounds like somebody missing or a stranger; what else it takes is a cry as well.
+        a group without speaking to us is looked at only when it matches, and is not kept otherwise. With `shows`, a
+        regular expression too, a photo is looked at; in a group one that has words only when some of them match. `calm`, another
+        expression: what it takes of that is no cry, even if it sounds like somebody missing or a stranger; what else it
+        takes is a cry as well.
         """
         if hears is not None:
             for name in names:
                 _put(self.hears, name, re.compile(hears, re.IGNORECASE))
         self.always.update(names if always else ())
-        self.shows.update(names if shows else ())
+        self.shows.update(dict.fromkeys(names, re.compile(shows)) if shows else {})
         if calm is not None:
             for name in names:
                 _put(self.calm, name, re.compile(calm, re.IGNORECASE))

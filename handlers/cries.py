@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bot.router import named_number
+from bot.router import named_number, split_command
 from bot.turn import Menu
 from bot.understanding.meaning import CATEGORY, Danger, Intent, Meaning
 from content.spelling import simplified
@@ -25,6 +25,13 @@ _COMING = re.compile(
     r"(?:人)?(?:到|来)(?:了|啊|呀|呢|吗|没有?|么|哪里?|人|得及){0,3}[\s?？!！。.…~]{0,4}"
 )
 _OPINION = re.compile("投诉|表扬|[好差]评|评价|点赞|建议")
+# what is written below a photo of the scene, or of whoever is looked for; the model hears small talk in most of it
+SHOWN = (
+    "火(?![锅车鸡腿龙热])|烟(?!花|酒)|烧(?!烤|饼)|熏|焦|炸(?!鸡|酱)|淹|漏|煤气|燃气|电线|触电|断电|[出流]血|血迹|受?伤|晕|昏|[倒躺摔砸]|呼吸|刀|打[人架]|骗|转账|消防|救护|救援|救命"
+    "|现场|这里|这儿|那里|那儿|那边|楼|[一二三四五六七八九十\\d]层|单元|门口|窗|屋里|家里|位置|被困|全是水|[进积]水|水里|河"
+    "|长这样|这个?样子|穿|戴|衣服|身高|头发|走失|走丢|最后|照片|奶奶|爷爷|老人|孩子|小孩|女儿|儿子|快看|你们看|大家看|给.{0,4}看"
+)
+_SHOWN = re.compile(SHOWN)
 # who is there and how they are, in which the model hears a tip
 _PEOPLE = re.compile(
     r"(?:.{0,6}?(?:里面?|里头|楼上|楼下|屋里?|家里?|上面|下面|车上))?(?:还|只|就)?(?:有|剩)(?:[一二两三四五六七八九十\d几好多]{0,3}(?:个|位|名)?)"
@@ -46,6 +53,23 @@ def calls_ours(text: str, menu: Menu) -> bool:
     return named or named_number(text) is not None or _OURS.search(text) is not None
 
 
+def follows_command(text: str, menu: Menu) -> bool:
+    """Whether it is what follows a command, whose case or tip it then belongs to; "/救命" is none."""
+    called = split_command(text)
+    return called is not None and any(called[0].startswith((one.name, one.alias)) for one in menu.commands)
+
+
+def shows_scene(text: str, meaning: Meaning, danger: Danger) -> bool:
+    """Whether words with a photo are about the emergency, and not whatever else somebody shows in a group."""
+    plain = simplified(text.strip())
+    return (
+        _SHOWN.search(plain) is not None
+        or _SCENE.search(plain) is not None
+        or is_address(text)
+        or (meaning.intent is Intent.HAZARD and is_kin(meaning.category or "", danger))
+    )
+
+
 def is_another_matter(text: str, meaning: Meaning, danger: Danger) -> bool:
     """Whether words after a cry are plainly about something else: a question, a tip, a report with a place of its own."""
     plain = simplified(text.strip())
@@ -61,13 +85,14 @@ def is_another_matter(text: str, meaning: Meaning, danger: Danger) -> bool:
     if meaning.intent is Intent.DISPUTE:
         return danger not in TROUBLED and meaning.confidence >= PLAINLY and _SCENE.search(plain) is None
     if meaning.intent is Intent.HAZARD:
-        own = bool(meaning.places) and meaning.confidence >= PLAINLY and not _kindred(meaning.category or "", danger)
+        own = bool(meaning.places) and meaning.confidence >= PLAINLY and not is_kin(meaning.category or "", danger)
         return own and _SCENE.search(plain) is None
     if meaning.intent in (Intent.CHAT, Intent.EMERGENCY):
         return False
     return meaning.confidence >= PLAINLY and _SCENE.search(plain) is None
 
 
-def _kindred(category: str, danger: Danger) -> bool:
+def is_kin(category: str, danger: Danger) -> bool:
+    """Whether a report of this category may be about that danger."""
     mine, its = category.partition(".")[0], CATEGORY[danger].partition(".")[0]
     return mine == its or (mine in KINDRED and its in KINDRED)

@@ -15,13 +15,14 @@ from bot.permissions import Rights, Role
 from bot.router import Router
 from bot.say import Say
 from bot.timers import Due, Timers
-from bot.turn import Effects, NotMine, Rules
+from bot.turn import Effects, Menu, NotMine, Rules
 from bot.understanding.meaning import CATEGORY, Danger, Meaning
 from cases.alarms import Alarms
 from cases.desk import CaseDesk, NewCase
 from cases.lifecycle import ABOUT, State
 from cases.roster import Roster
 from handlers.cards import tell_holder
+from handlers.cries import follows_command
 from handlers.found import LONGEST_FOUND, listen_for_not_found, searches_for, tell_found
 from handlers.hearing import says_found, says_only_back, says_only_found
 from handlers.origin import origin_of
@@ -45,6 +46,7 @@ def answer_emergency(
     timers: Timers,
     effects: Effects,
     rules: Rules,
+    menu: Menu,
     now: datetime,
 ) -> None:
     """Whom to call and what to do, in a fixed text, before anything else; then the duty officer is called."""
@@ -64,7 +66,7 @@ def answer_emergency(
             started_at=now,
         )
     )
-    if message.text.lstrip()[:1] not in ("/", "／"):  # what follows a command belongs to its case or tip
+    if not follows_command(message.text, menu):
         listen(raised.alarm, dialogs, now)
     if raised.advise:
         say.reply(rules.advice(danger, message.text), lane=Lane.ALARM)

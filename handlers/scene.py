@@ -18,13 +18,13 @@ from bot.notices import Lane
 from bot.router import Router, named_number
 from bot.say import Say
 from bot.turn import Menu, NotMine, Photos
-from bot.understanding.meaning import Danger, Meaning
+from bot.understanding.meaning import Danger, Intent, Meaning
 from cases.alarms import Alarms
 from cases.desk import CaseDesk
 from cases.lifecycle import ABOUT, State
 from handlers.additions import THANKS
 from handlers.cards import place_or_group, tell_holder, trouble_with
-from handlers.cries import calls_ours, is_address, is_another_matter
+from handlers.cries import SHOWN, calls_ours, is_address, is_another_matter, is_kin, shows_scene
 from handlers.found import BEFORE_A_CRY
 from handlers.hearing import ADDRESS
 from handlers.origin import origin_of
@@ -61,12 +61,15 @@ def take_in_noted(alarm: Alarm, alarms: Alarms, dialogs: Dialogs) -> None:
 
 
 @router.special("scene")
-def came_with_the_cry(photos: Photos, alarms: Alarms, dialogs: Dialogs, say: Say) -> None:
+def came_with_the_cry(
+    message: Inbound, meaning: Meaning, photos: Photos, alarms: Alarms, dialogs: Dialogs, say: Say, now: datetime
+) -> None:
     """The photos of the cry itself, once the advice is given."""
-    for pending in dialogs.waiting():
-        alarm = alarms.get(int(pending.data["alarm"])) if pending.name == PHOTOS else None
-        if alarm is not None:
-            _show(alarm, photos, alarms, say)
+    danger = meaning.danger or Danger.MEDICAL
+    alarm = alarms.open_of(message.address.platform, message.address.chat, danger)
+    if alarm is not None:
+        listen(alarm, dialogs, now)
+        _show(alarm, photos, alarms, say)
 
 
 @router.dialog(WORDS, hears=ADDRESS)
@@ -96,7 +99,7 @@ def told_after_the_cry(
         say.reply("emergency.passed_on")
 
 
-@router.dialog(PHOTOS, hears="", shows=True)
+@router.dialog(PHOTOS, hears="", shows=SHOWN)
 def shown_after_the_cry(
     message: Inbound,
     meaning: Meaning,
@@ -117,26 +120,35 @@ def shown_after_the_cry(
     text = message.text.strip()
     if not message.attachments or not _shows_it(message, meaning, text, alarm) or alarms.shown(alarm) >= MOST_PHOTOS:
         raise NotMine
+    if _is_of_a_report(message, alarm, case, desk):
+        raise NotMine
     if alarm.safe_at is None:
-        if text and not message.lone_photo and photos.ids:
+        if text:
             _pass_on(alarm, text, alarms, say)
         _show(alarm, photos, alarms, say)
         if case is not None:
             desk.attach(case, photos.ids, author_of(message, case, desk), message_id=message.message_id)
     elif case is not None:
-        if any(one.id != case.id for one in desk.recent_of(origin_of(message, None), OWN_REPORT)):
-            raise NotMine
         alarms.show(alarm, photos.ids)
-        desk.add(case, text, photos.ids, author_of(message, case, desk), message.message_id)
-        if photos.ids:
-            shown = say.word("emergency.shown_more") if message.lone_photo else text[:LONGEST]
+        about = meaning.intent is not Intent.CHAT or shows_scene(text, meaning, Danger(alarm.danger))
+        desk.add(case, text if about else "", photos.ids, author_of(message, case, desk), message.message_id)
+        if photos.ids or text:
+            shown = text[:LONGEST] or say.word("emergency.shown_more")
             _tell_who_has_it(case, alarm, alarms, say, session, text=shown, photos=len(photos.ids))
+    if not message.address.private:
+        return
     if photos.lost:
         say.reply("report.photo_trouble", trouble=trouble_with(photos, say))
-    elif message.address.private and alarm.safe_at is not None and case is not None:
+    elif alarm.safe_at is not None and case is not None:
         say.reply("report.added", case=case, number=case.number, trouble="")
-    elif message.address.private:
+    else:
         say.reply("emergency.passed_on")
+
+
+def _is_of_a_report(message: Inbound, alarm: Alarm, case: Case | None, desk: CaseDesk) -> bool:
+    """Whether this person has just reported something else; while people are in danger, nothing that may be the same danger."""
+    newer = [one for one in desk.recent_of(origin_of(message, None), OWN_REPORT) if case is None or one.id != case.id]
+    return any(alarm.safe_at is not None or not is_kin(one.category, Danger(alarm.danger)) for one in newer)
 
 
 def own_search(alarm: Alarm, desk: CaseDesk) -> Case | None:
@@ -198,7 +210,10 @@ def _shows_it(message: Inbound, meaning: Meaning, text: str, alarm: Alarm) -> bo
         return False
     if not text:
         return True
-    return not message.copied and named_number(text) is None and not is_another_matter(text, meaning, Danger(alarm.danger))
+    danger = Danger(alarm.danger)
+    if message.copied or named_number(text) is not None or is_another_matter(text, meaning, danger):
+        return False
+    return message.address.private or message.addressed or shows_scene(text, meaning, danger)
 
 
 def _pass_on(alarm: Alarm, text: str, alarms: Alarms, say: Say) -> None:

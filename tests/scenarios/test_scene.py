@@ -8,7 +8,7 @@ import re
 import pytest
 from sqlmodel import Session, select
 
-from storage.tables import Attachment, Case, Dialog, Missing
+from storage.tables import Attachment, Case, CaseEntry, Dialog, InboxEvent, Missing
 from tests.kit.scenario import PRIVATE, Scenario, jpeg
 
 GROUP = "港新1号网格"
@@ -328,3 +328,77 @@ def test_a_photo_of_a_cry_goes_to_no_group_by_itself(chat: Scenario) -> None:
     assert chat.rows(Missing.photo) != [written]
     chat.skip(GROUP)
     chat.skip_officers()
+
+
+def test_a_photo_of_another_report_goes_there_while_people_are_in_danger_too(chat: Scenario) -> None:
+    cry(chat)
+    chat.say("王建国", PRIVATE, "/值班")
+    chat.wait(minutes=20)
+    chat.say("张阿姨", GROUP, "5号楼2单元楼道有人给电动车充电")
+    chat.skip(GROUP, "张阿姨")
+    chat.skip_officers()
+    photo(chat, 1)
+    assert [one for one in chat.unseen("王建国") if "【紧急】" in one.what.text] == []
+    chat.skip(GROUP, "张阿姨")
+    chat.skip_officers()
+    assert chat.rows(Attachment.case_id, Attachment.alarm_id) == [(1, None)]
+
+
+@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.parametrize("words", ["今天午饭真好吃", "有没有人一起去跳广场舞？", "大家中午好"])
+def test_small_talk_with_a_picture_is_nobodys_and_kept_nowhere(chat: Scenario, words: str, ended: bool) -> None:
+    cry(chat)
+    if ended:
+        safe(chat)
+    chat.say("王建国", PRIVATE, "/值班")
+    chat.skip(GROUP, "王建国")
+    chat.wait(minutes=5)
+    chat.skip_officers()
+    kept = len(chat.rows(InboxEvent.id))
+    photo(chat, 1, text=words)
+    chat.silence()
+    assert (chat.rows(Attachment.id), len(chat.rows(InboxEvent.id))) == ([], kept)
+
+
+@pytest.mark.parametrize("words", ["墙都熏黑了", "这是现场", "3号楼2单元", "屋里全是水", "你们看看"])
+def test_words_about_the_scene_go_along_with_the_photo(chat: Scenario, words: str) -> None:
+    cry(chat)
+    photo(chat, 1, text=words)
+    chat.expect("王建国", f"【紧急】港新1号网格求助的人又说：{words}")
+    assert chat.expect("王建国", "【紧急】港新1号网格求助的人发来照片：*").what.photo is not None
+    chat.skip_officers()
+
+
+@pytest.mark.parametrize("where", [GROUP, PRIVATE])
+def test_the_words_are_passed_on_although_the_photo_cannot_be_had(chat: Scenario, where: str) -> None:
+    officer, place = ("王建国", GROUP) if where == GROUP else ("刘卫东", "私聊")
+    cry(chat, where=where)
+    chat.say("张阿姨", where, "墙都熏黑了", photo=b"no picture")
+    chat.expect(officer, f"【紧急】{place}求助的人又说：墙都熏黑了")
+    if where == PRIVATE:
+        chat.expect("张阿姨", "*照片*")
+    chat.silence()
+
+
+def test_the_words_reach_the_case_although_the_photo_cannot_be_had(chat: Scenario) -> None:
+    cry(chat)
+    safe(chat)
+    chat.say("张阿姨", GROUP, "墙都熏黑了", photo=b"no picture")
+    chat.expect("王建国", "2611-0001（港新1号网格）有补充：墙都熏黑了*")
+    chat.silence()
+    assert [text for kind, text in chat.rows(CaseEntry.kind, CaseEntry.text) if kind == "addition"] == ["墙都熏黑了"]
+
+
+def test_a_cry_that_begins_like_a_command_is_an_emergency_of_its_own(chat: Scenario) -> None:
+    cry(chat)
+    chat.say("王建国", PRIVATE, "/值班")
+    safe(chat)
+    chat.wait(minutes=20)
+    chat.skip(GROUP, "王建国")
+    chat.say("张阿姨", GROUP, "/救命，有人晕倒了没反应", photo=jpeg(4))
+    chat.skip(GROUP, "张阿姨")
+    chat.skip_officers()
+    photo(chat, 5)
+    chat.expect("王建国", "【紧急】港新1号网格求助的人发来照片：*")
+    chat.skip_officers()
+    assert chat.rows(Attachment.case_id, Attachment.alarm_id) == [(None, 2), (None, 2)]
