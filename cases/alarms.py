@@ -14,7 +14,7 @@ from storage.tables import Alarm, Attachment, Group, Officer
 SAME_EMERGENCY = timedelta(minutes=30)  # a second call within this time in one chat is the same emergency
 OPEN_FOR = timedelta(hours=24)  # so long somebody may say that the people are safe; after that it is another matter
 ANSWER_AGAIN_AFTER = timedelta(seconds=60)  # and is answered again only after this time
-MISSING = "missing"  # the danger whose end is that somebody is found
+MISSING = "missing"  # `Danger.MISSING`, of whose house this one knows nothing: its end is that somebody is found
 
 
 @dataclass(frozen=True, slots=True)

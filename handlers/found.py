@@ -57,6 +57,10 @@ def _found_lines(case: Case, desk: CaseDesk) -> list[CaseEntry]:
     return lines
 
 
+def _was_just_denied(case: Case, desk: CaseDesk) -> bool:
+    return any(line.kind == SAID_NOT_FOUND and desk.now - line.at < TOLD_AGAIN_AFTER for line in desk.history(case))
+
+
 def verifiers(session: Session, case: Case, now: datetime) -> list[Officer]:
     """Who can stand for it: the officers of that place, and whoever approves for the district."""
     units = (case.unit_id,) if case.unit_id is not None else ()
@@ -173,10 +177,12 @@ def not_found_after_all(
     open_again = alarm is not None and alarm.safe_at is not None and alarm.case_id in [case.id for case in cases]
     told: set[int | None] = set()
     taken = over = False
+    calm = says_without_cry(message.text)
     for case in cases:
         missing = missing_of(session, case.id)
         if missing is not None and said_found(case, desk) is None:
-            continue  # that is known
+            taken = taken or (calm and _was_just_denied(case, desk))  # that is known, and no new cry
+            continue
         if missing is not None and missing.state in (Chain.PENDING, Chain.ACTIVE):
             told.update(take_up(missing, case, message.text, where, desk, say, timers, session))
         elif missing is not None:
@@ -195,7 +201,7 @@ def not_found_after_all(
         effects.alarms[Address(alarm.platform, alarm.account, alarm.chat, private=alarm.private, thread=alarm.thread)] = alarm.id
         officers = [officer for officer in alarms.concerned(alarm) if officer.id not in told]
         say.to_officers(officers, "emergency.open_again", lane=Lane.ALARM, place=where, text=message.text[:LONGEST_FOUND])
-    if meaning.danger is not None and not says_without_cry(message.text):
+    if meaning.danger is not None and not calm:
         return  # it may be another who is missing, so the advice is said
     if over and (alarm is None or alarm.safe_at is not None):
         say.reply(rules.advice(Danger.MISSING, message.text), lane=Lane.ALARM)

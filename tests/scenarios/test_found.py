@@ -309,3 +309,17 @@ def test_a_search_without_a_cry_names_the_group(chat: Scenario) -> None:
     chat.say("陈大爷", ONE, "认错人了")
     chat.expect(WRITER, f"【寻人{number}】{ONE}又有人说还没找到：认错人了\n寻人没有停，照旧。")
     chat.skip_officers()
+
+
+@pytest.mark.parametrize("who", ["张阿姨", "陈大爷"])
+def test_what_is_said_twice_within_minutes_calls_nobody_again(chat: Scenario, who: str) -> None:
+    said(chat, who)
+    chat.say(who, ONE, "认错人了，还没找到")
+    chat.skip(ONE)
+    chat.skip_officers()
+    chat.wait(minutes=2)
+    chat.say(who, ONE, "不是我奶奶，还没找到")
+    if who == "张阿姨":
+        chat.expect(ONE, "知道了，已经告诉民警，接着找。")
+    chat.silence()
+    assert chat.rows(Alarm.danger) == ["missing"]
