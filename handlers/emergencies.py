@@ -163,7 +163,8 @@ def people_are_safe(
     again = desk.master_of(known) if known is not None else None
     if again is not None and ABOUT[State(again.state)].open:
         desk.add(again, message.text, (), author_of(message, again, desk), message.message_id)
-        desk.attach(again, alarms.photos_for_case(alarm), "reporter")
+        if again.kind != "missing" or again == search_of(alarm, desk, session):
+            desk.attach(again, alarms.photos_for_case(alarm), "reporter")
         listen_for_not_found(message, [again], dialogs, alarm)
         alarms.safe(alarm, again.id)
         effects.alarms[message.address] = None

@@ -23,6 +23,7 @@ from cases.repeats import SAME_WORDS
 from cases.similarity import open_alike
 from handlers.cards import case_card, tell_holder, trouble_with
 from handlers.origin import Spot, origin_of
+from handlers.shown import take_back_lone
 from storage.tables import Case, Group
 
 KIND = {
@@ -82,6 +83,8 @@ class Reports:
             where=where,
         )
         case = self.desk.open(new, photos.ids)
+        if not photos.ids:
+            take_back_lone(case, self.dialogs, self.desk, self.session)
         self.effects.reported = self.now
         category = self.desk.category(case)
         if case.state == State.DRAFT:

@@ -29,14 +29,14 @@ from handlers.found import BEFORE_A_CRY
 from handlers.hearing import ADDRESS
 from handlers.origin import origin_of
 from handlers.reports import author_of
+from handlers.shown import OWN_REPORT, PHOTOS, note_lone
 from storage.tables import Alarm, Case, Missing
 
 router = Router("scene")
 
-WORDS, PHOTOS = "alarm.scene", "scene.photo"
+WORDS = "alarm.scene"
 HEARD_FOR = timedelta(minutes=15)  # so long after a cry, or after the last of his words, what its author says belongs to it
 SHOWN_FOR = timedelta(hours=1)  # and what he shows after the cry
-OWN_REPORT = timedelta(minutes=2)  # a photo that follows a report so closely is of that
 MOST_PHOTOS = 20  # of one emergency; who sends more is believed
 LONGEST = 300
 
@@ -110,6 +110,7 @@ def shown_after_the_cry(
     dialogs: Dialogs,
     say: Say,
     session: Session,
+    now: datetime,
 ) -> None:
     """A photo of it, with its words if they are no other matter."""
     alarm = alarms.get(int(pending.data["alarm"]))
@@ -135,6 +136,8 @@ def shown_after_the_cry(
         if photos.ids or text:
             shown = text[:LONGEST] or say.word("emergency.shown_more")
             _tell_who_has_it(case, alarm, alarms, say, session, text=shown, photos=len(photos.ids))
+    if message.lone_photo:
+        note_lone(pending, photos.ids, dialogs, now)
     if not message.address.private:
         return
     if photos.lost:

@@ -402,3 +402,22 @@ def test_a_cry_that_begins_like_a_command_is_an_emergency_of_its_own(chat: Scena
     chat.expect("王建国", "【紧急】港新1号网格求助的人发来照片：*")
     chat.skip_officers()
     assert chat.rows(Attachment.case_id, Attachment.alarm_id) == [(None, 2), (None, 2)]
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_photo_before_the_words_of_another_report_is_of_that(chat: Scenario, ended: bool) -> None:
+    cry(chat)
+    chat.say("王建国", PRIVATE, "/值班")
+    chat.skip(GROUP, "王建国")
+    if ended:
+        safe(chat)
+    chat.wait(minutes=40)
+    photo(chat, 1)
+    chat.wait(minutes=3)
+    photo(chat, 2)
+    chat.say("张阿姨", GROUP, "5号楼2单元楼道有人给电动车充电")
+    chat.skip(GROUP, "张阿姨")
+    chat.skip_officers()
+    first, second = chat.rows(Attachment.case_id, Attachment.alarm_id)
+    assert first == (1 if ended else None, 1), "what was shown long before is of the emergency"
+    assert second == (2 if ended else 1, None)

@@ -1,0 +1,36 @@
+"""Photos that went to an emergency before the words came which say what they show."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, update
+
+from bot.dialogs import Dialogs, Pending
+from bot.understanding.meaning import Danger
+from cases.desk import CaseDesk
+from handlers.cries import is_kin
+from storage.tables import Alarm, Attachment, Case, CaseEntry
+
+PHOTOS = "scene.photo"
+OWN_REPORT = timedelta(minutes=2)  # a photo so close to a report, before or after it, is of that
+
+
+def note_lone(pending: Pending, photos: tuple[int, ...], dialogs: Dialogs, now: datetime) -> None:
+    """These came without words: what their sender reports next may be what they show."""
+    dialogs.listen(PHOTOS, wait=pending.until - now, data=pending.data | {"lone": ",".join(map(str, photos))})
+
+
+def take_back_lone(case: Case, dialogs: Dialogs, desk: CaseDesk, session: Session) -> None:
+    """What its reporter showed without words just before is of this report, unless that may be part of the emergency."""
+    for pending in dialogs.waiting():
+        alarm = session.get(Alarm, int(pending.data["alarm"])) if pending.name == PHOTOS else None
+        if alarm is None or is_kin(case.category, Danger(alarm.danger)):
+            continue
+        for photo in filter(None, pending.data.get("lone", "").split(",")):
+            row = session.get(Attachment, int(photo))
+            if row is None or row.alarm_id != alarm.id or row.created_at <= desk.now - OWN_REPORT:
+                continue
+            row.alarm_id = None
+            session.execute(update(CaseEntry).where(col(CaseEntry.attachment_id) == row.id).values(attachment_id=None))
+            desk.attach(case, [int(photo)], "reporter")
