@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from bot.understanding.legal import Lexicon
 from bot.understanding.retrieval import Index, tokens
+from bot.understanding.subjects import Subjects
 from content.answers import Answer, AnswerLibrary
 from content.files import BrokenFile
 
@@ -31,8 +32,10 @@ MEANT = 0.5  # weight of a word that was meant, against one that was said
 # The calibrated line (cover, asked, meant, chance): fitted by benchmarks/answers.py, see docs/retrieval.md
 BIAS = -3.8
 LINE = (4.5, 2.5, 4.3, 2.0)
+ASIDE = 2.0  # taken from the score of what is about another thing than the question (0328)
 SURE = 0.7
 CERTAIN = 0.93
+ASTRAY = 0.1  # the confidence of what is about another thing
 WORD_FOR_WORD = 0.999  # likeness of a question that an entry names itself; nothing goes before that entry
 CERTAIN_LIKENESS = 0.5
 HAZARDS = "emergency"  # a class that is never answered unasked: the fixed texts for emergencies speak first
@@ -78,15 +81,27 @@ class Evidence:
     share: float  # of the BM25 score, against the best candidate
     chance: float  # against the other candidates
     asks: bool  # the text looks like a question or a request
+    misses: bool  # it is about another thing, or other people, than those that the question names
 
 
 class Answers:
     """The searchable library of one day. Built in well under a second, then only read."""
 
-    def __init__(self, served: Iterable[Answer], broken: tuple[BrokenFile, ...] = (), lexicon: Lexicon | None = None) -> None:
+    def __init__(
+        self,
+        served: Iterable[Answer],
+        broken: tuple[BrokenFile, ...] = (),
+        lexicon: Lexicon | None = None,
+        subjects: Subjects | None = None,
+    ) -> None:
         self.broken = broken
         self._lexicon = lexicon or Lexicon(())
+        self._subjects = subjects or Subjects()
         self._answers = tuple(served)
+        self._about = [
+            (self._subjects.of("\n".join((a.title, *a.questions, *a.keywords, a.body))), self._subjects.only_for(a.title))
+            for a in self._answers
+        ]
         shared: dict[str, str] = {}  # one string for each token, however often it stands in the library
 
         def parted(text: str) -> list[str]:
@@ -112,15 +127,20 @@ class Answers:
     def load(content_dir: Path, today: date) -> Answers:
         """The answers below `content_dir/answers` that may be given on this day."""
         library = AnswerLibrary.load(content_dir / "answers")
-        lexicon = content_dir / "lexicon" / "everyday.toml"
-        return Answers(library.served(today), library.broken, Lexicon.load(lexicon) if lexicon.exists() else None)
+        lexicon, subjects = content_dir / "lexicon" / "everyday.toml", content_dir / "lexicon" / "subjects.txt"
+        return Answers(
+            library.served(today),
+            library.broken,
+            Lexicon.load(lexicon) if lexicon.exists() else None,
+            Subjects.load(subjects) if subjects.exists() else None,
+        )
 
     def __len__(self) -> int:
         return len(self._answers)
 
     def joined(self, more: Iterable[Answer]) -> Answers:
         """This library with more answers in it."""
-        return Answers((*self._answers, *more), self.broken, self._lexicon)
+        return Answers((*self._answers, *more), self.broken, self._lexicon, self._subjects)
 
     def search(self, question: str, top: int = 3, grid: int | None = None) -> list[Hit]:
         """The best answers, best first; empty when nothing of the question is known to any answer.
@@ -136,7 +156,7 @@ class Answers:
             first = place == 0
             # only an officer's own answer can know what is asked about one place or today
             local = short or (of_a_place and not answer.slug.startswith(KEPT))
-            sure = first and confidence >= SURE and not local
+            sure = first and confidence >= SURE and not local and not evidence.misses
             certain = (
                 sure
                 and confidence >= CERTAIN
@@ -172,17 +192,20 @@ class Answers:
         cover, known = self._known.sum(asked) / total, self._asked.sum(asked) / total
         hidden = self._alike(self._unit(Counter(meant))) if meant else np.zeros(len(self._answers), np.float32)
         asks = _ASKS.search(question) is not None
+        named = self._subjects.of(question)
+        misses = {match.number: Subjects.misses(named, *self._about[match.number]) for match in matches}
         scored = []
         for match in matches:
             n, share = match.number, match.score / matches[0].score
             parts = (float(likeness[n]), float(cover[n]), float(known[n]), float(hidden[n]), share)
-            scored.append((sum(weight * part for weight, part in zip(RANKING, parts, strict=True)), n, parts))
+            score = sum(weight * part for weight, part in zip(RANKING, parts, strict=True)) - ASIDE * misses[n]
+            scored.append((score, n, parts))
         scored.sort(key=lambda row: (row[2][0] < WORD_FOR_WORD, -row[0], row[1]))
         best = scored[0][0]
         weight = [math.exp(score - best) for score, _, _ in scored]
         total = sum(weight)
         return [
-            (score, self._answers[n], Evidence(*parts, chance=part / total, asks=asks))
+            (score, self._answers[n], Evidence(*parts, chance=part / total, asks=asks, misses=misses[n]))
             for (score, n, parts), part in zip(scored, weight, strict=True)
         ]
 
@@ -231,6 +254,8 @@ class _Rows:
 
 def confidence_of(evidence: Evidence) -> float:
     """How likely it is that the first candidate answers the question (0 to 1)."""
+    if evidence.misses:
+        return ASTRAY
     values = (evidence.cover, evidence.asked, evidence.meant, evidence.chance)
     line = BIAS + sum(weight * value for weight, value in zip(LINE, values, strict=True))
     return 1 / (1 + math.exp(-line))
