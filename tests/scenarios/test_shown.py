@@ -30,9 +30,10 @@ def test_all_five_in_one_morning(tmp_path: Path) -> None:
         chat.expect(GROUP, "这很像“钓鱼短信链接”骗局*")
         chat.silence()
 
-        chat.say("林小雨", GROUP, "有人发我这个，是真的吗", photo=LOAN)
-        chat.expect(GROUP, "这很像“虚假贷款”骗局*")
-        chat.silence()
+        for asked in ("有人发我这个，是真的吗", "这个能借吗"):
+            chat.say("林小雨", GROUP, asked, photo=LOAN)
+            chat.expect(GROUP, "这很像“虚假贷款”骗局*")
+            chat.silence()
         assert chat.rows(Case.id) == []
 
         chat.say("徐妈妈", GROUP, "@前哨 外地人在这租房怎么办居住证")
