@@ -71,20 +71,20 @@ class Alarms:
         """The newest one of a kind."""
         return open_alarm(self._session, platform, chat, self._now, danger)
 
-    def shown(self, alarm: Alarm) -> int:
-        """How many photos of it there are."""
-        of_it = select(func.count()).select_from(Attachment).where(Attachment.alarm_id == alarm.id)
+    def shown(self, alarm: Alarm, sender: str) -> int:
+        """How many photos of it there are from this person."""
+        of_it = select(func.count()).select_from(Attachment).where(Attachment.alarm_id == alarm.id, Attachment.sender == sender)
         return self._session.exec(of_it).one()
 
-    def show(self, alarm: Alarm, photos: Sequence[int]) -> list[Attachment]:
-        """These stored photos are of it."""
+    def show(self, alarm: Alarm, photos: Sequence[int], sender: str) -> list[Attachment]:
+        """These stored photos are of it, sent by this person."""
         rows = [row for photo in photos if (row := self._session.get(Attachment, photo)) is not None]
         for row in rows:
-            row.alarm_id = alarm.id
+            row.alarm_id, row.platform, row.sender = alarm.id, alarm.platform, sender
             self._session.add(row)
         return rows
 
-    def photos_for_case(self, alarm: Alarm) -> list[int]:
+    def photos_for_case(self, alarm: Alarm) -> list[Attachment]:
         """The photos, whoever sent them, that no case has yet: of this emergency, and of another kind of it which the same person
         cried within half an hour and which is open too. Somebody who is missing is a matter of its own."""
         wanted = select(Alarm.id).where(Alarm.id == alarm.id)
@@ -97,8 +97,8 @@ class Alarms:
                 or_(Alarm.id == alarm.id, col(Alarm.safe_at).is_(None)),
                 col(Alarm.started_at).between(alarm.started_at - SAME_EMERGENCY, alarm.started_at + SAME_EMERGENCY),
             )
-        loose = select(Attachment.id).where(col(Attachment.alarm_id).in_(wanted), col(Attachment.case_id).is_(None))
-        return [photo for photo in self._session.exec(loose.order_by(col(Attachment.id))) if photo is not None]
+        loose = select(Attachment).where(col(Attachment.alarm_id).in_(wanted), col(Attachment.case_id).is_(None))
+        return list(self._session.exec(loose.order_by(col(Attachment.id))).all())
 
     def waiting(self) -> list[Alarm]:
         """Alarms that nobody has acknowledged, oldest first."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, SQLModel, col, func, select
+from sqlmodel import Session, SQLModel, and_, col, func, or_, select
 
 from cases.identities import Account, Identities
 from cases.lifecycle import ABOUT, State
@@ -43,6 +43,7 @@ SHOWN: Mapping[str, frozenset[str]] = {
     "cases": frozenset({"case"}),
     "case_entry": frozenset({"case"}),
     "alarm": frozenset({"alarm"}),
+    "attachment": frozenset({"photo"}),
     "case_witness": frozenset({"witness"}),
     "wish_claim": frozenset({"claim"}),
     "activity_entry": frozenset({"activity"}),
@@ -150,12 +151,18 @@ class Privacy:
             case.created_at,
             mask(case.text),
             case.place,
-            self._count(Attachment, case_id=case.id),
+            self._photos_of_reporter(case),
             self._count(CaseEntry, case_id=case.id, author="reporter", kind="addition"),
             case.rating,
             lost is not None and bool(lost.detail),
             case.latitude is not None,
         )
+
+    def _photos_of_reporter(self, case: Case) -> int:
+        """Without those that others showed while people were in danger."""
+        own = and_(col(Attachment.platform) == case.platform, col(Attachment.sender) == case.reporter)
+        of_it = select(func.count()).where(Attachment.case_id == case.id, or_(col(Attachment.sender).is_(None), own))
+        return int(self._session.exec(of_it).one())
 
     # --- everything else ---
 
@@ -171,6 +178,7 @@ class Privacy:
         if badge is not None:
             yield Mark("badge", about=badge[0], at=badge[1])
         for kind, count in (
+            ("photo", self._count(Attachment, platform=who.platform, sender=who.user_id)),
             ("code", self._count(LinkCode, platform=who.platform, user_id=who.user_id)),
             ("question", self._count(Dialog, platform=who.platform, sender=who.user_id)),
             ("notice", self._count(Notice, platform=who.platform, private=True, chat=who.user_id)),

@@ -28,6 +28,7 @@ from handlers.hearing import says_found, says_only_back, says_only_found
 from handlers.origin import origin_of
 from handlers.reports import author_of
 from handlers.scene import listen, own_search, search_of, take_in_noted
+from handlers.shown import attach_shown
 from storage.tables import Alarm, Group
 
 router = Router("emergencies")
@@ -133,7 +134,7 @@ def people_are_safe(
     alarm = _meant(message, alarms)
     if alarm is None:
         raise NotMine
-    take_in_noted(alarm, alarms, dialogs)
+    take_in_noted(alarm, message.sender.id, alarms, dialogs)
     own = message.sender.id == alarm.sender
     if alarm.danger == Danger.MISSING:
         searched = searches_for(session, alarm, alarms.grid_id(alarm))
@@ -153,7 +154,7 @@ def people_are_safe(
         if searched or brought is not None:
             ended = brought if brought is not None else searched[0][1]
             if (surely := search_of(alarm, desk, session)) is not None:
-                desk.attach(surely, alarms.photos_for_case(alarm), "reporter")
+                attach_shown(surely, alarm, alarms, desk)
             alarms.safe(alarm, ended.id)
             listen_for_not_found(message, [ended, *(one for _, one in searched)], dialogs, alarm)
             effects.alarms[message.address] = None
@@ -164,7 +165,7 @@ def people_are_safe(
     if again is not None and ABOUT[State(again.state)].open:
         desk.add(again, message.text, (), author_of(message, again, desk), message.message_id)
         if again.kind != "missing" or again == search_of(alarm, desk, session):
-            desk.attach(again, alarms.photos_for_case(alarm), "reporter")
+            attach_shown(again, alarm, alarms, desk)
         listen_for_not_found(message, [again], dialogs, alarm)
         alarms.safe(alarm, again.id)
         effects.alarms[message.address] = None
@@ -181,11 +182,10 @@ def people_are_safe(
     )
     if alarm.danger == Danger.MISSING:
         listen_for_not_found(message, [case], dialogs, alarm)
-    photos = alarms.photos_for_case(alarm)
     alarms.safe(alarm, case.id)
     effects.alarms[message.address] = None
     say.reply("emergency.safe", case=case, number=case.number, category=name)
-    desk.attach(case, photos, "reporter")
+    attach_shown(case, alarm, alarms, desk)
     officers = alarms.concerned(alarm)
     say.to_officers(officers, "emergency.safe_card", case=case, number=case.number, category=name, place=alarms.group_name(alarm))
 

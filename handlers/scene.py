@@ -37,7 +37,7 @@ router = Router("scene")
 WORDS = "alarm.scene"
 HEARD_FOR = timedelta(minutes=15)  # so long after a cry, or after the last of his words, what its author says belongs to it
 SHOWN_FOR = timedelta(hours=1)  # and what he shows after the cry
-MOST_PHOTOS = 20  # of one emergency; who sends more is believed
+MOST_PHOTOS = 20  # of one person in one emergency; who sends more is believed
 LONGEST = 300
 
 
@@ -53,11 +53,11 @@ def listen_no_more(dialogs: Dialogs) -> None:
     dialogs.stop(WORDS, PHOTOS)
 
 
-def take_in_noted(alarm: Alarm, alarms: Alarms, dialogs: Dialogs) -> None:
+def take_in_noted(alarm: Alarm, sender: str, alarms: Alarms, dialogs: Dialogs) -> None:
     """The photos whose numbers an older version noted with what it listened for."""
     for pending in dialogs.waiting():
         if pending.name == WORDS and pending.data["alarm"] == str(alarm.id):
-            alarms.show(alarm, [int(photo) for photo in pending.data.get("photos", "").split(",") if photo])
+            alarms.show(alarm, [int(photo) for photo in pending.data.get("photos", "").split(",") if photo], sender)
 
 
 @router.special("scene")
@@ -69,7 +69,7 @@ def came_with_the_cry(
     alarm = alarms.open_of(message.address.platform, message.address.chat, danger)
     if alarm is not None:
         listen(alarm, dialogs, now)
-        _show(alarm, photos, alarms, say)
+        _show(alarm, photos, message.sender.id, alarms, say)
 
 
 @router.dialog(WORDS, hears=ADDRESS)
@@ -119,18 +119,22 @@ def shown_after_the_cry(
         dialogs.end()
         raise NotMine
     text = message.text.strip()
-    if not message.attachments or not _shows_it(message, meaning, text, alarm) or alarms.shown(alarm) >= MOST_PHOTOS:
+    if (
+        not message.attachments
+        or not _shows_it(message, meaning, text, alarm)
+        or alarms.shown(alarm, message.sender.id) >= MOST_PHOTOS
+    ):
         raise NotMine
     if _is_of_a_report(message, alarm, case, desk):
         raise NotMine
     if alarm.safe_at is None:
         if text:
             _pass_on(alarm, text, alarms, say)
-        _show(alarm, photos, alarms, say)
+        _show(alarm, photos, message.sender.id, alarms, say)
         if case is not None:
             desk.attach(case, photos.ids, author_of(message, case, desk), message_id=message.message_id)
     elif case is not None:
-        alarms.show(alarm, photos.ids)
+        alarms.show(alarm, photos.ids, message.sender.id)
         about = meaning.intent is not Intent.CHAT or shows_scene(text, meaning, Danger(alarm.danger))
         desk.add(case, text if about else "", photos.ids, author_of(message, case, desk), message.message_id)
         if photos.ids or text:
@@ -224,10 +228,10 @@ def _pass_on(alarm: Alarm, text: str, alarms: Alarms, say: Say) -> None:
     say.to_officers(alarms.concerned(alarm), "emergency.words_card", lane=Lane.ALARM, place=place, text=text[:LONGEST])
 
 
-def _show(alarm: Alarm, photos: Photos, alarms: Alarms, say: Say) -> None:
+def _show(alarm: Alarm, photos: Photos, sender: str, alarms: Alarms, say: Say) -> None:
     """Every photo to every officer; without a case they are kept for some days only."""
-    room = max(0, MOST_PHOTOS - alarms.shown(alarm))
-    for row in alarms.show(alarm, photos.ids)[:room]:
+    room = max(0, MOST_PHOTOS - alarms.shown(alarm, sender))
+    for row in alarms.show(alarm, photos.ids, sender)[:room]:
         say.to_officers(
             alarms.concerned(alarm),
             "emergency.photo_card",

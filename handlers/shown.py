@@ -8,6 +8,7 @@ from sqlmodel import Session, col, update
 
 from bot.dialogs import Dialogs, Pending
 from bot.understanding.meaning import Danger
+from cases.alarms import Alarms
 from cases.desk import CaseDesk
 from handlers.cries import is_kin
 from storage.tables import Alarm, Attachment, Case, CaseEntry
@@ -21,6 +22,13 @@ def note_lone(pending: Pending, photos: tuple[int, ...], dialogs: Dialogs, now: 
     dialogs.listen(PHOTOS, wait=pending.until - now, data=pending.data | {"lone": ",".join(map(str, photos))})
 
 
+def attach_shown(case: Case, alarm: Alarm, alarms: Alarms, desk: CaseDesk) -> None:
+    """The photos of an emergency into its case, each as of whoever sent it."""
+    for row in alarms.photos_for_case(alarm):
+        sender = row.sender if row.sender is not None else alarm.sender
+        desk.attach(case, [row.id or 0], desk.author(case, alarm.platform, sender))
+
+
 def take_back_lone(case: Case, dialogs: Dialogs, desk: CaseDesk, session: Session) -> None:
     """What its reporter showed without words just before is of this report, unless that may be part of the emergency."""
     for pending in dialogs.waiting():
@@ -31,6 +39,6 @@ def take_back_lone(case: Case, dialogs: Dialogs, desk: CaseDesk, session: Sessio
             row = session.get(Attachment, int(photo))
             if row is None or row.alarm_id != alarm.id or row.created_at <= desk.now - OWN_REPORT:
                 continue
-            row.alarm_id = None
+            row.alarm_id, row.platform, row.sender = None, None, None
             session.execute(update(CaseEntry).where(col(CaseEntry.attachment_id) == row.id).values(attachment_id=None))
             desk.attach(case, [int(photo)], "reporter")

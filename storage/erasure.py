@@ -15,6 +15,7 @@ from storage.shredding import destroy_key
 from storage.tables import (
     ActivityEntry,
     Alarm,
+    Attachment,
     Case,
     CaseEntry,
     CaseWitness,
@@ -33,6 +34,7 @@ PERSONAL: dict[str, frozenset[str]] = {
     "cases": frozenset({"reporter", "reporter_name", "chat", "message_id", "latitude", "longitude"}),
     "case_entry": frozenset({"message_id"}),
     "alarm": frozenset({"sender", "chat", "message_id"}),
+    "attachment": frozenset({"sender"}),
     "case_witness": frozenset({"person", "chat", "message_id"}),
     "linked_account": frozenset({"user_id", "person"}),
     "link_code": frozenset({"user_id"}),
@@ -87,6 +89,8 @@ def forget_person(session: Session, platform: str, account: str) -> None:
     raised = and_(col(Alarm.platform) == platform, col(Alarm.sender) == account)
     session.execute(update(Alarm).where(raised, col(Alarm.private)).values(chat=""))
     session.execute(update(Alarm).where(raised).values(sender="", message_id=""))
+    shown = and_(col(Attachment.platform) == platform, col(Attachment.sender) == account)
+    session.execute(update(Attachment).where(shown).values(sender=""))
     session.execute(delete(Dialog).where(col(Dialog.platform) == platform, col(Dialog.sender) == account))
     to_them = and_(col(Notice.platform) == platform, col(Notice.private), col(Notice.chat) == account)
     session.execute(delete(Notice).where(to_them, ~SENDING))

@@ -6,4 +6,4 @@ There is no way down: a revision that went wrong is mended by the next one, or b
 A revision that others may have is never edited.
 """
 
-HEAD = "0023"
+HEAD = "0024"

@@ -98,6 +98,8 @@ class Attachment(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=key_column())
     case_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True, index=True))
     alarm_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True, index=True))  # the emergency that it shows
+    platform: str | None = None  # with an emergency: who sent it, that need be neither whoever cried nor the case's reporter
+    sender: str | None = Field(default=None, index=True)
     sha256: str = Field(index=True)
     path: str
     width: int

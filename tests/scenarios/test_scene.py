@@ -421,3 +421,38 @@ def test_a_photo_before_the_words_of_another_report_is_of_that(chat: Scenario, e
     first, second = chat.rows(Attachment.case_id, Attachment.alarm_id)
     assert first == (1 if ended else None, 1), "what was shown long before is of the emergency"
     assert second == (2 if ended else 1, None)
+
+
+def test_one_person_s_photos_leave_room_for_another_s(chat: Scenario) -> None:
+    cry(chat)
+    chat.say("王建国", PRIVATE, "/值班")
+    cry(chat, "是3号楼着火了，快打119", "陈大爷")
+    for number in range(20):
+        photo(chat, number)
+    chat.skip_officers()
+    photo(chat, 30)
+    assert [one for one in chat.unseen("王建国") if "发来照片" in one.what.text] == []
+    photo(chat, 31, "陈大爷")
+    assert chat.expect("王建国", "【紧急】港新1号网格求助的人发来照片：*").what.photo is not None
+    chat.skip(GROUP)
+
+
+def test_a_neighbour_s_photo_in_a_case_stays_the_neighbour_s(chat: Scenario) -> None:
+    cry(chat)
+    photo(chat, 1)
+    cry(chat, "是3号楼着火了，快打119", "陈大爷")
+    photo(chat, 2, "陈大爷")
+    chat.skip_officers()
+    safe(chat, "张阿姨")
+    assert [author for kind, author in chat.rows(CaseEntry.kind, CaseEntry.author) if kind == "photo"] == ["reporter", "resident"]
+    chat.say("张阿姨", PRIVATE, "/我的数据")
+    assert "照片1张" in chat.expect("张阿姨", "您反映过的事：*2611-0001*").what.text
+    chat.say("陈大爷", PRIVATE, "/我的数据")
+    assert "有人求助时您发来的照片：1张" in chat.expect("陈大爷", "没有存您反映过的事。*").what.text
+    chat.say("陈大爷", PRIVATE, "/忘记我")
+    chat.say("陈大爷", PRIVATE, "忘记")
+    chat.skip("陈大爷")
+    assert [bool(sender) for sender in chat.rows(Attachment.sender)] == [True, False]
+    assert chat.rows(Attachment.case_id) == [1, 1], "what was shown stays with the case"
+    chat.say("陈大爷", PRIVATE, "/我的数据")
+    assert "照片" not in chat.expect("陈大爷", "没有存您反映过的事。*").what.text
