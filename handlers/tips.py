@@ -12,6 +12,7 @@ from bot.messages import Inbound
 from bot.router import Router, Words
 from bot.say import Say
 from bot.turn import Effects, LoosePhotos, NotMine
+from bot.understanding.meaning import Intent, Meaning
 from cases.tips import MOST_PICTURES, NewPicture, Tips, read_receipt
 from cases.tips.records import Held
 from handlers.cards import trouble_with
@@ -88,15 +89,26 @@ def tip_words(message: Inbound, photos: LoosePhotos, tips: Tips, dialogs: Dialog
 
 @router.dialog("tip.pictures", hears="")
 def tip_pictures(
-    message: Inbound, pending: Pending, photos: LoosePhotos, tips: Tips, dialogs: Dialogs, say: Say, effects: Effects
+    message: Inbound,
+    meaning: Meaning,
+    pending: Pending,
+    photos: LoosePhotos,
+    tips: Tips,
+    dialogs: Dialogs,
+    say: Say,
+    effects: Effects,
 ) -> None:
-    """Pictures that follow belong to the tip, and so do words that say so of themselves; other words are something else."""
+    """Pictures that follow belong to the tip with their words ("这是他们的门口"), and so does what says so of itself.
+
+    Other words are something else.
+    """
     text = message.text.strip()
     if text in NO_MORE:
         dialogs.end()
         say.reply("tips.stopped", quote=False)
         return
     goes_on = len(text) >= SHORTEST and _GOES_ON.match(text) is not None
+    goes_on = goes_on or (bool(text and message.attachments) and meaning.intent in (Intent.CHAT, Intent.TIP))
     if (text and not goes_on) or not (text or message.attachments):
         raise NotMine
     effects.unsay = True

@@ -33,10 +33,10 @@ NOTHING = Hint()
 _CHILD = ("孩", "娃", "宝宝", "儿子", "女儿", "孙", "学生", "弟弟", "妹妹", "小朋友", "婴", "闺女", "幼儿园", "放学")
 
 # Lines between speaking and silence, set on texts kept apart from training (`benchmarks/understanding.py`).
-SPEAK = 0.5  # of all wants together; small talk and what only sounds like a cry are none
+SPEAK = 0.55  # of all wants together; small talk and what only sounds like a cry are none
 PHOTO = 0.15  # so much lower is the line when a photo comes with the words
-SPEAK_UNASKED = 0.55  # the same in a group, for a message that was not put to us: silence is the default
-SPEAK_UNKNOWN = 0.55  # the same without a single word of the lexicon in it
+SPEAK_UNASKED = 0.6  # the same in a group, for a message that was not put to us: silence is the default
+SPEAK_UNKNOWN = 0.6  # the same without a single word of the lexicon in it
 A_LINE = 10  # characters: a shorter message without a word of the lexicon, or words of two classes, is not even read
 A_FEW = 5  # characters: less ("满意", "好了") says nothing in a group unless a rule knows it, and little where we were asked
 HALF = 0.5  # of the danger that the model sees counts as a want: what sounds like one and is no cry is seldom small talk

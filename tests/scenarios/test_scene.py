@@ -233,7 +233,10 @@ def test_after_a_tip_nothing_goes_to_the_officers_of_a_cry(chat: Scenario, ended
     chat.skip_officers()
     for words in ("带头的是个秃头", "晚上十点以后人最多", "每次都是老王开门"):
         chat.say("张阿姨", PRIVATE, words)
+    chat.skip("张阿姨")
     photo(chat, 1, text="这是他们的门口", where=PRIVATE)
+    chat.expect("张阿姨", "补充好了，照片1张也在内，已加密保存。")
+    chat.expect("李敏", "线索*有补充。请在私聊里发*")
     chat.wait(minutes=11)
     photo(chat, 2, where=PRIVATE)
     for officer in chat.district.officers:
