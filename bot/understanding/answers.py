@@ -81,7 +81,7 @@ class Evidence:
     share: float  # of the BM25 score, against the best candidate
     chance: float  # against the other candidates
     asks: bool  # the text looks like a question or a request
-    misses: bool  # it is about another thing, or other people, than those that the question names
+    misses: bool  # it is about another thing than those that the question names
 
 
 class Answers:
@@ -98,10 +98,7 @@ class Answers:
         self._lexicon = lexicon or Lexicon(())
         self._subjects = subjects or Subjects()
         self._answers = tuple(served)
-        self._about = [
-            (self._subjects.of("\n".join((a.title, *a.questions, *a.keywords, a.body))), self._subjects.only_for(a.title))
-            for a in self._answers
-        ]
+        self._about = [self._subjects.of("\n".join((a.title, *a.questions, *a.keywords, a.body))) for a in self._answers]
         shared: dict[str, str] = {}  # one string for each token, however often it stands in the library
 
         def parted(text: str) -> list[str]:
@@ -192,8 +189,8 @@ class Answers:
         cover, known = self._known.sum(asked) / total, self._asked.sum(asked) / total
         hidden = self._alike(self._unit(Counter(meant))) if meant else np.zeros(len(self._answers), np.float32)
         asks = _ASKS.search(question) is not None
-        named = self._subjects.of(question)
-        misses = {match.number: Subjects.misses(named, *self._about[match.number]) for match in matches}
+        named = self._subjects.named(question)
+        misses = {match.number: Subjects.misses(named, self._about[match.number]) for match in matches}
         scored = []
         for match in matches:
             n, share = match.number, match.score / matches[0].score

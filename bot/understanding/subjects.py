@@ -1,4 +1,4 @@
-"""What a question is about: papers, benefits and people that an answer must name as well, or it answers something else.
+"""What a question is about: papers and benefits that an answer must name as well, or it answers something else.
 
 Likeness of words alone takes "驾照过期了怎么办" for a question about passports that expire. The words are data:
 `content/lexicon/subjects.txt`.
@@ -6,53 +6,52 @@ Likeness of words alone takes "驾照过期了怎么办" for a question about pa
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from bot.errors import ConfigError
+from bot.understanding.text import tagged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_SECTIONS = ("[things]", "[people]")
-
 
 class Subjects:
-    """All things and people, each with a bit of its own."""
+    """All things, each with a bit of its own."""
 
-    def __init__(self, things: Sequence[tuple[str, ...]] = (), people: Sequence[tuple[str, ...]] = ()) -> None:
-        self._words = [(word, 1 << bit) for bit, names in enumerate((*things, *people)) for word in names]
-        self._people = sum(1 << bit for bit in range(len(things), len(things) + len(people)))
+    def __init__(self, things: Sequence[tuple[str, ...]] = ()) -> None:
+        self._words = [(word, 1 << bit) for bit, names in enumerate(things) for word in names]
 
     @staticmethod
     def load(path: Path) -> Subjects:
-        """Read the file. Raises `ConfigError` with the line that stands in no section."""
-        found: dict[str, list[tuple[str, ...]]] = {name: [] for name in _SECTIONS}
-        section = ""
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if not line.strip() or line.startswith("#"):
-                continue
-            if line.startswith("["):
-                section = line.strip()
-            elif section in found:
-                found[section].append(tuple(line.split()))
-            if section not in found:
-                raise ConfigError(f"{path}:{number}: lines stand below [things] or [people]")
-        return Subjects(*(found[name] for name in _SECTIONS))
+        """Read the file: a thing on each line, with its other names."""
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return Subjects([tuple(line.split()) for line in lines if line.strip() and not line.startswith("#")])
 
     def of(self, text: str) -> int:
-        """The bits of what a text names."""
+        """The bits of what a text may name."""
         found = 0
         for word, bit in self._words:
             if word in text:
                 found |= bit
         return found
 
-    def only_for(self, title: str) -> int:
-        """The bits of the people for whom alone an answer with this title is."""
-        return self.of(title) & self._people
+    def named(self, text: str) -> int:
+        """The bits of what a text names in whole words: no passport ("护照") in "维护照明"."""
+        if not self.of(text):
+            return 0
+        cuts = {0, *accumulate(len(word) for word, _ in tagged(text))}
+        found = 0
+        for word, bit in self._words:
+            start = text.find(word)
+            while start >= 0:
+                if start in cuts and start + len(word) in cuts:
+                    found |= bit
+                    break
+                start = text.find(word, start + 1)
+        return found
 
     @staticmethod
-    def misses(question: int, answer: int, only_for: int) -> bool:
-        """Whether an answer names nothing of what the question names, or is for people that it does not name."""
-        return (question != 0 and not question & answer) or only_for & ~question != 0
+    def misses(question: int, answer: int) -> bool:
+        """Whether an answer names nothing of what the question names."""
+        return question != 0 and not question & answer
