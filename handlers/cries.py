@@ -26,12 +26,25 @@ _COMING = re.compile(
 )
 _OPINION = re.compile("投诉|表扬|[好差]评|评价|点赞|建议")
 # what is written below a photo of the scene, or of whoever is looked for; the model hears small talk in most of it
-SHOWN = (
-    "火(?![锅车鸡腿龙热])|烟(?!花|酒)|烧(?!烤|饼)|熏|焦|炸(?!鸡|酱)|淹|漏|煤气|燃气|电线|触电|断电|[出流]血|血迹|受?伤|晕|昏|[倒躺摔砸]|呼吸|刀|打[人架]|骗|转账|消防|救护|救援|救命"
-    "|现场|这里|这儿|那里|那儿|那边|楼|[一二三四五六七八九十\\d]层|单元|门口|窗|屋里|家里|位置|被困|全是水|[进积]水|水里|河"
-    "|长这样|这个?样子|穿|戴|衣服|身高|头发|走失|走丢|最后|照片|奶奶|爷爷|老人|孩子|小孩|女儿|儿子|快看|你们看|大家看|给.{0,4}看"
+_SHOWN = (
+    "火(?![锅车鸡腿龙热])|烟(?!花|酒)|(?<!红)烧(?!烤|饼)|熏|焦|炸(?!鸡|酱)|淹|漏|煤气|燃气|电线|触电|断电|[出流]血|血迹|受?伤|晕|昏|[倒躺摔砸]|呼吸|刀|打[人架]|骗|转账|消防|救|警"
+    "|现场|这里|这儿|那里|那儿|那边|楼|[一二三四五六七八九十\\d]层|单元|门|窗|锁|撬|屋里|家里|里面|位置|困|[出进]不[来去了]|卡住|塌|裂|没气|全是水|[进积]水|水里|水[好很太]?大|河"
+    "|长这样|这个?样子|穿|戴|衣服|外套|[红黄蓝绿白黑灰紫]色|身高|头发|走失|走丢|最后|照片|就是(?:他|她|它|这)|[他她]叫|\\d岁|^(?:这是)?我(?:家|的)?(?:老?[爸妈公婆伴]|外?[公婆]|奶奶|爷爷|外婆|姥|[哥姐弟妹]|儿|女|孙)"
+    "|奶奶|爷爷|老人|孩子|小孩|女儿|儿子|快来|聊天记录|对方|车牌|快看|你们看|大家看|给.{0,4}看"
 )
-_SHOWN = re.compile(SHOWN)
+# what nobody writes below a photo of danger, unless with a word of it
+_TALK = (
+    "打折|促销|优惠|特价|团购|拼团|接龙|转让|新[到开]的?|花[都又全]{0,2}开|好吃|好喝|[早午晚]饭|[早中下晚][上午]?好(?![大多])|晚安|大家好|广场舞|好看|真乖|天气真|爬山|哈哈|饺子|红烧"
+    "|(?:今天|昨天|周末|上午|下午)带(?:孩子|娃|宝宝|老人|爸妈|家人|狗).{0,2}(?:去|来|逛|玩)|得奖|祝贺|恭喜"
+)
+_GRAVE = (
+    "火(?![锅车鸡腿龙热])|烟(?!花|酒)|伤|血|[晕昏倒摔砸淹困塌救]|刀|走[失丢散]|不见"
+    "|没[了回]|骗|转账|穿|照片|样子|[出进]不[来去了]|最后|找"
+)
+NO_TALK = f"^(?:(?=[\\s\\S]*(?:{_GRAVE}))|(?![\\s\\S]*(?:{_TALK})))"
+MAY_SHOW = f"{NO_TALK}[\\s\\S]*(?:{_SHOWN})"
+_NO_TALK = re.compile(NO_TALK)
+_MAY_SHOW = re.compile(MAY_SHOW)
 # who is there and how they are, in which the model hears a tip
 _PEOPLE = re.compile(
     r"(?:.{0,6}?(?:里面?|里头|楼上|楼下|屋里?|家里?|上面|下面|车上))?(?:还|只|就)?(?:有|剩)(?:[一二两三四五六七八九十\d几好多]{0,3}(?:个|位|名)?)"
@@ -63,11 +76,16 @@ def shows_scene(text: str, meaning: Meaning, danger: Danger) -> bool:
     """Whether words with a photo are about the emergency, and not whatever else somebody shows in a group."""
     plain = simplified(text.strip())
     return (
-        _SHOWN.search(plain) is not None
+        _MAY_SHOW.search(plain) is not None
         or _SCENE.search(plain) is not None
         or is_address(text)
         or (meaning.intent is Intent.HAZARD and is_kin(meaning.category or "", danger))
     )
+
+
+def is_no_talk(text: str) -> bool:
+    """Whether it is not plainly small talk."""
+    return _NO_TALK.search(simplified(text.strip())) is not None
 
 
 def is_another_matter(text: str, meaning: Meaning, danger: Danger) -> bool:

@@ -17,16 +17,16 @@ from bot.messages import Inbound
 from bot.notices import Lane
 from bot.router import Router, named_number
 from bot.say import Say
-from bot.turn import Menu, NotMine, Photos
+from bot.turn import LoosePhotos, Menu, NotMine, Photos
 from bot.understanding.meaning import Danger, Intent, Meaning
 from cases.alarms import Alarms
 from cases.desk import CaseDesk
 from cases.lifecycle import ABOUT, State
 from handlers.additions import THANKS
 from handlers.cards import place_or_group, tell_holder, trouble_with
-from handlers.cries import SHOWN, calls_ours, is_address, is_another_matter, is_kin, shows_scene
+from handlers.cries import MAY_SHOW, NO_TALK, calls_ours, is_address, is_another_matter, is_kin, is_no_talk, shows_scene
 from handlers.found import BEFORE_A_CRY
-from handlers.hearing import ADDRESS
+from handlers.hearing import ADDRESS, SURELY
 from handlers.origin import origin_of
 from handlers.reports import author_of
 from handlers.shown import OWN_REPORT, PHOTOS, note_lone
@@ -35,6 +35,7 @@ from storage.tables import Alarm, Case, Missing
 router = Router("scene")
 
 WORDS = "alarm.scene"
+FRESH = "fresh.photo"  # a photo so soon after a cry, whatever is written below it
 HEARD_FOR = timedelta(minutes=15)  # so long after a cry, or after the last of his words, what its author says belongs to it
 SHOWN_FOR = timedelta(hours=1)  # and what he shows after the cry
 MOST_PHOTOS = 20  # of one person in one emergency; who sends more is believed
@@ -45,12 +46,13 @@ def listen(alarm: Alarm, dialogs: Dialogs, now: datetime) -> None:
     """From now on what whoever cried sends goes to the officers."""
     data = {"alarm": str(alarm.id)}
     dialogs.listen(WORDS, wait=HEARD_FOR, data=data | {"until": (now + SHOWN_FOR).isoformat()})
+    dialogs.listen(FRESH, wait=HEARD_FOR, data=data)
     dialogs.listen(PHOTOS, wait=SHOWN_FOR, data=data)
 
 
 def listen_no_more(dialogs: Dialogs) -> None:
     """What this person says and shows here from now on is something else; of a tip no officer may learn whose it is."""
-    dialogs.stop(WORDS, PHOTOS)
+    dialogs.stop(WORDS, FRESH, PHOTOS)
 
 
 def take_in_noted(alarm: Alarm, sender: str, alarms: Alarms, dialogs: Dialogs) -> None:
@@ -99,7 +101,16 @@ def told_after_the_cry(
         say.reply("emergency.passed_on")
 
 
-@router.dialog(PHOTOS, hears="", shows=SHOWN)
+@router.dialog(FRESH, hears="", shows=NO_TALK)
+def shown_soon_after_the_cry(message: Inbound, meaning: Meaning, photos: LoosePhotos) -> None:  # noqa: ARG001
+    """Has it looked at, and its photo fetched; what becomes of it is said below."""
+    aloud = not (message.address.private or message.addressed)
+    if aloud and message.text.strip() and meaning.intent is Intent.TIP and meaning.confidence < SURELY:
+        return  # nobody was to answer it
+    raise NotMine
+
+
+@router.dialog(PHOTOS, hears="", shows=MAY_SHOW)
 def shown_after_the_cry(
     message: Inbound,
     meaning: Meaning,
@@ -119,9 +130,10 @@ def shown_after_the_cry(
         dialogs.end()
         raise NotMine
     text = message.text.strip()
+    fresh = any(one.name == FRESH for one in dialogs.waiting())
     if (
         not message.attachments
-        or not _shows_it(message, meaning, text, alarm)
+        or not _shows_it(message, meaning, text, alarm, fresh=fresh)
         or alarms.shown(alarm, message.sender.id) >= MOST_PHOTOS
     ):
         raise NotMine
@@ -135,7 +147,7 @@ def shown_after_the_cry(
             desk.attach(case, photos.ids, author_of(message, case, desk), message_id=message.message_id)
     elif case is not None:
         alarms.show(alarm, photos.ids, message.sender.id)
-        about = meaning.intent is not Intent.CHAT or shows_scene(text, meaning, Danger(alarm.danger))
+        about = fresh or meaning.intent is not Intent.CHAT or shows_scene(text, meaning, Danger(alarm.danger))
         desk.add(case, text if about else "", photos.ids, author_of(message, case, desk), message.message_id)
         if photos.ids or text:
             shown = text[:LONGEST] or say.word("emergency.shown_more")
@@ -211,8 +223,8 @@ def _belongs(message: Inbound, meaning: Meaning, text: str, alarm: Alarm, menu: 
     return not is_another_matter(text, meaning, Danger(alarm.danger))
 
 
-def _shows_it(message: Inbound, meaning: Meaning, text: str, alarm: Alarm) -> bool:
-    """Whether it is no other matter, nor about a case that is named."""
+def _shows_it(message: Inbound, meaning: Meaning, text: str, alarm: Alarm, *, fresh: bool) -> bool:
+    """Whether it is no other matter, nor about a case that is named; of what comes soon after the cry, no small talk."""
     if message.quote is not None and (message.copied or named_number(message.quote.text) is not None):
         return False
     if not text:
@@ -220,7 +232,9 @@ def _shows_it(message: Inbound, meaning: Meaning, text: str, alarm: Alarm) -> bo
     danger = Danger(alarm.danger)
     if message.copied or named_number(text) is not None or is_another_matter(text, meaning, danger):
         return False
-    return message.address.private or message.addressed or shows_scene(text, meaning, danger)
+    if message.address.private or message.addressed or shows_scene(text, meaning, danger):
+        return True
+    return fresh and is_no_talk(text) and (danger is Danger.MONEY or not meaning.scam.is_scam)
 
 
 def _pass_on(alarm: Alarm, text: str, alarms: Alarms, say: Say) -> None:

@@ -363,6 +363,73 @@ def test_small_talk_with_a_picture_is_nobodys_and_kept_nowhere(chat: Scenario, w
     assert (chat.rows(Attachment.id), len(chat.rows(InboxEvent.id))) == ([], kept)
 
 
+@pytest.mark.parametrize("words", ["今天带孩子去公园", "我家楼下的花开了", "大家看看这个打折", "今天午饭真好吃", "越看越喜欢"])
+def test_later_small_talk_is_nobodys_whatever_it_names(chat: Scenario, words: str) -> None:
+    cry(chat)
+    chat.say("王建国", PRIVATE, "/值班")
+    chat.skip(GROUP, "王建国")
+    chat.wait(minutes=50)
+    chat.skip_officers()
+    photo(chat, 1, text=words)
+    chat.silence()
+    assert chat.rows(Attachment.id) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "又来了",
+        "救不出来",
+        "越来越大了",
+        "这是我妈",
+        "我爸",
+        "红色外套",
+        "电梯卡住了",
+        "没气了",
+        "水好大",
+        "这是聊天记录",
+        "门锁被撬了",
+    ],
+)
+def test_soon_after_a_cry_a_photo_is_of_it_whatever_is_written_below(chat: Scenario, words: str) -> None:
+    cry(chat)
+    chat.say("王建国", PRIVATE, "/值班")
+    chat.skip(GROUP, "王建国")
+    chat.wait(minutes=14)
+    chat.skip_officers()
+    photo(chat, 1, text=words)
+    chat.expect("王建国", f"【紧急】港新1号网格求助的人又说：{words}")
+    assert chat.expect("王建国", "【紧急】港新1号网格求助的人发来照片：*").what.photo is not None
+    chat.skip_officers()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "这是我妈",
+        "就是她",
+        "我外婆",
+        "我弟弟",
+        "红色外套",
+        "就是这个人",
+        "我们出不去了",
+        "电梯卡住了",
+        "门锁被撬了",
+        "水好大",
+        "这是聊天记录",
+    ],
+)
+def test_for_an_hour_words_that_may_be_about_it_are_heard_with_the_photo(chat: Scenario, words: str) -> None:
+    cry(chat)
+    chat.say("王建国", PRIVATE, "/值班")
+    chat.skip(GROUP, "王建国")
+    chat.wait(minutes=50)
+    chat.skip_officers()
+    photo(chat, 1, text=words)
+    assert [one.what.photo is not None for one in chat.unseen("王建国") if "发来照片" in one.what.text] == [True]
+    chat.skip_officers()
+
+
 @pytest.mark.parametrize("words", ["墙都熏黑了", "这是现场", "3号楼2单元", "屋里全是水", "你们看看"])
 def test_words_about_the_scene_go_along_with_the_photo(chat: Scenario, words: str) -> None:
     cry(chat)
