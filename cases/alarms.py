@@ -13,6 +13,7 @@ from storage.tables import Alarm, Attachment, Group, Officer
 
 SAME_EMERGENCY = timedelta(minutes=30)  # a second call within this time in one chat is the same emergency
 OPEN_FOR = timedelta(hours=24)  # so long somebody may say that the people are safe; after that it is another matter
+BEFORE_A_CRY = timedelta(hours=2)  # a search that was written down before the cry may be about the same person
 ANSWER_AGAIN_AFTER = timedelta(seconds=60)  # and is answered again only after this time
 MISSING = "missing"  # `Danger.MISSING`, of whose house this one knows nothing: its end is that somebody is found
 
@@ -42,9 +43,15 @@ class Alarms:
     def __init__(self, session: Session, now: datetime) -> None:
         self._session = session
         self._now = now
+        self._gone_on: list[Alarm] = []  # by what is being handled
 
     def raise_(self, new: Alarm) -> Raised:
-        """Register a call for help; the same danger in the same chat within half an hour is one alarm."""
+        """Register a call for help; the same danger in the same chat within half an hour is one alarm, and what was just said
+        not to be over is the one that goes on."""
+        mine = (new.platform, new.chat, new.danger)
+        gone_on = next((one for one in self._gone_on if (one.platform, one.chat, one.danger) == mine), None)
+        if gone_on is not None:
+            return Raised(gone_on, new=False, advise=True)
         known = self._session.exec(
             select(Alarm).where(
                 Alarm.platform == new.platform,
@@ -142,6 +149,24 @@ class Alarms:
         """It was not over after all; if it became a case, that is still the one."""
         alarm.safe_at = None
         self._session.add(alarm)
+        self._gone_on.append(alarm)
+
+    def opened_again(self, alarm: Alarm) -> list[Alarm]:
+        """Other emergencies of the kind that the same person cried in this chat, and that were taken for over once."""
+        wanted = select(Alarm).where(
+            Alarm.platform == alarm.platform,
+            Alarm.chat == alarm.chat,
+            Alarm.sender == alarm.sender,
+            Alarm.danger == alarm.danger,
+            Alarm.id != alarm.id,
+            col(Alarm.safe_at).is_(None),
+            col(Alarm.case_id).is_not(None),
+        )
+        return list(self._session.exec(wanted.order_by(col(Alarm.id).desc())).all())
+
+    def is_recent(self, alarm: Alarm) -> bool:
+        """Whether it can still be told to be over, or not to be."""
+        return alarm.started_at > self._now - OPEN_FOR
 
     def next_round(self, alarm: Alarm) -> None:
         alarm.rounds += 1

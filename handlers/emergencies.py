@@ -27,8 +27,8 @@ from handlers.found import LONGEST_FOUND, listen_for_not_found, searches_for, te
 from handlers.hearing import says_found, says_only_back, says_only_found
 from handlers.origin import origin_of
 from handlers.reports import author_of
-from handlers.scene import listen, own_search, search_of, take_in_noted
-from handlers.shown import attach_shown
+from handlers.scene import own_search, search_of, take_in_noted
+from handlers.shown import attach_shown, listen
 from storage.tables import Alarm, Group
 
 router = Router("emergencies")
@@ -155,19 +155,24 @@ def people_are_safe(
             ended = brought if brought is not None else searched[0][1]
             if (surely := search_of(alarm, desk, session)) is not None:
                 attach_shown(surely, alarm, alarms, desk)
-            alarms.safe(alarm, ended.id)
+            for one in (*alarms.opened_again(alarm), alarm):
+                alarms.safe(one, ended.id)
             listen_for_not_found(message, [ended, *(one for _, one in searched)], dialogs, alarm)
             effects.alarms[message.address] = None
             say.reply("emergency.found")
             return
-    known = desk.get(alarm.case_id) if alarm.case_id is not None else None
+    twins = alarms.opened_again(alarm)
+    known = next(
+        (case for one in (alarm, *twins) if one.case_id is not None and (case := desk.get(one.case_id)) is not None), None
+    )
     again = desk.master_of(known) if known is not None else None
     if again is not None and ABOUT[State(again.state)].open:
         desk.add(again, message.text, (), author_of(message, again, desk), message.message_id)
         if again.kind != "missing" or again == search_of(alarm, desk, session):
             attach_shown(again, alarm, alarms, desk)
         listen_for_not_found(message, [again], dialogs, alarm)
-        alarms.safe(alarm, again.id)
+        for one in (*twins, alarm):
+            alarms.safe(one, again.id)
         effects.alarms[message.address] = None
         tell_holder(again, "desk.addition", say, session, text=message.text, photos=0)
         say.reply("emergency.safe", case=again, number=again.number, category=desk.category(again).name)
@@ -182,7 +187,8 @@ def people_are_safe(
     )
     if alarm.danger == Danger.MISSING:
         listen_for_not_found(message, [case], dialogs, alarm)
-    alarms.safe(alarm, case.id)
+    for one in (*twins, alarm):
+        alarms.safe(one, case.id)
     effects.alarms[message.address] = None
     say.reply("emergency.safe", case=case, number=case.number, category=name)
     attach_shown(case, alarm, alarms, desk)

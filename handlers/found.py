@@ -17,8 +17,8 @@ from bot.router import Router
 from bot.say import Say
 from bot.timers import Due, Timers
 from bot.turn import Effects, NotMine, Rules
-from bot.understanding.meaning import Danger, Meaning
-from cases.alarms import OPEN_FOR, Alarms
+from bot.understanding.meaning import Danger
+from cases.alarms import BEFORE_A_CRY, OPEN_FOR, Alarms
 from cases.desk import CaseDesk
 from cases.dispatch import handlers_of
 from cases.lifecycle import ABOUT, State
@@ -26,7 +26,8 @@ from content.refusal import Refusal
 from handlers.cards import tell_holder
 from handlers.hearing import NO_CRY, NOT_FOUND, says_not_found, says_without_cry
 from handlers.reports import author_of
-from storage.tables import Alarm, Case, CaseEntry, Group, Missing, Officer
+from handlers.shown import listen
+from storage.tables import Alarm, Campaign, Case, CaseEntry, Group, Missing, Officer
 
 router = Router("found")
 
@@ -35,7 +36,6 @@ UNFOUND = "unfound"
 LONGEST_FOUND = 100
 TOLD_AGAIN_AFTER = timedelta(minutes=10)
 REMINDED_AFTER = timedelta(minutes=10)  # so long the family takes to be called
-BEFORE_A_CRY = timedelta(hours=2)  # a search that was written down before the cry may be about the same person
 UNVERIFIED, UNANSWERED = "missing.unverified", "missing.said_found"
 ASK_AGAIN_AFTER = timedelta(minutes=3)
 
@@ -55,6 +55,21 @@ def _found_lines(case: Case, desk: CaseDesk) -> list[CaseEntry]:
         elif line.kind == SAID_FOUND:
             lines.append(line)
     return lines
+
+
+def _unanswered_lines(missing: Missing, case: Case, desk: CaseDesk, session: Session) -> list[CaseEntry]:
+    """The same without what was overruled when the search was sent out."""
+    alert = session.get(Campaign, missing.campaign_id) if missing.campaign_id is not None else None
+    out = alert.approved_at if alert is not None else None
+    return [line for line in _found_lines(case, desk) if out is None or line.at >= out]
+
+
+def _is_known(missing: Missing, case: Case, desk: CaseDesk) -> bool:
+    """Whether it was said already that it was not so, and nothing came after it: no "找到了", and no officer who ended it."""
+    if said_found(case, desk) is not None:
+        return False
+    ended = missing.ended_at if missing.state not in (Chain.PENDING, Chain.ACTIVE) else None
+    return ended is None or any(line.kind == SAID_NOT_FOUND and line.at >= ended for line in desk.history(case))
 
 
 def _was_just_denied(case: Case, desk: CaseDesk) -> bool:
@@ -105,7 +120,7 @@ def tell_found(
     `alarm`: the cry for the person; whoever cried is believed more.
     """
     own = alarm is not None and message.sender.id == alarm.sender
-    told = any(desk.now - line.at < TOLD_AGAIN_AFTER for line in _found_lines(case, desk))
+    told = any(desk.now - line.at < TOLD_AGAIN_AFTER for line in _unanswered_lines(missing, case, desk, session))
     desk.note_from_reporter(case, SAID_FOUND, message.text[:LONGEST_FOUND])
     if told and not own:
         return  # a group repeats good news
@@ -138,7 +153,7 @@ def remind(due: Due, desk: CaseDesk, say: Say, session: Session) -> None:
     missing = missing_of(session, case.id) if case is not None else None
     if case is None or missing is None or missing.state not in (Chain.PENDING, Chain.ACTIVE):
         return
-    lines = _found_lines(case, desk)
+    lines = _unanswered_lines(missing, case, desk, session)
     if lines:
         say.to_officers(
             _searchers(missing, case, desk, session),
@@ -155,11 +170,11 @@ def remind(due: Due, desk: CaseDesk, say: Say, session: Session) -> None:
 @router.dialog(UNFOUND, hears=NOT_FOUND, calm=NO_CRY)
 def not_found_after_all(
     message: Inbound,
-    meaning: Meaning,
     group: Group | None,
     pending: Pending,
     alarms: Alarms,
     desk: CaseDesk,
+    dialogs: Dialogs,
     say: Say,
     timers: Timers,
     effects: Effects,
@@ -175,12 +190,13 @@ def not_found_after_all(
         where = alarms.group_name(alarm)
     cases = [case for key in pending.data["case"].split(",") if (case := desk.get(int(key))) is not None]
     open_again = alarm is not None and alarm.safe_at is not None and alarm.case_id in [case.id for case in cases]
+    late = alarm is not None and open_again and not alarms.is_recent(alarm)
     told: set[int | None] = set()
     taken = over = False
     calm = says_without_cry(message.text)
     for case in cases:
         missing = missing_of(session, case.id)
-        if missing is not None and said_found(case, desk) is None:
+        if missing is not None and _is_known(missing, case, desk):
             taken = taken or (calm and _was_just_denied(case, desk))  # that is known, and no new cry
             continue
         if missing is not None and missing.state in (Chain.PENDING, Chain.ACTIVE):
@@ -197,13 +213,18 @@ def not_found_after_all(
     if not taken:
         raise NotMine
     if alarm is not None and open_again:
-        alarms.goes_on(alarm)
-        effects.alarms[Address(alarm.platform, alarm.account, alarm.chat, private=alarm.private, thread=alarm.thread)] = alarm.id
+        if not late:
+            alarms.goes_on(alarm)
+            there = Address(alarm.platform, alarm.account, alarm.chat, private=alarm.private, thread=alarm.thread)
+            effects.alarms[there] = alarm.id
+            listen(alarm, dialogs, desk.now, DialogKey.of(there, alarm.sender))
         officers = [officer for officer in alarms.concerned(alarm) if officer.id not in told]
-        say.to_officers(officers, "emergency.open_again", lane=Lane.ALARM, place=where, text=message.text[:LONGEST_FOUND])
-    if meaning.danger is not None and not calm:
+        say.to_officers(
+            officers, "emergency.open_again", lane=Lane.ALARM, place=where, text=message.text[:LONGEST_FOUND].rstrip(" 。.!！")
+        )
+    if effects.cries and not calm:
         return  # it may be another who is missing, so the advice is said
-    if over and (alarm is None or alarm.safe_at is not None):
+    if late or (over and (alarm is None or alarm.safe_at is not None)):
         say.reply(rules.advice(Danger.MISSING, message.text), lane=Lane.ALARM)
     elif message.address.private or (alarm is not None and message.sender.id == alarm.sender):
         say.reply("missing.goes_on")

@@ -7,7 +7,7 @@ quarter of an hour, and no longer than the hour either.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, and_, col, or_, select
@@ -19,35 +19,22 @@ from bot.router import Router, named_number
 from bot.say import Say
 from bot.turn import LoosePhotos, Menu, NotMine, Photos
 from bot.understanding.meaning import Danger, Intent, Meaning
-from cases.alarms import Alarms
+from cases.alarms import BEFORE_A_CRY, Alarms
 from cases.desk import CaseDesk
 from cases.lifecycle import ABOUT, State
 from handlers.additions import THANKS
 from handlers.cards import place_or_group, tell_holder, trouble_with
 from handlers.cries import MAY_SHOW, NO_TALK, calls_ours, is_address, is_another_matter, is_kin, is_no_talk, shows_scene
-from handlers.found import BEFORE_A_CRY
 from handlers.hearing import ADDRESS, SURELY
 from handlers.origin import origin_of
 from handlers.reports import author_of
-from handlers.shown import OWN_REPORT, PHOTOS, note_lone
+from handlers.shown import FRESH, HEARD_FOR, OWN_REPORT, PHOTOS, WORDS, listen, note_lone
 from storage.tables import Alarm, Case, Missing
 
 router = Router("scene")
 
-WORDS = "alarm.scene"
-FRESH = "fresh.photo"  # a photo so soon after a cry, whatever is written below it
-HEARD_FOR = timedelta(minutes=15)  # so long after a cry, or after the last of his words, what its author says belongs to it
-SHOWN_FOR = timedelta(hours=1)  # and what he shows after the cry
 MOST_PHOTOS = 20  # of one person in one emergency; who sends more is believed
 LONGEST = 300
-
-
-def listen(alarm: Alarm, dialogs: Dialogs, now: datetime) -> None:
-    """From now on what whoever cried sends goes to the officers."""
-    data = {"alarm": str(alarm.id)}
-    dialogs.listen(WORDS, wait=HEARD_FOR, data=data | {"until": (now + SHOWN_FOR).isoformat()})
-    dialogs.listen(FRESH, wait=HEARD_FOR, data=data)
-    dialogs.listen(PHOTOS, wait=SHOWN_FOR, data=data)
 
 
 def listen_no_more(dialogs: Dialogs) -> None:

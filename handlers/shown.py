@@ -6,15 +6,27 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, update
 
-from bot.dialogs import Dialogs, Pending
+from bot.dialogs import DialogKey, Dialogs, Pending
 from bot.understanding.meaning import Danger
 from cases.alarms import Alarms
 from cases.desk import CaseDesk
 from handlers.cries import is_kin
 from storage.tables import Alarm, Attachment, Case, CaseEntry
 
+WORDS = "alarm.scene"
+FRESH = "fresh.photo"  # a photo so soon after a cry, whatever is written below it
+HEARD_FOR = timedelta(minutes=15)  # so long after a cry, or after the last of his words, what its author says belongs to it
+SHOWN_FOR = timedelta(hours=1)  # and what he shows after the cry
 PHOTOS = "scene.photo"
 OWN_REPORT = timedelta(minutes=2)  # a photo so close to a report, before or after it, is of that
+
+
+def listen(alarm: Alarm, dialogs: Dialogs, now: datetime, of: DialogKey | None = None) -> None:
+    """From now on what whoever cried (default: this message's sender) sends goes to the officers."""
+    data = {"alarm": str(alarm.id)}
+    dialogs.listen(WORDS, wait=HEARD_FOR, data=data | {"until": (now + SHOWN_FOR).isoformat()}, of=of)
+    dialogs.listen(FRESH, wait=HEARD_FOR, data=data, of=of)
+    dialogs.listen(PHOTOS, wait=SHOWN_FOR, data=data, of=of)
 
 
 def note_lone(pending: Pending, photos: tuple[int, ...], dialogs: Dialogs, now: datetime) -> None:

@@ -143,6 +143,7 @@ class Effects:
     timers: bool = False
     campaigns: bool = False  # campaigns were looked at, and may have changed
     kept_waiting: bool = False
+    cries: bool = False  # it is taken for a call for help, and answered as one besides whatever else it is
     forgotten: bool = False  # the sender is to be forgotten by the platform, too
     unsay: bool = False  # what was said must not stay in a record of ours either
 

@@ -106,7 +106,7 @@ class Turn(Supplies):
         router = self.house.router
         found = router.find_command(job.event.text) if job.event.kind in (Kind.MESSAGE, Kind.TAP) else None
         command = found if isinstance(found, Call) else None
-        danger = self._calls_for_help(job, command)
+        danger = self.effects.cries = self._calls_for_help(job, command)
         if danger and command is None and job.hint.danger in LIKE_A_SIGHTING:
             yield self._hear_answer
             if self._is_answer:

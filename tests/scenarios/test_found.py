@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage.tables import Alarm, Campaign, Case, Missing
-from tests.kit.scenario import PRIVATE, Scenario
+from tests.kit.scenario import PRIVATE, Scenario, jpeg
 from tests.scenarios.searching import CHIEF, ONE, WRITER, send_out, write
 
 ASKED = "【寻人{}】10分钟前港新1号网格有人说找到了：找到了*"
@@ -193,7 +193,7 @@ def test_what_an_officer_has_ended_may_be_somebody_else(chat: Scenario, first: s
     number = said(chat, first)
     chat.say(WRITER, PRIVATE, f"/找到 {number}")
     chat.skip_officers()
-    chat.say("张阿姨" if first == "张阿姨" else first, ONE, "认错人了，还没找到")
+    chat.say(first, ONE, "认错人了，还没找到")
     for officer in (WRITER, CHIEF):
         chat.expect(officer, f"【寻人{number}】已经结束了，{ONE}又有人说还没找到：认错人了，还没找到\n请马上联系家属*/寻人 描述*")
     if first == "张阿姨":
@@ -245,7 +245,7 @@ def test_found_not_found_and_found_is_one_case(chat: Scenario) -> None:
     chat.say("张阿姨", ONE, "认错人了，还没找到")
     chat.skip(ONE)
     opened = [card.what.text for card in chat.unseen(WRITER)]
-    assert f"【紧急】{ONE}又有人说还没找到：认错人了，还没找到。求助还没有结束，请马上联系现场。" in opened
+    assert f"【紧急】{ONE}又有人说还没找到：认错人了，还没找到。求助还没有结束，请马上联系求助的人。" in opened
     chat.wait(minutes=15)
     chat.skip_officers()
     chat.say("张阿姨", ONE, "找到了")
@@ -323,3 +323,119 @@ def test_what_is_said_twice_within_minutes_calls_nobody_again(chat: Scenario, wh
         chat.expect(ONE, "知道了，已经告诉民警，接着找。")
     chat.silence()
     assert chat.rows(Alarm.danger) == ["missing"]
+
+
+@pytest.mark.parametrize("words", ["奶奶还没找到", "认错人了，还没找到"])
+def test_what_goes_on_after_more_than_half_an_hour_is_still_one_emergency_and_one_case(chat: Scenario, words: str) -> None:
+    chat.say("张阿姨", ONE, "奶奶走丢了，找不到了")
+    chat.say(WRITER, PRIVATE, "/值班")
+    chat.say("张阿姨", ONE, "找到了")
+    number = chat.rows(Case.number)[0]
+    chat.wait(minutes=40)
+    chat.say("张阿姨", ONE, words)
+    chat.wait(minutes=5)
+    chat.skip(ONE)
+    chat.skip_officers()
+    chat.say("张阿姨", ONE, "找到了")
+    chat.expect(ONE, f"人没事就好。已记为{number}*")
+    chat.skip_officers()
+    assert chat.rows(Case.number) == [number]
+    assert len(chat.rows(Alarm.safe_at)) == 1
+    assert None not in chat.rows(Alarm.safe_at)
+
+
+def test_a_second_cry_of_the_same_person_ends_with_the_first(chat: Scenario) -> None:
+    chat.say("张阿姨", ONE, "奶奶走丢了，找不到了")
+    chat.say(WRITER, PRIVATE, "/值班")
+    chat.say("张阿姨", ONE, "找到了")
+    number = chat.rows(Case.number)[0]
+    chat.say("张阿姨", ONE, "认错人了，还没找到")
+    chat.wait(minutes=50)
+    chat.say("张阿姨", ONE, "奶奶走丢了，大家帮忙找找")
+    chat.skip(ONE)
+    chat.skip_officers()
+    chat.say("张阿姨", ONE, "找到了")
+    chat.expect(ONE, f"人没事就好。已记为{number}*")
+    chat.skip_officers()
+    assert len(chat.rows(Alarm.safe_at)) == 2
+    assert None not in chat.rows(Alarm.safe_at)
+    assert chat.rows(Case.number) == [number]
+
+
+def test_found_after_it_was_sent_all_the_same_is_told(chat: Scenario) -> None:
+    chat.hears_clocks = False
+    number = said(chat, "陈大爷")
+    chat.wait(minutes=2)
+    chat.say(CHIEF, PRIVATE, f"/批准 {number} 照发")
+    for _ in range(3):
+        chat.wait(seconds=5)
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.skip_officers()
+    chat.wait(minutes=1)
+    chat.say("林小雨", ONE, "奶奶找到了")
+    chat.skip(ONE)
+    chat.expect(CHIEF, f"【寻人{number}】{ONE}有人说找到了：奶奶找到了*")
+    chat.skip_officers()
+    chat.wait(minutes=10)
+    chat.expect(CHIEF, f"【寻人{number}】10分钟前{ONE}有人说找到了：奶奶找到了*")
+    chat.skip_officers()
+
+
+def test_of_an_emergency_opened_again_the_photos_are_seen(chat: Scenario) -> None:
+    chat.say("张阿姨", ONE, "奶奶走丢了，找不到了")
+    chat.say(WRITER, PRIVATE, "/值班")
+    chat.say("张阿姨", ONE, "找到了")
+    chat.wait(minutes=90)
+    chat.say("张阿姨", ONE, "认错人了，还没找到")
+    chat.skip(ONE)
+    chat.skip_officers()
+    chat.wait(minutes=5)
+    chat.say("张阿姨", ONE, "", photo=jpeg(3))
+    chat.expect(WRITER, f"【紧急】{ONE}求助的人发来照片*")
+    chat.skip_officers()
+
+
+def test_an_emergency_of_the_day_before_is_not_opened_again_and_the_advice_is_said(chat: Scenario) -> None:
+    chat.say("张阿姨", ONE, "奶奶走丢了，找不到了")
+    chat.say(WRITER, PRIVATE, "/值班")
+    chat.wait(hours=20)
+    chat.say("张阿姨", ONE, "找到了")
+    chat.wait(hours=10)
+    chat.skip(ONE)
+    chat.skip_officers()
+    chat.say("张阿姨", ONE, "认错人了。")
+    chat.expect(ONE, ADVICE)
+    assert f"【紧急】{ONE}又有人说还没找到：认错人了。求助还没有结束，请马上联系求助的人。" in [
+        card.what.text for card in chat.unseen(WRITER)
+    ]
+    chat.skip_officers()
+    assert None not in chat.rows(Alarm.safe_at)
+
+
+def test_that_it_was_not_so_is_heard_after_an_officer_ended_what_was_taken_up(chat: Scenario) -> None:
+    number = said(chat)
+    chat.say("张阿姨", ONE, "认错人了")
+    chat.wait(minutes=20)
+    chat.say(WRITER, PRIVATE, f"/找到 {number}")
+    chat.wait(minutes=20)
+    chat.skip(ONE)
+    chat.skip_officers()
+    chat.say("张阿姨", ONE, "认错人了")
+    for officer in (WRITER, CHIEF):
+        chat.expect(officer, f"【寻人{number}】已经结束了，{ONE}又有人说还没找到：认错人了*")
+    chat.skip(ONE)
+    chat.skip_officers()
+
+
+def test_where_the_group_was_told_of_somebody_it_is_answered_that_the_search_goes_on(chat: Scenario) -> None:
+    chat.say("张阿姨", ONE, "奶奶走丢了，找不到了")
+    chat.say(WRITER, PRIVATE, "/值班")
+    chat.skip_officers()
+    send_out(chat)
+    chat.say("张阿姨", ONE, "找到了")
+    chat.skip(*(row.name for row in chat.district.groups))
+    chat.skip_officers()
+    chat.say("张阿姨", ONE, "奶奶到现在还没找到")
+    assert any(line.what.text.startswith(("知道了", "现在就打110")) for line in chat.unseen(ONE))
+    chat.skip(ONE)
+    chat.skip_officers()
