@@ -325,7 +325,7 @@ def test_what_is_said_twice_within_minutes_calls_nobody_again(chat: Scenario, wh
     assert chat.rows(Alarm.danger) == ["missing"]
 
 
-@pytest.mark.parametrize("words", ["奶奶还没找到", "认错人了，还没找到"])
+@pytest.mark.parametrize("words", ["奶奶到现在还没找到", "认错人了，还没找到"])
 def test_what_goes_on_after_more_than_half_an_hour_is_still_one_emergency_and_one_case(chat: Scenario, words: str) -> None:
     chat.say("张阿姨", ONE, "奶奶走丢了，找不到了")
     chat.say(WRITER, PRIVATE, "/值班")
