@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, and_, col, or_, select
+from sqlmodel import Session, col, select
 
 from bot.dialogs import Dialogs, Pending
 from bot.messages import Inbound
@@ -124,7 +124,8 @@ def shown_after_the_cry(
         or alarms.shown(alarm, message.sender.id) >= MOST_PHOTOS
     ):
         raise NotMine
-    if _is_of_a_report(message, alarm, case, desk):
+    report = _reported_since(message, alarm, case, desk)
+    if report is not None and alarm.safe_at is not None:
         raise NotMine
     if alarm.safe_at is None:
         if text:
@@ -132,6 +133,9 @@ def shown_after_the_cry(
         _show(alarm, photos, message.sender.id, alarms, say)
         if case is not None:
             desk.attach(case, photos.ids, author_of(message, case, desk), message_id=message.message_id)
+        elif report is not None and message.lone_photo and alarm.danger != Danger.MISSING:
+            known = desk.master_of(report)
+            desk.attach(known, photos.ids, author_of(message, known, desk), message_id=message.message_id)
     elif case is not None:
         alarms.show(alarm, photos.ids, message.sender.id)
         about = fresh or meaning.intent is not Intent.CHAT or shows_scene(text, meaning, Danger(alarm.danger))
@@ -151,10 +155,10 @@ def shown_after_the_cry(
         say.reply("emergency.passed_on")
 
 
-def _is_of_a_report(message: Inbound, alarm: Alarm, case: Case | None, desk: CaseDesk) -> bool:
-    """Whether this person has just reported something else; while people are in danger, nothing that may be the same danger."""
+def _reported_since(message: Inbound, alarm: Alarm, case: Case | None, desk: CaseDesk) -> Case | None:
+    """What this person has just reported besides; while people are in danger, nothing that may be the same danger."""
     newer = [one for one in desk.recent_of(origin_of(message, None), OWN_REPORT) if case is None or one.id != case.id]
-    return any(alarm.safe_at is not None or not is_kin(one.category, Danger(alarm.danger)) for one in newer)
+    return next((one for one in newer if alarm.safe_at is not None or not is_kin(one.category, Danger(alarm.danger))), None)
 
 
 def own_search(alarm: Alarm, desk: CaseDesk) -> Case | None:
@@ -165,16 +169,16 @@ def own_search(alarm: Alarm, desk: CaseDesk) -> Case | None:
 
 
 def search_of(alarm: Alarm, desk: CaseDesk, session: Session) -> Case | None:
-    """The one search that is surely for whom this cry is about: of whoever cried, or written since in that chat or by whoever
-    took it over. None: it may be another, and a photo of somebody else must not go out with it."""
+    """The one search that is surely for whom this cry is about: of whoever cried, or written since by whoever took it over.
+    None: it may be another, and a photo of somebody else must not go out with it."""
     own = own_search(alarm, desk)
     if own is not None:
         return own
-    there = [and_(col(Case.platform) == alarm.platform, col(Case.chat) == alarm.chat)]
-    there += [col(Missing.officer_id) == alarm.officer_id] if alarm.officer_id is not None else []
-    since = select(Case).outerjoin(Missing, col(Missing.case_id) == col(Case.id)).where(Case.created_at >= alarm.started_at)
-    found = {case.id: case for case in session.exec(since.where(or_(*there))).all() if _is_search(case)}
-    return next(iter(found.values())) if len(found) == 1 else None
+    if alarm.officer_id is None:
+        return None
+    since = select(Case).join(Missing, col(Missing.case_id) == col(Case.id)).where(Case.created_at >= alarm.started_at)
+    found = [case for case in session.exec(since.where(Missing.officer_id == alarm.officer_id)).all() if _is_search(case)]
+    return found[0] if len(found) == 1 else None
 
 
 def _is_search(case: Case) -> bool:

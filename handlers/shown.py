@@ -31,7 +31,8 @@ def listen(alarm: Alarm, dialogs: Dialogs, now: datetime, of: DialogKey | None =
 
 def note_lone(pending: Pending, photos: tuple[int, ...], dialogs: Dialogs, now: datetime) -> None:
     """These came without words: what their sender reports next may be what they show."""
-    dialogs.listen(PHOTOS, wait=pending.until - now, data=pending.data | {"lone": ",".join(map(str, photos))})
+    noted = [*filter(None, pending.data.get("lone", "").split(",")), *map(str, photos)]
+    dialogs.listen(PHOTOS, wait=pending.until - now, data=pending.data | {"lone": ",".join(noted)})
 
 
 def attach_shown(case: Case, alarm: Alarm, alarms: Alarms, desk: CaseDesk) -> None:
@@ -42,14 +43,21 @@ def attach_shown(case: Case, alarm: Alarm, alarms: Alarms, desk: CaseDesk) -> No
 
 
 def take_back_lone(case: Case, dialogs: Dialogs, desk: CaseDesk, session: Session) -> None:
-    """What its reporter showed without words just before is of this report, unless that may be part of the emergency."""
+    """What its reporter showed without words just before is of this report, unless that may be part of the emergency; while
+    people are in danger it stays with whoever was called, and who is missing goes nowhere else."""
     for pending in dialogs.waiting():
         alarm = session.get(Alarm, int(pending.data["alarm"])) if pending.name == PHOTOS else None
         if alarm is None or is_kin(case.category, Danger(alarm.danger)):
             continue
+        if alarm.safe_at is None and alarm.danger == Danger.MISSING:
+            continue
         for photo in filter(None, pending.data.get("lone", "").split(",")):
             row = session.get(Attachment, int(photo))
             if row is None or row.alarm_id != alarm.id or row.created_at <= desk.now - OWN_REPORT:
+                continue
+            if alarm.safe_at is None:
+                if row.case_id is None:
+                    desk.attach(case, [int(photo)], "reporter")
                 continue
             row.alarm_id, row.platform, row.sender = None, None, None
             session.execute(update(CaseEntry).where(col(CaseEntry.attachment_id) == row.id).values(attachment_id=None))

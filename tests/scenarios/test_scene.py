@@ -341,10 +341,45 @@ def test_a_photo_of_another_report_goes_there_while_people_are_in_danger_too(cha
     chat.skip(GROUP, "张阿姨")
     chat.skip_officers()
     photo(chat, 1)
-    assert [one for one in chat.unseen("王建国") if "【紧急】" in one.what.text] == []
+    assert chat.expect("王建国", "【紧急】港新1号网格求助的人发来照片：*").what.photo is not None
     chat.skip(GROUP, "张阿姨")
     chat.skip_officers()
-    assert chat.rows(Attachment.case_id, Attachment.alarm_id) == [(1, None)]
+    assert chat.rows(Attachment.case_id, Attachment.alarm_id) == [(1, 1)]
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_photo_of_who_is_missing_goes_into_no_other_report(chat: Scenario, before: bool) -> None:
+    cry(chat, "孩子走丢了，找不到了")
+    if before:
+        photo(chat, 1)
+    chat.say("张阿姨", GROUP, "5号楼2单元楼道有人给电动车充电")
+    if not before:
+        photo(chat, 1)
+    assert [one.what.photo is not None for one in chat.unseen("王建国") if "发来照片" in one.what.text] == [True]
+    chat.skip(GROUP, "张阿姨")
+    chat.skip_officers()
+    assert chat.rows(Attachment.case_id, Attachment.alarm_id) == [(None, 1)]
+
+
+def test_several_photos_before_another_report_all_go_over(chat: Scenario) -> None:
+    cry(chat)
+    safe(chat)
+    chat.wait(minutes=20)
+    for number in (1, 2):
+        photo(chat, number)
+    chat.say("张阿姨", GROUP, "5号楼2单元楼道有人给电动车充电")
+    chat.skip(GROUP, "张阿姨")
+    chat.skip_officers()
+    assert chat.rows(Attachment.case_id, Attachment.alarm_id) == [(2, None), (2, None)]
+
+
+def test_a_photo_goes_into_no_neighbour_s_search(chat: Scenario) -> None:
+    cry(chat, GONE)
+    chat.say("陈大爷", GROUP, "/寻人 我家李爷爷，80岁，黑棉袄，今早9点在公园走失")
+    photo(chat, 1)
+    chat.skip(GROUP, "张阿姨", "陈大爷")
+    chat.skip_officers()
+    assert seen_for(chat) == []
 
 
 @pytest.mark.parametrize("ended", [False, True])
@@ -490,7 +525,7 @@ def test_a_photo_before_the_words_of_another_report_is_of_that(chat: Scenario, e
     chat.skip_officers()
     first, second = chat.rows(Attachment.case_id, Attachment.alarm_id)
     assert first == (1 if ended else None, 1), "what was shown long before is of the emergency"
-    assert second == (2 if ended else 1, None)
+    assert second == ((2, None) if ended else (1, 1))
 
 
 def test_one_person_s_photos_leave_room_for_another_s(chat: Scenario) -> None:
